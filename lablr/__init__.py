@@ -1,0 +1,75 @@
+"""Lablr suggests tags for a photo, out of the tags that people use on Flickr.
+
+>>> from lablr import Tagger
+>>> suggestion = Tagger.load().suggest("photo.jpg", k=10)  # doctest: +SKIP
+
+Importing ``lablr`` loads nothing heavy: a name below is imported when it is
+first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lablr.bundle import Bundle
+    from lablr.corpus import Corpus
+    from lablr.errors import (
+        BrokenPhoto,
+        BundleError,
+        CorpusError,
+        FitError,
+        LablrError,
+        MissingExtra,
+        PhotoError,
+        PhotoTooLarge,
+        TrainingError,
+        UnsupportedPhoto,
+    )
+    from lablr.photos import PhotoLimits
+    from lablr.tagger import Suggestion, Tagger, TagScore
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BrokenPhoto",
+    "Bundle",
+    "BundleError",
+    "Corpus",
+    "CorpusError",
+    "FitError",
+    "LablrError",
+    "MissingExtra",
+    "PhotoError",
+    "PhotoLimits",
+    "PhotoTooLarge",
+    "Suggestion",
+    "TagScore",
+    "Tagger",
+    "TrainingError",
+    "UnsupportedPhoto",
+]
+
+# Where each public name that is not an error lives.
+_HOMES = {
+    "Bundle": "lablr.bundle",
+    "Corpus": "lablr.corpus",
+    "PhotoLimits": "lablr.photos",
+    "Suggestion": "lablr.tagger",
+    "TagScore": "lablr.tagger",
+    "Tagger": "lablr.tagger",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public name ``name`` on its first use (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'lablr' has no attribute {name!r}")
+    home = importlib.import_module(_HOMES.get(name, "lablr.errors"))
+    value = globals()[name] = getattr(home, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

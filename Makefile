@@ -1,0 +1,67 @@
+# Everything a developer types. `make` alone prints this list.
+# The targets make their own environment in .venv and are quiet when it is there.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# More words for pytest, such as ARGS="tests/test_cli.py -k help".
+ARGS ?=
+
+BIN := .venv/bin
+# Files that change what is installed.
+PACKAGING := setup.cfg pyproject.toml constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format bench docs lock clean
+.DELETE_ON_ERROR:
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: .venv/.base ## Serve the page on http://HOST:PORT (127.0.0.1:8000)
+	@exec $(BIN)/lablr serve --host $(HOST) --port $(PORT)
+
+test: .venv/.test ## Run every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.test ## Check format, lint and types
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+format: .venv/.test ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: .venv/.test ## Run the benchmarks
+	@for file in benchmarks/[a-z]*.py; do \
+		[ -e "$$file" ] || { echo "no benchmark in benchmarks/ yet"; continue; }; \
+		echo "== $$file"; $(BIN)/python "$$file" || exit; \
+	done
+
+docs: .venv/.test ## Write docs/cli.md from the commands' --help
+	@$(BIN)/python scripts/cli_reference.py
+
+lock: .venv/.test ## Write constraints.txt from what .venv holds
+	@$(BIN)/python scripts/lock_constraints.py
+
+clean: ## Remove the environment and what the tools left
+	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Lablr needs Python 3.10 or later; name one: make PYTHON=python3.11 ...")'
+	@echo "making .venv" >&2
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+# What serving needs; no PyTorch.
+.venv/.base: .venv/.python $(PACKAGING)
+	@echo "installing Lablr into .venv" >&2
+	@$(PIP) -e .
+	@touch $@
+
+.venv/.test: .venv/.base
+	@echo "installing what training, tests and checks need into .venv" >&2
+	@$(PIP) -e '.[train,test,dev]'
+	@touch $@

@@ -10,7 +10,7 @@ ARGS ?=
 BIN := .venv/bin
 # Files that change what is installed.
 PACKAGING := setup.cfg pyproject.toml constraints.txt
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test check format bench docs lock clean

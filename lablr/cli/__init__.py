@@ -1,1 +1,40 @@
-"""The ``lablr`` command; the only place that prints, and turns errors into messages."""
+"""The ``lablr`` command; the only place that prints, and turns errors into messages.
+
+One module per command. What a command needs of the library is imported when the
+command runs, so that ``lablr --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+from lablr import __version__
+from lablr.cli.evaluate import evaluate_command
+from lablr.cli.map import map_command
+from lablr.cli.messages import LablrGroup
+from lablr.cli.serve import serve_command
+from lablr.cli.suggest import suggest_command
+
+__all__ = ["main"]
+
+
+@click.group(cls=LablrGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lablr", message="%(prog)s %(version)s")
+def main() -> None:
+    """Suggest tags for photos, out of the tags that people use on Flickr.
+
+    \b
+    Examples:
+      lablr suggest photo.jpg
+      lablr serve --port 8000
+
+    Results go to standard output, all else to standard error. The exit code is 0
+    when everything was done, 1 when something failed, 2 when the command line is
+    wrong and 130 after Ctrl-C.
+    """
+
+
+main.add_command(evaluate_command)
+main.add_command(map_command)
+main.add_command(serve_command)
+main.add_command(suggest_command)

@@ -1,0 +1,120 @@
+"""``lablr evaluate``: how well a model tags photos whose tags are known."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lablr.cli.options import (
+    bundle_option,
+    corpus_argument,
+    json_option,
+    ranking_option,
+)
+from lablr.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from lablr.evaluation import Report
+
+__all__ = ["evaluate_command"]
+
+# Field of a Report -> heading of its column.
+COLUMNS = {
+    "macro_average_precision": "macro AP",
+    "mean_average_precision": "image MAP",
+    "precision_at_1": "P@1",
+    "precision_at_5": "P@5",
+    "recall_at_5": "R@5",
+    "recall_at_10": "R@10",
+    "roc_auc": "ROC AUC",
+    "calibration_error": "cal. error",
+}
+
+
+@click.command("evaluate")
+@corpus_argument
+@click.option(
+    "--split",
+    default="val",
+    show_default=True,
+    help="The photos to evaluate on; 'all' takes every photo.",
+)
+@click.option(
+    "--cross-fit",
+    is_flag=True,
+    help="Calibrate each half of the photos on the other half, for an honest"
+    " calibration error on the photos that the model was calibrated on.",
+)
+@ranking_option
+@bundle_option
+@json_option
+def evaluate_command(
+    corpus: Path,
+    split: str,
+    cross_fit: bool,
+    ranking: str,
+    bundle: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare the model's tags with the known tags of CORPUS.
+
+    CORPUS is a folder with photos.jsonl or photos.csv, such a file, or a folder of
+    one folder per tag. Every tag of the model competes for every photo. Each source
+    of photos has its line, and "all" has the last.
+
+    \b
+    Examples:
+      lablr evaluate corpus/
+      lablr evaluate corpus/ --split val --cross-fit --json
+      lablr evaluate corpus/ --ranking mahalanobis --bundle my-bundle/
+    """
+    from lablr.bundle import Bundle
+    from lablr.corpus import Corpus
+    from lablr.fitting import evaluate_bundle
+
+    reports = evaluate_bundle(
+        Bundle.load(bundle),
+        Corpus.open(corpus),
+        split=None if split == "all" else split,
+        ranking=ranking,
+        cross_fit=cross_fit,
+        progress=progress_bar,
+    )
+    if as_json:
+        # NaN, "there is none", is no JSON.
+        records = [_without_nan(report.to_dict()) for report in reports]
+        click.echo(json.dumps({"split": split, "ranking": ranking, "reports": records}))
+    else:
+        click.echo(_table(reports))
+
+
+def _without_nan(record: dict[str, object]) -> dict[str, object]:
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value
+        for key, value in record.items()
+    }
+
+
+def _table(reports: list[Report]) -> str:
+    """Lay the reports out with one line per source, columns aligned."""
+    width = max(len("source"), *(len(report.source) for report in reports))
+    lines = [f"{'source':{width}}  photos  " + "  ".join(COLUMNS.values())]
+    for report in reports:
+        figures = "  ".join(
+            _figure(getattr(report, field), len(heading))
+            for field, heading in COLUMNS.items()
+        )
+        lines.append(f"{report.source:{width}}  {report.n_photos:6}  {figures}")
+    return "\n".join(lines)
+
+
+def _figure(value: float | None, width: int) -> str:
+    return (
+        f"{'-':>{width}}"
+        if value is None or math.isnan(value)
+        else f"{value:{width}.3f}"
+    )

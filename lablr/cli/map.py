@@ -1,0 +1,107 @@
+"""``lablr map``: the latent map as a picture or as a page."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lablr.cli.options import bundle_option
+
+if TYPE_CHECKING:
+    from lablr.tagger import Suggestion, Tagger
+
+__all__ = ["map_command"]
+
+SUFFIXES = (".png", ".html")
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Latent map · Lablr</title>
+<style>html, body, #map {{ height: 100%; margin: 0 }}</style>
+<div id="map"></div>
+<script>{plotly}</script>
+<script>
+const figure = {figure};
+Plotly.newPlot("map", figure.data, figure.layout, {{responsive: true}});
+</script>
+</html>
+"""
+
+
+def _known_suffix(context: click.Context, option: click.Parameter, out: Path) -> Path:
+    if out.suffix.lower() not in SUFFIXES:
+        raise click.BadParameter(
+            f"{out} must end in {' or '.join(SUFFIXES)}", context, option
+        )
+    return out
+
+
+@click.command("map")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    callback=_known_suffix,
+    metavar="FILE",
+    help="File to write: a picture (.png), or a page to zoom into (.html).",
+)
+@click.option(
+    "--photo",
+    type=click.Path(path_type=Path),
+    help="Show where this photo falls, among its most relevant tags.",
+)
+@bundle_option
+def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
+    """Draw the plane in which the model sees tags and photos.
+
+    A tag is a circle around the mean of its training photos, as wide as they are
+    dispersed; the axes are the two principal components of the latent space, with
+    their shares of its variance.
+
+    \b
+    Examples:
+      lablr map --out map.png
+      lablr map --photo photo.jpg --out map.html
+    """
+    from lablr.tagger import Tagger
+
+    tagger = Tagger.load(bundle)
+    # All tags: the map shows the most relevant ones, wherever they rank.
+    suggestion = None if photo is None else tagger.suggest(photo, k=0)
+    draw = _draw_page if out.suffix.lower() == ".html" else _draw_picture
+    out.write_bytes(draw(tagger, suggestion))
+    click.echo(out)
+
+
+def _draw_picture(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
+    from lablr.charts import draw_map_png
+
+    return draw_map_png(tagger.latent_map, tagger.tags, suggestion)
+
+
+def _draw_page(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
+    """Return one HTML file that needs no network: Plotly is written into it."""
+    from lablr.charts import latent_map_figure
+
+    figure = latent_map_figure(tagger.latent_map, tagger.tags, suggestion)
+    page = PAGE.format(plotly=_plotly_script(), figure=_script_json(figure))
+    return page.encode()
+
+
+def _script_json(figure: dict[str, Any]) -> str:
+    """Return JSON that a tag named ``</script>`` cannot break out of."""
+    return json.dumps(figure, allow_nan=False).replace("<", "\\u003c")
+
+
+def _plotly_script() -> str:
+    """Return the Plotly that the plotly package ships."""
+    script = resources.files("plotly") / "package_data" / "plotly.min.js"
+    return script.read_text(encoding="utf-8")

@@ -1,0 +1,42 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = [
+    "RANKINGS",
+    "bundle_option",
+    "corpus_argument",
+    "json_option",
+    "ranking_option",
+]
+
+# lablr.tagger.RANKINGS, written again so that --help need not load NumPy; a test
+# holds the two equal.
+RANKINGS = ("calibrated", "likelihood", "mahalanobis")
+
+bundle_option = click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    envvar="LABLR_BUNDLE",
+    show_envvar=True,
+    help="The model to use, instead of the one that came with Lablr.",
+)
+
+ranking_option = click.option(
+    "--ranking",
+    type=click.Choice(RANKINGS),
+    default=RANKINGS[0],
+    show_default=True,
+    help="Order tags by probability, by log-likelihood ratio or by distance.",
+)
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for a program to read."
+)
+
+corpus_argument = click.argument("corpus", type=click.Path(path_type=Path))

@@ -1,0 +1,28 @@
+"""Progress of the library's long functions, drawn on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import click
+
+__all__ = ["progress_bar"]
+
+T = TypeVar("T")
+
+
+def progress_bar(items: Iterable[T], total: int | None, label: str) -> Iterator[T]:
+    """Yield ``items`` while a bar shows how many have gone by, and the time left.
+
+    A ``lablr.progress.Progress``. Nothing is drawn where nobody watches: when
+    standard error is not a terminal.
+    """
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    with click.progressbar(
+        items, length=total, label=label, file=sys.stderr, show_pos=True
+    ) as bar:
+        yield from bar

@@ -1,0 +1,204 @@
+"""Untrusted bytes in, an upright RGB image out: the one door for photos.
+
+Whoever has a photo from outside (an upload, a folder, the network) goes through
+``read_image``. It accepts JPEG (with the phones' multi-picture MPO), PNG, WebP and GIF
+by content, holds ``PhotoLimits`` before a pixel is decoded, and raises PhotoError and
+nothing else whatever the bytes are. ``docs/safety.md`` gives the bounds and why.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge, UnsupportedPhoto
+from lablr.photos.guard import decode_guarded
+from lablr.photos.headers import CORRUPT, PhotoHeader, read_header
+from lablr.photos.pixels import DECODER_ERRORS, decode_pixels
+
+__all__ = [
+    "FOLDER_LIMITS",
+    "PhotoLimits",
+    "PhotoSource",
+    "read_bytes",
+    "read_image",
+]
+
+PhotoSource = bytes | os.PathLike[str] | str | BinaryIO
+
+
+@dataclass(frozen=True)
+class PhotoLimits:
+    """What the door lets in; ``max_side_ratio`` is long side over short side."""
+
+    max_bytes: int = 10 << 20
+    max_pixels: int = 40_000_000
+    max_side_ratio: float = 50
+    max_scans: int = 100
+    max_decode_s: float = 5.0
+    max_decode_bytes: int = 1 << 30
+
+
+FOLDER_LIMITS = PhotoLimits(max_bytes=20 << 20)
+_DEFAULT_LIMITS = PhotoLimits()
+
+
+def read_image(
+    source: PhotoSource, size: int | None = None, limits: PhotoLimits = _DEFAULT_LIMITS
+) -> np.ndarray:
+    """Return the photo upright as (H, W, 3) uint8 RGB, or as a (size, size, 3) square.
+
+    With ``size`` this is the one preprocessing of training and serving: the centre
+    crop of side ratio at most 2:1, stretched to size x size pixels by Pillow's bicubic.
+    ``source`` is the photo's bytes, a path (see ``read_bytes``) or a binary stream.
+    Raises UnsupportedPhoto, PhotoTooLarge or BrokenPhoto, and PhotoError for a path
+    that cannot be read.
+    """
+    if size is not None and size < 1:
+        raise ValueError(f"size must be at least 1 pixel, got {size}")
+    header = read_header(_read_source(source, limits))
+    _check(header, limits)
+    if _is_costly(header, size):
+        return decode_guarded(
+            header.essence,
+            header.kind,
+            header.orientation,
+            size,
+            _shape(header, size),
+            limits.max_decode_s,
+            limits.max_decode_bytes,
+        )
+    try:
+        image = decode_pixels(header.essence, header.kind, header.orientation, size)
+        return np.array(image)
+    except DECODER_ERRORS as error:
+        raise BrokenPhoto(CORRUPT) from error
+    except MemoryError as error:
+        raise PhotoTooLarge(
+            "There is not enough memory to decode the photo. "
+            "Save it with fewer pixels and retry."
+        ) from error
+
+
+def read_bytes(
+    path: str | os.PathLike[str], limits: PhotoLimits = FOLDER_LIMITS
+) -> bytes:
+    """Return the bytes of the regular file at ``path``, at most ``limits.max_bytes``.
+
+    A link, directory, pipe or device is not opened, or is closed unread. Raises
+    UnsupportedPhoto for those, PhotoTooLarge (413), and PhotoError where the system
+    refuses; no message holds the path.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    try:
+        if not hasattr(os, "O_NOFOLLOW") and Path(path).is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise _cannot_open(error) from error
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise UnsupportedPhoto(
+                "This is a directory, pipe or device, not a photo. Give a file."
+            )
+        if status.st_size > limits.max_bytes:
+            raise _too_many_bytes(limits)
+        return _read_stream(stream, limits)
+
+
+def _cannot_open(error: OSError | ValueError) -> PhotoError:
+    number = getattr(error, "errno", None)
+    if number in (errno.ELOOP, errno.EMLINK):
+        return UnsupportedPhoto(
+            "This is a symbolic link, and links are not followed. "
+            "Give the file it points to."
+        )
+    if number in (errno.ENXIO, errno.EISDIR, errno.ENODEV):
+        return UnsupportedPhoto(
+            "This is a directory, pipe or device, not a photo. Give a file."
+        )
+    reason = os.strerror(number) if number else "its name is not a file name"
+    return PhotoError(f"The file cannot be opened: {reason}. Check its name and retry.")
+
+
+def _read_source(source: PhotoSource, limits: PhotoLimits) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        if len(source) > limits.max_bytes:
+            raise _too_many_bytes(limits)
+        return bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        return read_bytes(source, limits)
+    return _read_stream(source, limits)
+
+
+def _read_stream(stream: BinaryIO | io.FileIO, limits: PhotoLimits) -> bytes:
+    """Return what is left in a stream; one byte more than allowed is read at most."""
+    parts: list[bytes] = []
+    n_left = limits.max_bytes + 1
+    try:
+        while n_left > 0 and (part := stream.read(n_left)):
+            parts.append(part)
+            n_left -= len(part)
+    except OSError as error:
+        raise PhotoError("The photo could not be read to its end. Retry.") from error
+    if n_left <= 0:
+        raise _too_many_bytes(limits)
+    return b"".join(parts)
+
+
+def _too_many_bytes(limits: PhotoLimits) -> PhotoTooLarge:
+    return PhotoTooLarge(
+        f"The photo has more than {limits.max_bytes / (1 << 20):g} MiB. "
+        "Save it smaller, or as a JPEG of lower quality, and retry.",
+        http_status=413,
+    )
+
+
+def _check(header: PhotoHeader, limits: PhotoLimits) -> None:
+    """Raise PhotoTooLarge or BrokenPhoto where the header is out of bounds."""
+    width, height = header.width, header.height
+    if width == 0 or height == 0:
+        raise BrokenPhoto(
+            f"The photo is {width} x {height} pixels: it has no picture. "
+            "Choose another and retry."
+        )
+    if width * height > limits.max_pixels:
+        raise PhotoTooLarge(
+            f"The photo is {width} x {height} pixels; at most "
+            f"{limits.max_pixels / 1e6:g} megapixels are accepted. "
+            "Save it smaller and retry."
+        )
+    if max(width, height) > limits.max_side_ratio * min(width, height):
+        raise PhotoTooLarge(
+            f"The photo is {width} x {height} pixels; its long side may be at most "
+            f"{limits.max_side_ratio:g} times its short side. Crop it and retry."
+        )
+    if header.n_scans > limits.max_scans:
+        raise PhotoTooLarge(
+            f"The photo is a JPEG of {header.n_scans} scans; at most "
+            f"{limits.max_scans} are accepted. "
+            "Save it as an ordinary (not progressive) JPEG and retry."
+        )
+
+
+def _is_costly(header: PhotoHeader, size: int | None) -> bool:
+    """Return whether the decode has to be one that can be stopped."""
+    return header.n_scans * header.width * header.height > 100_000_000
+
+
+def _shape(header: PhotoHeader, size: int | None) -> tuple[int, int, int]:
+    if size is not None:
+        return size, size, 3
+    if header.orientation >= 5:
+        return header.width, header.height, 3
+    return header.height, header.width, 3

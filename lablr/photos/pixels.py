@@ -1,0 +1,171 @@
+"""From the essence of a photo to upright RGB pixels, with Pillow.
+
+This file is also run on its own, as the short-lived child of ``guard``, so it imports
+nothing but Pillow and the standard library, and no other module of Lablr.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+
+# The parent names the folder Pillow lives in: the child runs isolated from the site's
+# start-up files, which makes it quicker and leaves the environment out of it.
+if __name__ == "__main__":
+    sys.path.append(sys.argv[1])
+
+from PIL import (
+    GifImagePlugin,
+    Image,
+    ImageChops,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+__all__ = ["DECODER_ERRORS", "decode_pixels"]
+
+# Naming the plug-ins registers them, so no photo has to wait for Pillow to import its
+# forty others.
+_PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+
+# What decoders have been seen to raise on damaged bytes; warnings are in the list for
+# programs that turn them into errors.
+DECODER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    Warning,
+    struct.error,
+)
+
+_WHITE = (255, 255, 255)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_MAX_CROP_RATIO = 2.0
+
+
+def decode_pixels(
+    essence: bytes, kind: str, orientation: int, size: int | None
+) -> Image.Image:
+    """Return the photo as an upright RGB image, whole or as a size x size square.
+
+    The square is the centre crop of side ratio at most 2:1, stretched by bicubic
+    interpolation. Raises one of DECODER_ERRORS or MemoryError.
+    """
+    image: Image.Image = Image.open(io.BytesIO(essence), formats=(kind,))
+    box = (0.0, 0.0, float(image.width), float(image.height))
+    if size is not None:
+        # A JPEG is decoded straight to 1/2, 1/4 or 1/8; the box says which part of
+        # the rounded-up result is picture.
+        drafted = image.draft("RGB", (2 * size, 2 * size))
+        box = drafted[1] if drafted else box
+    image.load()
+    image = _lay_on_white(image)
+    if size is not None:
+        image = image.resize(
+            (size, size), Image.Resampling.BICUBIC, box=_centre_crop(*box[2:])
+        )
+    # Turning the small square is the same as turning the photo, and costs nothing.
+    turn = _UPRIGHT.get(orientation)
+    image = image.transpose(turn) if turn is not None else image
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _centre_crop(width: float, height: float) -> tuple[float, float, float, float]:
+    """Return (left, top, right, bottom) of the centre of side ratio at most 2:1."""
+    crop_width = min(width, _MAX_CROP_RATIO * height)
+    crop_height = min(height, _MAX_CROP_RATIO * width)
+    left, top = (width - crop_width) / 2, (height - crop_height) / 2
+    return left, top, left + crop_width, top + crop_height
+
+
+def _lay_on_white(image: Image.Image) -> Image.Image:
+    """Return an RGB or L image of the same look; what is transparent turns white."""
+    if image.mode.startswith("I"):
+        return _reduce_depth(image)
+    if image.mode in ("RGB", "L") and "transparency" not in image.info:
+        return image
+    if image.mode in ("RGBA", "LA") or "transparency" in image.info:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        ground = Image.new("RGB", image.size, _WHITE)
+        ground.paste(image, mask=image.getchannel("A"))
+        return ground
+    return image.convert("RGB")
+
+
+def _reduce_depth(image: Image.Image) -> Image.Image:
+    """Return 16-bit grey as 8-bit grey: the high byte, as Pillow does for RGB.
+
+    Pillow's own conversion clips at 255 and turns nearly every photo white.
+    """
+    if image.mode == "I":
+        image = image.convert("I;16")
+    samples = image.tobytes()
+    low_first = image.mode != "I;16B"
+    high = Image.frombytes("L", image.size, samples[low_first::2])
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        low = Image.frombytes("L", image.size, samples[not low_first :: 2])
+        is_key = ImageChops.darker(
+            high.point([255 * (value == key >> 8) for value in range(256)]),
+            low.point([255 * (value == key & 255) for value in range(256)]),
+        )
+        high.paste(255, mask=is_key)
+    return high
+
+
+def _limit_this_process(cpu_s: int, memory_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows: the parent's clock is the only bound
+        return
+    for name, soft, hard in (
+        ("RLIMIT_CORE", 0, 0),
+        ("RLIMIT_CPU", cpu_s, cpu_s + 1),
+        ("RLIMIT_AS", memory_bytes, memory_bytes),
+    ):
+        try:
+            resource.setrlimit(getattr(resource, name), (soft, hard))
+        except (AttributeError, ValueError, OSError):
+            continue  # macOS knows no RLIMIT_AS worth the name
+
+
+def _run_as_child(arguments: list[str]) -> int:
+    """Decode standard input to raw pixels on standard output; return the status."""
+    kind, orientation, size, cpu_s, memory_bytes = arguments
+    _limit_this_process(int(cpu_s), int(memory_bytes))
+    try:
+        image = decode_pixels(
+            sys.stdin.buffer.read(), kind, int(orientation), int(size) or None
+        )
+    except MemoryError:
+        return 4
+    except DECODER_ERRORS:
+        return 3
+    rows = 256  # a strip at a time: the whole would be a second copy
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        sys.stdout.buffer.write(strip.tobytes())
+    sys.stdout.buffer.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_run_as_child(sys.argv[2:]))

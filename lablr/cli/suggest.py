@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,20 +14,12 @@ from lablr.cli.options import bundle_option, json_option, ranking_option
 
 if TYPE_CHECKING:
     from lablr.errors import PhotoError
-    from lablr.tagger import Suggestion, Tagger
+    from lablr.tagger import Suggestion
 
 __all__ = ["suggest_command"]
 
 STDIN = "-"
 BAR_WIDTH = 24
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a photo got no tags: the code for a program, the sentence for a person."""
-
-    code: str
-    message: str
 
 
 @click.command("suggest")
@@ -71,10 +59,12 @@ def suggest_command(
     """
     from lablr.tagger import Tagger
 
+    sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
+    answers = Tagger.load(bundle).suggest_many(sources, k=k, ranking=ranking)
     show = _show_json if as_json else _show_table
     n_failed = 0
-    for photo, answer in _answers(Tagger.load(bundle), photos, k, ranking):
-        n_failed += isinstance(answer, Refusal)
+    for photo, answer in zip(photos, answers, strict=True):
+        n_failed += isinstance(answer, Exception)
         show(photo, answer)
     if len(photos) > 1:
         n_ok = len(photos) - n_failed
@@ -83,71 +73,20 @@ def suggest_command(
         raise click.exceptions.Exit(1)
 
 
-def _answers(
-    tagger: Tagger, photos: tuple[str, ...], k: int, ranking: str
-) -> Iterator[tuple[str, Suggestion | Refusal]]:
-    """Yield every photo with what became of it, in the order they were named."""
-    # Looked up once, before the photos are read in batches: an answer must not be
-    # given to the wrong photo because a file came or went in between.
-    refusals = [_refuse(photo) for photo in photos]
-    sources = [
-        _source(photo)
-        for photo, refusal in zip(photos, refusals, strict=True)
-        if refusal is None
-    ]
-    suggestions = tagger.suggest_many(sources, k=k, ranking=ranking)
-    for photo, refusal in zip(photos, refusals, strict=True):
-        if refusal is not None:
-            yield photo, refusal
-        else:
-            answer = next(suggestions)
-            yield (
-                photo,
-                _refusal(answer) if isinstance(answer, Exception) else answer,
-            )
-
-
-def _source(photo: str) -> str | BinaryIO:
-    return sys.stdin.buffer if photo == STDIN else photo
-
-
-def _refuse(photo: str) -> Refusal | None:
-    """Say why a name cannot be a photo's, before it is opened."""
-    path = Path(photo)
-    if photo == STDIN:
-        return None
-    try:
-        path.lstat()
-    except (OSError, ValueError) as error:
-        is_missing = getattr(error, "errno", None) == errno.ENOENT
-        reason = "there is no such file" if is_missing else "cannot be opened"
-        return Refusal("not_found" if is_missing else "unreadable", reason)
-    if path.is_dir():
-        pattern = shown(os.path.join(photo, "*.jpg"))  # noqa: PTH118 -- keeps "./"
-        return Refusal(
-            "is_a_folder",
-            f"this is a folder; name the photos in it, for example {pattern}",
-        )
-    return None
-
-
-def _refusal(error: PhotoError) -> Refusal:
-    return Refusal(error.code, str(error))
-
-
-def _show_json(photo: str, answer: Suggestion | Refusal) -> None:
+def _show_json(photo: str, answer: Suggestion | PhotoError) -> None:
     """Print one line of ASCII JSON; bytes that are not UTF-8 stay \\udcXX escapes."""
-    if isinstance(answer, Refusal):
-        record = {"error": {"code": answer.code, "message": answer.message}}
+    if isinstance(answer, Exception):
+        message = _message(photo, answer)
+        record = {"error": {"code": answer.code, "message": message}}
     else:
         record = answer.to_dict()
     click.echo(json.dumps({"photo": photo, **record}))
 
 
-def _show_table(photo: str, answer: Suggestion | Refusal) -> None:
+def _show_table(photo: str, answer: Suggestion | PhotoError) -> None:
     """Print the tags of a photo, each with its probability as number and bar."""
-    if isinstance(answer, Refusal):
-        say(f"{shown(photo)}: {answer.message}")
+    if isinstance(answer, Exception):
+        say(f"error: {shown(photo)}: {_message(photo, answer)}")
         return
     click.echo(shown(photo))
     if not answer.sure:
@@ -155,5 +94,12 @@ def _show_table(photo: str, answer: Suggestion | Refusal) -> None:
     width = max(len(score.tag) for score in answer.tags)
     for score in answer.tags:
         bar = "█" * round(score.probability * BAR_WIDTH)
-        line = f"  {score.tag:{width}}  {score.probability:6.1%}  {bar}"
-        click.echo(line.rstrip())
+        click.echo(f"  {score.tag:{width}}  {score.probability:6.1%}  {bar}".rstrip())
+
+
+def _message(photo: str, error: PhotoError) -> str:
+    """Say why a photo got no tags; for a folder, how to name what is in it."""
+    if photo != STDIN and Path(photo).is_dir():
+        pattern = shown(f"{photo.rstrip('/')}/*.jpg")
+        return f"This is a folder. Name the photos in it, for example {pattern}"
+    return str(error)

@@ -13,6 +13,7 @@ import math
 import re
 import zipfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from lablr.errors import BundleError
 
 __all__ = ["Arrays", "pack_arrays", "unpack_arrays"]
 
-Arrays = dict[str, NDArray[np.generic]]
+Arrays = dict[str, NDArray[Any]]
 
 DTYPES = frozenset({"<f4", "<f8", "<i8", "|b1", "|u1"})
 MAX_DIMENSIONS = 8
@@ -34,7 +35,7 @@ _HEADER = re.compile(
 )
 
 
-def pack_arrays(arrays: Mapping[str, NDArray[np.generic]], name: str) -> bytes:
+def pack_arrays(arrays: Mapping[str, NDArray[Any]], name: str) -> bytes:
     """Return the .npz of some arrays, members in the order of their names.
 
     Raises BundleError, naming ``name`` and the array, for a dtype that is not
@@ -97,7 +98,7 @@ def _refuse_unpacking(entries: list[zipfile.ZipInfo], n_bytes: int) -> None:
         raise ValueError("the members are larger than the archive")
 
 
-def _read_array(member: bytes) -> NDArray[np.generic]:
+def _read_array(member: bytes) -> NDArray[Any]:
     """Read one .npy of format 1.0; raises ValueError.
 
     The header is matched and never evaluated, and its shape is compared with the

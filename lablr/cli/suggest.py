@@ -11,9 +11,9 @@ import click
 
 from lablr.cli.messages import say, shown
 from lablr.cli.options import bundle_option, json_option, ranking_option
+from lablr.errors import PhotoError
 
 if TYPE_CHECKING:
-    from lablr.errors import PhotoError
     from lablr.tagger import Suggestion
 
 __all__ = ["suggest_command"]
@@ -64,7 +64,7 @@ def suggest_command(
     show = _show_json if as_json else _show_table
     n_failed = 0
     for photo, answer in zip(photos, answers, strict=True):
-        n_failed += isinstance(answer, Exception)
+        n_failed += isinstance(answer, PhotoError)
         show(photo, answer)
     if len(photos) > 1:
         n_ok = len(photos) - n_failed
@@ -75,7 +75,7 @@ def suggest_command(
 
 def _show_json(photo: str, answer: Suggestion | PhotoError) -> None:
     """Print one line of ASCII JSON; bytes that are not UTF-8 stay \\udcXX escapes."""
-    if isinstance(answer, Exception):
+    if isinstance(answer, PhotoError):
         message = _message(photo, answer)
         record = {"error": {"code": answer.code, "message": message}}
     else:
@@ -85,7 +85,7 @@ def _show_json(photo: str, answer: Suggestion | PhotoError) -> None:
 
 def _show_table(photo: str, answer: Suggestion | PhotoError) -> None:
     """Print the tags of a photo, each with its probability as number and bar."""
-    if isinstance(answer, Exception):
+    if isinstance(answer, PhotoError):
         say(f"error: {shown(photo)}: {_message(photo, answer)}")
         return
     click.echo(shown(photo))

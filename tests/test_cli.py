@@ -1,0 +1,352 @@
+"""The ``lablr`` command as a person and a program meet it: in its own process."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from lablr import tagger
+from lablr.bundle import bundled_folder
+from lablr.cli import main
+from lablr.cli.messages import LablrGroup, shown
+from lablr.cli.options import RANKINGS
+from lablr.errors import CorpusError
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = sorted(main.commands)
+N_TAGS = len(json.loads((bundled_folder() / "tags.json").read_text()))
+
+
+def lines_of(output: bytes) -> list[str]:
+    return output.decode().splitlines()
+
+
+# --- the group
+
+
+def test_the_version(run_lablr):
+    done = run_lablr("--version")
+    assert (done.stdout, done.stderr) == (b"lablr 0.1.0\n", b"")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command):
+    done = CliRunner().invoke(main, [command, "--help"])
+    assert done.exit_code == 0
+    assert f"\n    lablr {command} " in done.output.partition("Examples:")[2]
+
+
+def test_help_answers_at_once():
+    code = "import sys, lablr.cli; print(*sys.modules)"
+    seconds = []
+    for _ in range(5):  # The best of five: other programs run on this machine.
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        seconds.append(time.perf_counter() - start)
+    assert not {"numpy", "PIL", "onnxruntime", "flask"} & set(done.stdout.split())
+    assert min(seconds) < 0.3
+
+
+def test_the_reference_is_current():
+    script = runpy.run_path(str(ROOT / "scripts" / "cli_reference.py"))
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert page == script["reference"](), "run `make docs`"
+
+
+def test_the_rankings_are_those_of_the_tagger():
+    assert tagger.RANKINGS == RANKINGS
+
+
+def invoke_raising(error: BaseException):
+    @click.group(cls=LablrGroup)
+    def group() -> None: ...
+
+    @group.command()
+    def command() -> None:
+        raise error
+
+    return CliRunner().invoke(group, ["command"])
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "message"),
+    [
+        (CorpusError("photos.jsonl:3: no tags"), 1, "error: photos.jsonl:3: no tags"),
+        (
+            FileNotFoundError(2, "No such file", "a\x1b.png"),
+            1,
+            "error: a�.png: No such",
+        ),
+        (KeyboardInterrupt(), 130, "stopped; nothing that was finished is lost"),
+    ],
+)
+def test_an_error_is_a_message(error, exit_code, message):
+    done = invoke_raising(error)
+    assert done.exit_code == exit_code
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"lablr: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_defect_is_not_hidden():
+    assert isinstance(invoke_raising(ZeroDivisionError()).exception, ZeroDivisionError)
+
+
+def test_names_are_safe_to_print():
+    assert shown("写真 1.jpg") == "写真 1.jpg"
+    assert shown("a\x1b[2Jb\n\udcff\u202e.jpg") == "a�[2Jb���.jpg"
+
+
+# --- suggest
+
+
+def test_suggest_prints_a_table(run_lablr, china_jpg):
+    done = run_lablr("suggest", china_jpg)
+    assert done.returncode == 0
+    assert done.stderr == b""
+    name, *rows = lines_of(done.stdout)
+    assert name == str(china_jpg)
+    rows = [row for row in rows if "not sure" not in row]
+    assert len(rows) == 10
+    percentages = [float(row.split("%")[0].split()[-1]) for row in rows]
+    assert percentages == sorted(percentages, reverse=True)
+    assert len({row.index("%") for row in rows}) == 1  # aligned
+
+
+def test_suggest_says_when_it_is_not_sure(run_lablr, tmp_path):
+    Image.new("RGB", (64, 64), (120, 120, 120)).save(tmp_path / "grey.png")
+    done = run_lablr("suggest", tmp_path / "grey.png")
+    sure = json.loads(run_lablr("suggest", "--json", tmp_path / "grey.png").stdout)
+    assert (b"not sure: no tag reaches" in done.stdout) == (not sure["sure"])
+
+
+@pytest.mark.parametrize(("k", "n_tags"), [("1", 1), ("7", 7), ("0", N_TAGS)])
+def test_suggest_json_is_one_object_a_line(run_lablr, flower_jpg, k, n_tags):
+    done = run_lablr("suggest", "--json", "-k", k, flower_jpg)
+    (line,) = lines_of(done.stdout)
+    record = json.loads(line)
+    assert record["photo"] == str(flower_jpg)
+    assert len(record["tags"]) == n_tags
+    assert set(record["tags"][0]) == {
+        "tag",
+        "probability",
+        "squared_mahalanobis",
+        "log_likelihood_ratio",
+    }
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("ranking", RANKINGS)
+def test_suggest_ranks_in_three_ways(run_lablr, flower_jpg, ranking):
+    done = run_lablr("suggest", "--json", "-k", "0", "--ranking", ranking, flower_jpg)
+    tags = json.loads(done.stdout)["tags"]
+    key, sign = {
+        "calibrated": ("probability", -1),
+        "likelihood": ("log_likelihood_ratio", -1),
+        "mahalanobis": ("squared_mahalanobis", 1),
+    }[ranking]
+    numbers = [sign * tag[key] for tag in tags]
+    assert numbers == sorted(numbers)
+
+
+def test_suggest_reads_standard_input(run_lablr, china_jpg):
+    by_name = run_lablr("suggest", "--json", china_jpg)
+    by_stdin = run_lablr("suggest", "--json", "-", stdin=china_jpg.read_bytes())
+    expected = {**json.loads(by_name.stdout), "photo": "-"}
+    assert json.loads(by_stdin.stdout) == expected
+
+
+def test_suggest_goes_on_after_a_failure(run_lablr, china_jpg, tmp_path):
+    (tmp_path / "page.jpg").write_text("<html>")
+    (tmp_path / "link.jpg").symlink_to(china_jpg)
+    names = [tmp_path / "page.jpg", china_jpg, tmp_path / "gone.jpg", tmp_path]
+    names += [tmp_path / "link.jpg", "/dev/zero", china_jpg]
+    done = run_lablr("suggest", "--json", *names)
+    assert done.returncode == 1
+    records = [json.loads(line) for line in lines_of(done.stdout)]
+    assert [record["photo"] for record in records] == [str(name) for name in names]
+    codes = [record.get("error", {}).get("code") for record in records]
+    assert codes[0] == "unsupported_photo"
+    assert [code is None for code in codes] == [name is china_jpg for name in names]
+    assert records[3]["error"]["message"] == (
+        f"This is a folder. Name the photos in it, for example {tmp_path}/*.jpg"
+    )
+    assert done.stderr == b"lablr: attempted 7 = ok 2 + failed 5\n"
+
+
+def test_suggest_reports_on_stderr_beside_tables(run_lablr, china_jpg, tmp_path):
+    done = run_lablr("suggest", tmp_path / "gone.jpg", china_jpg)
+    assert done.returncode == 1
+    assert lines_of(done.stdout)[0] == str(china_jpg)
+    failure, summary = lines_of(done.stderr)
+    assert failure.startswith(f"lablr: error: {tmp_path}/gone.jpg: The file cannot be")
+    assert summary == "lablr: attempted 2 = ok 1 + failed 1"
+
+
+def test_suggest_survives_names_that_are_not_utf8(run_lablr, china_jpg, tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9\x1b[31m.jpg"
+    shutil.copy(china_jpg, name)
+    record = json.loads(run_lablr("suggest", "--json", name).stdout)
+    assert os.fsencode(record["photo"]) == name
+    table = run_lablr("suggest", name).stdout
+    assert table.startswith(f"{tmp_path}/caf��[31m.jpg\n".encode())
+
+
+def test_suggest_prints_to_a_terminal_without_unicode(run_lablr, china_jpg):
+    done = run_lablr("suggest", china_jpg, env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert b"?" in done.stdout
+
+
+def test_suggest_is_quiet_when_its_reader_leaves(china_jpg):
+    with subprocess.Popen(
+        [sys.executable, "-m", "lablr", "suggest", "-k", "0", *[china_jpg] * 40],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["suggest"],
+        ["suggest", "-k", "-1", "a.jpg"],
+        ["suggest", "-k", "x", "a.jpg"],
+        ["suggest", "--ranking", "best", "a.jpg"],
+        ["map", "--out", "map.jpg"],
+        ["map"],
+        ["serve", "--port", "65536"],
+        ["evaluate"],
+        ["nonesuch"],
+        ["--nonesuch"],
+    ],
+)
+def test_a_wrong_command_line_shows_the_usage(words):
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Usage: ")
+
+
+def test_a_bundle_that_is_not_there_is_a_message(run_lablr, china_jpg, tmp_path):
+    by_flag = run_lablr("suggest", "--bundle", tmp_path / "x", china_jpg)
+    by_variable = run_lablr("suggest", china_jpg, env={"LABLR_BUNDLE": "/nonesuch"})
+    for done in (by_flag, by_variable):
+        assert done.returncode == 1
+        assert done.stdout == b""
+        assert done.stderr.startswith(b"lablr: error: ")
+        assert done.stderr.count(b"\n") == 1
+
+
+# --- evaluate
+
+
+@pytest.fixture
+def corpus(tmp_path, china_jpg, flower_jpg):
+    """Two real photos under three names, in two sources, all for validation."""
+    rows = [
+        ("a.jpg", china_jpg, ["sky"], "one"),
+        ("b.jpg", flower_jpg, ["flower"], "one"),
+        ("c.jpg", flower_jpg, ["flower"], "two"),
+    ]
+    with (tmp_path / "photos.jsonl").open("w") as lines:
+        for file, photo, tags, source in rows:
+            shutil.copy(photo, tmp_path / file)
+            record = {"file": file, "tags": tags, "source": source, "split": "val"}
+            lines.write(json.dumps(record) + "\n")
+    return tmp_path
+
+
+def test_evaluate_prints_a_line_per_source(run_lablr, corpus):
+    done = run_lablr("evaluate", corpus)
+    assert done.returncode == 0, done.stderr
+    heading, *rows = lines_of(done.stdout)
+    assert heading.split()[:2] == ["source", "photos"]
+    assert [row.split()[:2] for row in rows] == [
+        ["one", "2"],
+        ["two", "1"],
+        ["all", "3"],
+    ]
+    assert {len(row) for row in rows} == {len(heading)}
+
+
+def test_evaluate_json_names_every_figure(run_lablr, corpus):
+    done = run_lablr("evaluate", corpus, "--split", "val", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert (answer["split"], answer["ranking"]) == ("val", "calibrated")
+    assert [report["source"] for report in answer["reports"]] == ["one", "two", "all"]
+    assert {
+        "n_photos",
+        "macro_average_precision",
+        "mean_average_precision",
+        "precision_at_1",
+        "precision_at_5",
+        "recall_at_5",
+        "recall_at_10",
+        "roc_auc",
+        "calibration_error",
+    } <= set(answer["reports"][-1])
+
+
+def test_evaluate_refuses_a_corpus_that_is_not_there(run_lablr, tmp_path):
+    done = run_lablr("evaluate", tmp_path / "nonesuch")
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"lablr: error: ")
+
+
+# --- map
+
+
+@pytest.mark.parametrize("with_photo", [False, True])
+def test_map_draws_a_picture(run_lablr, tmp_path, china_jpg, with_photo):
+    photo = ["--photo", china_jpg] if with_photo else []
+    done = run_lablr("map", "-o", "map.PNG", *photo, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"map.PNG\n"), done.stderr
+    with Image.open(io.BytesIO((tmp_path / "map.PNG").read_bytes())) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) >= 400
+        assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
+
+
+@pytest.mark.parametrize("with_photo", [False, True])
+def test_map_writes_a_page_that_needs_no_network(
+    run_lablr, tmp_path, china_jpg, with_photo
+):
+    photo = ["--photo", china_jpg] if with_photo else []
+    done = run_lablr("map", "--out", "map.html", *photo, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    (figure,) = [
+        line.removeprefix("const figure = ").removesuffix(";")
+        for line in page.splitlines()
+        if line.startswith("const figure = ")
+    ]
+    assert len(json.loads(figure)["layout"]["shapes"]) == min(20, N_TAGS)
+    assert page.count("<script>") == page.count("</script>") == 2
+    assert "<script src" not in page
+
+
+def test_map_says_where_it_cannot_write(run_lablr, tmp_path):
+    done = run_lablr("map", "--out", tmp_path / "no" / "map.png")
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"lablr: error: {tmp_path}/no/map.png: ")

@@ -1,0 +1,89 @@
+"""The Makefile and the CI script, and that CI lets no test be skipped."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def make(*words: str) -> str:
+    return subprocess.run(
+        ["make", "-C", ROOT, "--no-print-directory", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_make_alone_prints_every_target():
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    listed = re.findall(r"^  make (\w+)", make(), re.MULTILINE)
+    assert listed == phony.group(1).split()
+
+
+def test_serve_takes_host_and_port():
+    typed = make("--dry-run", "serve", "HOST=0.0.0.0", "PORT=8123")
+    assert "lablr serve --host 0.0.0.0 --port 8123" in typed
+
+
+def test_ci_checks_and_tests():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    subprocess.run(["bash", "-n", script], check=True)
+    assert script.read_text().rstrip().endswith("make check test")
+
+
+SKIPS = """
+import pytest
+
+def test_inside():
+    pytest.skip("no tool")
+
+@pytest.mark.skipif(True, reason="no tool")
+def test_marked(): ...
+
+@pytest.mark.xfail(strict=True)
+def test_known_to_fail():
+    assert False
+"""
+
+
+@pytest.mark.parametrize(("ci", "counts"), [("true", (2, 0)), ("", (0, 2))])
+def test_a_skip_fails_in_ci(tmp_path, ci, counts):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_skips.py").write_text(SKIPS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--rootdir", tmp_path, tmp_path],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CI": ci},
+        cwd=tmp_path,
+        check=False,
+    )
+    n_failed = sum(map(int, re.findall(r"(\d+) (?:failed|error)", done.stdout)))
+    n_skipped = sum(map(int, re.findall(r"(\d+) skipped", done.stdout)))
+    assert (n_failed, n_skipped) == counts, done.stdout
+    assert "1 xfailed" in done.stdout
+
+
+def test_a_module_that_skips_itself_fails_in_ci(tmp_path):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_all.py").write_text("import pytest\npytest.importorskip('x_y')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--rootdir", tmp_path, tmp_path],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CI": "true"},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "skipped, which fails in CI" in done.stdout

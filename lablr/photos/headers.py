@@ -36,8 +36,9 @@ class PhotoHeader:
 
     ``width`` and ``height`` are in pixels as stored (not yet upright), ``orientation``
     is EXIF's 1 to 8, ``n_scans`` counts the passes a JPEG decoder makes over the whole
-    picture (1 unless progressive), ``bits_per_pixel`` is the stored depth, ``essence``
-    the bytes of the first frame without anything that is not needed to decode it.
+    picture (1 unless progressive), ``slowness`` is the price of a pixel beside one of
+    a PNG (see ``docs/safety.md`` for how the figures were measured), ``essence`` the
+    bytes of the first frame without anything that is not needed to decode it.
     """
 
     kind: str
@@ -45,7 +46,7 @@ class PhotoHeader:
     height: int
     orientation: int
     n_scans: int
-    bits_per_pixel: int
+    slowness: float
     essence: bytes
 
 
@@ -101,6 +102,7 @@ _MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOS, _EOI, _APP0, _APP1, _APP14 = 0xDA, 0xD9, 0xE0, 0xE1, 0xEE
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+_HUFFMAN = {0xC0, 0xC1, 0xC2}
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDD}
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 # Cameras write about ten scans; up to here the cheap upper bound is good enough.
@@ -127,10 +129,44 @@ def _jpeg_segments(
     raise BrokenPhoto(CORRUPT)
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """A JPEG's frame header; ``sampling`` holds (horizontal, vertical) a component."""
+
+    marker: int
+    width: int
+    height: int
+    sampling: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def parse(cls, marker: int, body: bytes) -> _Frame:
+        _, height, width, n_components = struct.unpack_from(">BHHB", body)
+        if len(body) != 6 + 3 * n_components:
+            raise BrokenPhoto(CORRUPT)
+        sampling = tuple((byte >> 4, byte & 15) for byte in body[7::3])
+        if not all(1 <= factor <= 4 for pair in sampling for factor in pair):
+            raise BrokenPhoto(CORRUPT)
+        return cls(marker, width, height, sampling)
+
+    def n_blocks(self) -> int:
+        """Return the number of 8 x 8 blocks of all components together."""
+        widest = max(horizontal for horizontal, _ in self.sampling)
+        tallest = max(vertical for _, vertical in self.sampling)
+        return sum(
+            _ceil_div(self.width * horizontal, 8 * widest)
+            * _ceil_div(self.height * vertical, 8 * tallest)
+            for horizontal, vertical in self.sampling
+        )
+
+
+def _ceil_div(dividend: int, divisor: int) -> int:
+    return -(-dividend // divisor)
+
+
 def _read_jpeg(payload: bytes) -> PhotoHeader:
     kept = [b"\xff\xd8"]
     orientation = 0
-    frame: tuple[int, int, int, int] | None = None
+    frame: _Frame | None = None
     for marker, start, end in _jpeg_segments(payload, 2, _MARKER):
         body = payload[start + 4 : end]
         if marker == _EOI:
@@ -138,23 +174,18 @@ def _read_jpeg(payload: bytes) -> PhotoHeader:
         if marker in _FRAMES:
             if frame is not None:  # two readers would believe two different sizes
                 raise BrokenPhoto(CORRUPT)
-            _, height, width, n_components = struct.unpack_from(">BHHB", body)
-            frame = marker, width, height, n_components
+            frame = _Frame.parse(marker, body)
         if marker == _SOS:
             if frame is None:
                 raise BrokenPhoto(CORRUPT)
-            if payload.rfind(b"\xff\xd9", end) < 0:
-                raise BrokenPhoto(_TRUNCATED)
-            marker, width, height, n_components = frame
-            # With one scan that holds every component, libjpeg reads that scan only.
-            is_one_pass = marker not in _PROGRESSIVE and body[0] >= n_components
+            n_scans = _check_scans(payload, start, end, frame)
             return PhotoHeader(
                 kind="JPEG",
-                width=width,
-                height=height,
+                width=frame.width,
+                height=frame.height,
                 orientation=orientation or 1,
-                n_scans=1 if is_one_pass else _count_scans(payload, start),
-                bits_per_pixel=8 * n_components,
+                n_scans=n_scans or 1,
+                slowness=_jpeg_slowness(frame.marker, n_scans),
                 essence=b"".join([*kept, memoryview(payload)[start:]]),
             )
         if marker == _APP1 and not orientation and body.startswith(b"Exif\0\0"):
@@ -164,10 +195,34 @@ def _read_jpeg(payload: bytes) -> PhotoHeader:
     raise BrokenPhoto(_TRUNCATED)
 
 
+def _check_scans(payload: bytes, start: int, end: int, frame: _Frame) -> int:
+    """Return the number of scans, 0 where the decoder needs but one pass.
+
+    ``start`` and ``end`` are of the first scan's header. Raises BrokenPhoto where what
+    follows it cannot be the whole picture.
+    """
+    if payload.rfind(b"\xff\xd9", end) < 0:
+        raise BrokenPhoto(_TRUNCATED)
+    # With one scan that holds every component, libjpeg reads that scan only.
+    if frame.marker in _PROGRESSIVE or payload[start + 4] < len(frame.sampling):
+        return _count_scans(payload, start)
+    # A block takes two Huffman codes, of one bit each at least: a small file that
+    # claims a large picture is refused before memory for it is found.
+    if frame.marker in _HUFFMAN and 2 * frame.n_blocks() > 8 * (len(payload) - end):
+        raise BrokenPhoto(_TRUNCATED)
+    return 0
+
+
 def _is_needed_by_decoder(marker: int, body: bytes) -> bool:
     if marker in (_APP0, _APP14):  # they tell YCbCr from RGB, and YCCK from CMYK
         return body.startswith((b"JFIF\0", b"Adobe"))
     return marker in _FRAMES or marker in _TABLES
+
+
+def _jpeg_slowness(frame_marker: int, n_scans: int) -> float:
+    if frame_marker not in _HUFFMAN:
+        return 16  # arithmetic coding and lossless: rare, and slow beyond their bytes
+    return max(1.0, n_scans / 20) if n_scans else 0.4
 
 
 def _count_scans(payload: bytes, first_scan: int) -> int:
@@ -185,8 +240,6 @@ def _count_scans(payload: bytes, first_scan: int) -> int:
 
 
 # --- PNG: W3C Portable Network Graphics, section 5 ------------------------------------
-
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 def _png_chunks(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -237,7 +290,7 @@ def _read_png(payload: bytes) -> PhotoHeader:
         height=height,
         orientation=_read_orientation(chunks.get(b"eXIf", b"")),
         n_scans=1,
-        bits_per_pixel=depth * _CHANNELS.get(colour, 4),
+        slowness=1,
         essence=b"".join(
             [
                 payload[:8],
@@ -301,7 +354,7 @@ def _read_webp(payload: bytes) -> PhotoHeader:
         height=height,
         orientation=_read_orientation(chunks.get(b"EXIF", b"")[8:]),
         n_scans=1,
-        bits_per_pixel=32,
+        slowness=2,  # more in memory than in time
         essence=b"RIFF" + struct.pack("<I", len(body)) + body,
     )
 
@@ -369,6 +422,6 @@ def _read_gif(payload: bytes) -> PhotoHeader:
         height=max(height, top + frame_height),
         orientation=1,
         n_scans=1,
-        bits_per_pixel=8,
+        slowness=1,
         essence=head + control + frame + b";",
     )

@@ -76,6 +76,7 @@ def decode_pixels(
         # the rounded-up result is picture.
         drafted = image.draft("RGB", (2 * size, 2 * size))
         box = drafted[1] if drafted else box
+    image = _load_webp(image) if kind == "WEBP" else image
     image.load()
     image = _lay_on_white(image)
     if size is not None:
@@ -94,6 +95,24 @@ def _centre_crop(width: float, height: float) -> tuple[float, float, float, floa
     crop_height = min(height, _MAX_CROP_RATIO * width)
     left, top = (width - crop_width) / 2, (height - crop_height) / 2
     return left, top, left + crop_width, top + crop_height
+
+
+def _load_webp(image: Image.Image) -> Image.Image:
+    """Return a WebP's first frame, with half the memory of ``image.load()``.
+
+    Pillow keeps libwebp's two canvases and two copies beside them: 16 bytes a pixel,
+    680 MB for a photo of 40 megapixels. Going around it takes private names, so where
+    a later Pillow has moved them, the photo is loaded in the ordinary way.
+    """
+    decoder = getattr(image, "_decoder", None)
+    mode = getattr(image, "rawmode", None)
+    if decoder is None or mode not in ("RGBA", "RGBX"):
+        return image
+    frame = decoder.get_next()
+    if frame is None:
+        raise EOFError("the first frame of a WebP does not decode")
+    del decoder, image._decoder  # type: ignore[attr-defined]  # frees the canvases
+    return Image.frombuffer(mode, image.size, frame[0], "raw", mode, 0, 1)
 
 
 def _lay_on_white(image: Image.Image) -> Image.Image:

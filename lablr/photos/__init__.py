@@ -19,8 +19,9 @@ from typing import BinaryIO
 import numpy as np
 
 from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge, UnsupportedPhoto
+from lablr.photos.formats import read_header
 from lablr.photos.guard import decode_guarded
-from lablr.photos.headers import CORRUPT, PhotoHeader, read_header
+from lablr.photos.header import CORRUPT, PhotoHeader
 from lablr.photos.pixels import DECODER_ERRORS, decode_pixels
 
 __all__ = [
@@ -50,8 +51,8 @@ FOLDER_LIMITS = PhotoLimits(max_bytes=20 << 20)
 _DEFAULT_LIMITS = PhotoLimits()
 
 # Up to this many pixels of a PNG, or what costs as much (40 million of a baseline
-# JPEG), a decode is bounded by its input: 0.2 s as a rule, 1.3 s at worst. Above it, the
-# 0.05 s that a child takes to start no longer show.
+# JPEG), a decode is bounded by its input: 0.2 s as a rule, 1.3 s at worst. Above it,
+# the 0.05 s that a child takes to start no longer show.
 _MAX_PIXELS_IN_PROCESS = 16_000_000
 
 

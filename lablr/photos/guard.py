@@ -28,7 +28,7 @@ import PIL
 
 from lablr.errors import BrokenPhoto, PhotoTooLarge
 from lablr.photos import pixels
-from lablr.photos.headers import CORRUPT
+from lablr.photos.header import CORRUPT
 
 __all__ = ["decode_guarded"]
 

@@ -76,7 +76,7 @@ def _swap(
     is_ours: Callable[[Path, list[str]], bool],
     parent: int,
 ) -> None:
-    new = target.with_name(f".{target.name}.new")
+    new = target.parent / f".{target.name}.new"
     old = _aside(target)
     _clear_up(target, new, old)
     kept = _files_to_keep(target, files, is_ours)
@@ -156,4 +156,4 @@ def _locked(folder: Path) -> Iterator[int]:
 def _aside(target: Path) -> Path:
     """Return where the old folder lies while a new one takes its place."""
     resolved = target.resolve()
-    return resolved.with_name(f".{resolved.name}.old")
+    return resolved.parent / f".{resolved.name}.old"

@@ -29,6 +29,8 @@ def test_no_other_folder_is_replaced(tmp_path: Path) -> None:
     assert (photos / "1.jpg").read_text() == "dear to somebody"
     with pytest.raises(BundleError, match="not a folder"):
         small_bundle().save(photos / "1.jpg")
+    with pytest.raises(BundleError, match="other files"):
+        small_bundle().save("/")
     with pytest.raises(BundleError, match="cannot be written"):
         small_bundle().save(photos / "1.jpg" / "bundle")
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate_command"]
 
-# Field of a Report -> heading of its column.
+# Field of a Report -> heading of its column, at least as wide as a figure: 0.123.
 COLUMNS = {
     "macro_average_precision": "macro AP",
     "mean_average_precision": "image MAP",
-    "precision_at_1": "P@1",
-    "precision_at_5": "P@5",
-    "recall_at_5": "R@5",
-    "recall_at_10": "R@10",
+    "precision_at_1": "  P@1",
+    "precision_at_5": "  P@5",
+    "recall_at_5": "  R@5",
+    "recall_at_10": " R@10",
     "roc_auc": "ROC AUC",
     "calibration_error": "cal. error",
 }

@@ -71,9 +71,10 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
       lablr map --out map.png
       lablr map --photo photo.jpg --out map.html
     """
+    from lablr.photos import FOLDER_LIMITS
     from lablr.tagger import Tagger
 
-    tagger = Tagger.load(bundle)
+    tagger = Tagger.load(bundle, FOLDER_LIMITS)
     # All tags: the map shows the most relevant ones, wherever they rank.
     suggestion = None if photo is None else tagger.suggest(photo, k=0)
     draw = _draw_page if out.suffix.lower() == ".html" else _draw_picture

@@ -57,10 +57,12 @@ def suggest_command(
        "sure": ..., "threshold": ..., "ranking": ...}
       {"photo": ..., "error": {"code", "message"}}
     """
+    from lablr.photos import FOLDER_LIMITS
     from lablr.tagger import Tagger
 
+    tagger = Tagger.load(bundle, FOLDER_LIMITS)
     sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
-    answers = Tagger.load(bundle).suggest_many(sources, k=k, ranking=ranking)
+    answers = tagger.suggest_many(sources, k=k, ranking=ranking)
     show = _show_json if as_json else _show_table
     n_failed = 0
     for photo, answer in zip(photos, answers, strict=True):

@@ -21,7 +21,7 @@ import numpy as np
 from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge, UnsupportedPhoto
 from lablr.photos.formats import read_header
 from lablr.photos.guard import decode_guarded
-from lablr.photos.header import CORRUPT, PhotoHeader
+from lablr.photos.header import CORRUPT, TRUNCATED, PhotoHeader
 from lablr.photos.pixels import DECODER_ERRORS, decode_pixels
 
 __all__ = [
@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 PhotoSource = bytes | os.PathLike[str] | str | BinaryIO
+
+
+_NOT_A_FILE = "This is a directory, pipe or device. Give a photo's file and retry."
 
 
 @dataclass(frozen=True)
@@ -102,24 +105,30 @@ def read_bytes(
     UnsupportedPhoto for those, PhotoTooLarge (413), and PhotoError where the system
     refuses; no message holds the path.
     """
+    descriptor = _open(path)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnsupportedPhoto(_NOT_A_FILE)
+        if status.st_size > limits.max_bytes:
+            raise _too_many_bytes(limits)
+        with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as stream:
+            return _read_stream(stream, limits)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: str | os.PathLike[str]) -> int:
+    """Open without following a link, and without waiting for a pipe's other end."""
     flags = os.O_RDONLY
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
         flags |= getattr(os, name, 0)
     try:
         if not hasattr(os, "O_NOFOLLOW") and Path(path).is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        descriptor = os.open(path, flags)
+        return os.open(path, flags)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise _cannot_open(error) from error
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise UnsupportedPhoto(
-                "This is a directory, pipe or device, not a photo. Give a file."
-            )
-        if status.st_size > limits.max_bytes:
-            raise _too_many_bytes(limits)
-        return _read_stream(stream, limits)
 
 
 def _cannot_open(error: OSError | ValueError) -> PhotoError:
@@ -127,12 +136,10 @@ def _cannot_open(error: OSError | ValueError) -> PhotoError:
     if number in (errno.ELOOP, errno.EMLINK):
         return UnsupportedPhoto(
             "This is a symbolic link, and links are not followed. "
-            "Give the file it points to."
+            "Give the file it points to and retry."
         )
     if number in (errno.ENXIO, errno.EISDIR, errno.ENODEV):
-        return UnsupportedPhoto(
-            "This is a directory, pipe or device, not a photo. Give a file."
-        )
+        return UnsupportedPhoto(_NOT_A_FILE)
     reason = os.strerror(number) if number else "its name is not a file name"
     return PhotoError(f"The file cannot be opened: {reason}. Check its name and retry.")
 
@@ -195,6 +202,8 @@ def _check(header: PhotoHeader, limits: PhotoLimits) -> None:
             f"{limits.max_scans} are accepted. "
             "Save it as an ordinary (not progressive) JPEG and retry."
         )
+    if header.is_cut_short:
+        raise BrokenPhoto(TRUNCATED)
 
 
 def _is_costly(header: PhotoHeader) -> bool:

@@ -21,8 +21,9 @@ class PhotoHeader:
     ``width`` and ``height`` are in pixels as stored (not yet upright), ``orientation``
     is EXIF's 1 to 8, ``n_scans`` counts the passes a JPEG decoder makes over the whole
     picture (1 unless progressive), ``slowness`` is the price of a pixel beside one of
-    a PNG (see ``docs/safety.md`` for how the figures were measured), ``essence`` the
-    bytes of the first frame without anything that is not needed to decode it.
+    a PNG (measured: ``docs/safety.md``), ``essence`` the bytes of the first frame
+    without anything that is not needed to decode it, ``is_cut_short`` whether they are
+    too few for the size they claim.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class PhotoHeader:
     n_scans: int
     slowness: float
     essence: bytes
+    is_cut_short: bool = False
 
 
 def read_orientation(exif: bytes) -> int:

@@ -100,14 +100,15 @@ def read_jpeg(payload: bytes) -> PhotoHeader:
         if marker == _SOS:
             if frame is None:
                 raise BrokenPhoto(CORRUPT)
-            n_scans = _check_scans(payload, start, end, frame)
+            n_scans = _count_scans(payload, start, frame)
             return PhotoHeader(
                 kind="JPEG",
                 width=frame.width,
                 height=frame.height,
                 orientation=orientation or 1,
                 n_scans=n_scans or 1,
-                slowness=_jpeg_slowness(frame.marker, n_scans),
+                slowness=_slowness(frame.marker, n_scans),
+                is_cut_short=_is_cut_short(payload, end, frame, n_scans),
                 essence=b"".join([*kept, memoryview(payload)[start:]]),
             )
         if marker == _APP1 and not orientation and body.startswith(b"Exif\0\0"):
@@ -117,38 +118,37 @@ def read_jpeg(payload: bytes) -> PhotoHeader:
     raise BrokenPhoto(TRUNCATED)
 
 
-def _check_scans(payload: bytes, start: int, end: int, frame: _Frame) -> int:
-    """Return the number of scans, 0 where the decoder needs but one pass.
-
-    ``start`` and ``end`` are of the first scan's header. Raises BrokenPhoto where what
-    follows it cannot be the whole picture.
-    """
-    if payload.rfind(b"\xff\xd9", end) < 0:
-        raise BrokenPhoto(TRUNCATED)
-    # With one scan that holds every component, libjpeg reads that scan only.
-    if frame.marker in _PROGRESSIVE or payload[start + 4] < len(frame.sampling):
-        return _count_scans(payload, start)
-    # A block takes two Huffman codes, of one bit each at least: a small file that
+def _is_cut_short(payload: bytes, end: int, frame: _Frame, n_scans: int) -> bool:
+    """Return whether what follows the first scan's header cannot be all the pixels."""
+    # A block takes two Huffman codes, of one bit each at least: so a small file that
     # claims a large picture is refused before memory for it is found.
-    if frame.marker in _HUFFMAN and 2 * frame.n_blocks() > 8 * (len(payload) - end):
-        raise BrokenPhoto(TRUNCATED)
-    return 0
+    is_huffman = n_scans == 0 and frame.marker in _HUFFMAN
+    if is_huffman and 2 * frame.n_blocks() > 8 * (len(payload) - end):
+        return True
+    return payload.rfind(b"\xff\xd9", end) < 0
 
 
 def _is_needed_by_decoder(marker: int, body: bytes) -> bool:
-    if marker in (_APP0, _APP14):  # they tell YCbCr from RGB, and YCCK from CMYK
-        return body.startswith((b"JFIF\0", b"Adobe"))
+    # These two tell YCbCr from RGB and YCCK from CMYK; libjpeg reads them whole or not.
+    if marker == _APP0:
+        return body.startswith(b"JFIF\0") and len(body) >= 14
+    if marker == _APP14:
+        return body.startswith(b"Adobe") and len(body) >= 12
     return marker in _FRAMES or marker in _TABLES
 
 
-def _jpeg_slowness(frame_marker: int, n_scans: int) -> float:
+def _slowness(frame_marker: int, n_scans: int) -> float:
     if frame_marker not in _HUFFMAN:
         return 16  # arithmetic coding and lossless: rare, and slow beyond their bytes
     return max(1.0, n_scans / 20) if n_scans else 0.4
 
 
-def _count_scans(payload: bytes, first_scan: int) -> int:
-    """Return the number of scans from the first one up to the end of the picture."""
+def _count_scans(payload: bytes, first_scan: int, frame: _Frame) -> int:
+    """Return the number of scans, 0 where the decoder needs but one pass."""
+    # With one scan that holds every component, libjpeg reads that scan only.
+    n_components = payload[first_scan + 4]
+    if frame.marker not in _PROGRESSIVE and n_components >= len(frame.sampling):
+        return 0
     # Entropy-coded bytes never hold FF DA, so this bound errs on the high side only.
     n_scans = payload.count(b"\xff\xda", first_scan)
     if n_scans <= _SCANS_NOT_WORTH_A_WALK:

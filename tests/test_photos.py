@@ -149,10 +149,11 @@ def test_the_square_is_the_centre_of_a_panorama():
     assert (read_image(turned, 64) > 150).all()
 
 
-def test_drafted_jpeg_looks_like_the_whole_one():
-    big = photo(2000, 1400)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_drafted_jpeg_looks_like_the_whole_one(mode):
+    big = photo(2001, 1399).convert(mode)
     drafted = read_image(jpeg(big), 224).astype(int)
-    whole = read_image(save(big, "PNG"), 224)
+    whole = read_image(save(big.convert("RGB"), "PNG"), 224)
     assert np.abs(drafted - whole).mean() < 1.5
 
 
@@ -368,17 +369,19 @@ def test_a_decode_that_takes_too_much_memory_is_stopped():
 
 def test_a_child_that_cannot_start_is_reported(monkeypatch, caplog):
     monkeypatch.setattr("lablr.photos.pixels.__file__", "/nonexistent/pixels.py")
-    with caplog.at_level(logging.ERROR, "lablr"), pytest.raises(PhotoError):
+    with caplog.at_level(logging.ERROR, "lablr"), pytest.raises(PhotoError) as caught:
         decode_guarded(jpeg(), "JPEG", 1, 8, (8, 8, 3), 5, 1 << 30)
-    assert "status 2" in caplog.text
+    assert caught.value.http_status == 503  # no fault of the photo
+    assert "exit status 2" in caplog.text
 
 
 def test_no_interpreter_means_no_costly_photo(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/usr/bin/some-server")
     monkeypatch.setattr(sys, "prefix", "/nonexistent")
     payload = png(np.zeros((5000, 8000), np.uint8), 1, 0)
-    with pytest.raises(PhotoTooLarge, match="no Python interpreter"):
+    with pytest.raises(PhotoError, match="costly") as caught:
         read_image(payload, 224)
+    assert caught.value.http_status == 503
     assert read_image(jpeg(), 224).shape == (224, 224, 3)
 
 
@@ -431,6 +434,32 @@ def test_the_worst_accepted_photo(name, record_testsuite_property):
         record_testsuite_property(f"{name}-{size}", json.dumps(cost))
         assert cost["resident_mb"] <= 600
         assert cost["cpu_s"] <= 5 + 2  # the interpreters' own start on a busy machine
+
+
+def bare_pillow(payload: bytes, size: int) -> np.ndarray:
+    """Return what the door returns, for a photo that can be trusted."""
+    image: Image.Image = Image.open(io.BytesIO(payload))
+    drafted = image.draft("RGB", (2 * size, 2 * size))
+    assert drafted is not None
+    square = image.convert("RGB").resize((size, size), box=drafted[1])
+    return np.asarray(square)
+
+
+def cpu_s(work: Callable[[bytes, int], np.ndarray], payload: bytes) -> float:
+    started = time.process_time()
+    work(payload, 224)
+    return time.process_time() - started
+
+
+def test_ordinary_photos_cost_what_they_cost_in_bare_pillow(record_testsuite_property):
+    payload = jpeg(photo(4032, 3024))
+    np.testing.assert_array_equal(read_image(payload, 224), bare_pillow(payload, 224))
+    pairs = [
+        (cpu_s(bare_pillow, payload), cpu_s(read_image, payload)) for _ in range(15)
+    ]
+    bare, door = (min(costs) for costs in zip(*pairs, strict=True))
+    record_testsuite_property("door_over_bare_pillow", door / bare)
+    assert door <= 1.1 * bare
 
 
 def test_ordinary_photos_start_no_child(monkeypatch):

@@ -74,19 +74,8 @@ def read_image(
         raise ValueError(f"size must be at least 1 pixel, got {size}")
     header = read_header(_read_source(source, limits))
     _check(header, limits)
-    if _is_costly(header):
-        return decode_guarded(
-            header.essence,
-            header.kind,
-            header.orientation,
-            size,
-            _shape(header, size),
-            limits.max_decode_s,
-            limits.max_decode_bytes,
-        )
     try:
-        image = decode_pixels(header.essence, header.kind, header.orientation, size)
-        return np.array(image)
+        return _decode(header, size, limits)
     except DECODER_ERRORS as error:
         raise BrokenPhoto(CORRUPT) from error
     except MemoryError as error:
@@ -206,9 +195,20 @@ def _check(header: PhotoHeader, limits: PhotoLimits) -> None:
         raise BrokenPhoto(TRUNCATED)
 
 
-def _is_costly(header: PhotoHeader) -> bool:
-    """Return whether the decode has to be one that can be stopped."""
-    return header.width * header.height * header.slowness > _MAX_PIXELS_IN_PROCESS
+def _decode(header: PhotoHeader, size: int | None, limits: PhotoLimits) -> np.ndarray:
+    """Return the pixels; a decode that may have to be stopped is left to a child."""
+    if header.width * header.height * header.slowness > _MAX_PIXELS_IN_PROCESS:
+        return decode_guarded(
+            header.essence,
+            header.kind,
+            header.orientation,
+            size,
+            _shape(header, size),
+            limits.max_decode_s,
+            limits.max_decode_bytes,
+        )
+    image = decode_pixels(header.essence, header.kind, header.orientation, size)
+    return np.array(image)
 
 
 def _shape(header: PhotoHeader, size: int | None) -> tuple[int, int, int]:

@@ -26,7 +26,7 @@ from typing import cast
 import numpy as np
 import PIL
 
-from lablr.errors import BrokenPhoto, PhotoTooLarge
+from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge
 from lablr.photos import pixels
 from lablr.photos.header import CORRUPT
 
@@ -42,6 +42,11 @@ _NO_MEMORY = (
     "Decoding the photo takes more than {mebibytes} MiB of memory. "
     "Save it with fewer pixels and retry."
 )
+_STOPPED_BY = {
+    getattr(signal, name)
+    for name in ("SIGKILL", "SIGTERM", "SIGXCPU")
+    if hasattr(signal, name)
+}
 # Two such children at a time are enough to work and too few to fill the memory.
 _turns = threading.BoundedSemaphore(2)
 # A child that waits for a busy machine has used no CPU; only a stuck one gets here.
@@ -61,32 +66,41 @@ def decode_guarded(
 
     Raises BrokenPhoto where the photo is corrupt or its decode outlives
     ``max_decode_s`` seconds of CPU, PhotoTooLarge where it takes over
-    ``max_decode_bytes`` of memory.
+    ``max_decode_bytes`` of memory, PhotoError (503) where no child can be run.
     """
     cpu_s = max(1, math.ceil(max_decode_s))
     arguments = [kind, orientation, size or 0, cpu_s, max_decode_bytes]
     image = np.empty(shape, np.uint8)
-    with _turns:
-        status, is_whole = _run_child(
-            [str(argument) for argument in arguments],
-            essence,
-            image.data.cast("B"),
-            _WALL_PER_CPU_SECOND * cpu_s,
-        )
+    try:
+        with _turns:
+            status, is_whole = _run_child(
+                [str(argument) for argument in arguments],
+                essence,
+                image.data.cast("B"),
+                _WALL_PER_CPU_SECOND * cpu_s,
+            )
+    except (OSError, RuntimeError) as error:  # no more processes, threads or pipes
+        raise _cannot_run(repr(error)) from error
     if status == 0 and is_whole:
         return image
-    if status == 3:
-        raise BrokenPhoto(CORRUPT)
-    if status == 4:
+    if status == pixels.STATUS_NO_MEMORY:
         raise PhotoTooLarge(_NO_MEMORY.format(mebibytes=max_decode_bytes >> 20))
-    if status not in _stopped_by():
-        _logger.error("the decoding child ended with status %d", status)
-    raise BrokenPhoto(_STOPPED.format(seconds=max_decode_s))
+    if -status in _STOPPED_BY:
+        raise BrokenPhoto(_STOPPED.format(seconds=max_decode_s))
+    if status < 0 or status == pixels.STATUS_CORRUPT:
+        raise BrokenPhoto(CORRUPT)
+    raise _cannot_run(f"exit status {status}")
 
 
-def _stopped_by() -> tuple[int, ...]:
-    names = ("SIGKILL", "SIGTERM", "SIGXCPU")
-    return tuple(-getattr(signal, name) for name in names if hasattr(signal, name))
+def _cannot_run(reason: str) -> PhotoError:
+    """Return the error for a child that failed for no fault of the photo."""
+    _logger.error("cannot decode a costly photo in a child process: %s", reason)
+    error = PhotoError(
+        "This photo is costly to decode, and that is not possible here at present. "
+        "Save it as an ordinary JPEG with fewer pixels and retry."
+    )
+    error.http_status = 503
+    return error
 
 
 def _run_child(
@@ -102,8 +116,8 @@ def _run_child(
         env=_environment(),
     )
     alarm = threading.Timer(wall_s, child.kill)
-    alarm.start()
     try:
+        alarm.start()
         # The child reads to the end before it writes, so these cannot block each other.
         _send(essence, cast(io.BufferedWriter, child.stdin))
         n_read = _receive(image, cast(io.BufferedReader, child.stdout))
@@ -141,10 +155,7 @@ def _python() -> str:
     for candidate in candidates:
         if candidate.name.lower().startswith(("python", "pypy")) and candidate.exists():
             return str(candidate)
-    raise PhotoTooLarge(
-        "This photo is costly to decode, and there is no Python interpreter to do it "
-        "safely. Save it as an ordinary JPEG with fewer pixels and retry."
-    )
+    raise FileNotFoundError("no Python interpreter")
 
 
 def _environment() -> dict[str, str]:

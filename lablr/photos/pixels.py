@@ -7,6 +7,7 @@ nothing but Pillow and the standard library, and no other module of Lablr.
 from __future__ import annotations
 
 import io
+import os
 import struct
 import sys
 
@@ -24,7 +25,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-__all__ = ["DECODER_ERRORS", "decode_pixels"]
+__all__ = ["DECODER_ERRORS", "STATUS_CORRUPT", "STATUS_NO_MEMORY", "decode_pixels"]
 
 # Naming the plug-ins registers them, so no photo has to wait for Pillow to import its
 # forty others.
@@ -47,6 +48,9 @@ DECODER_ERRORS = (
     Warning,
     struct.error,
 )
+
+# The child's exit status beside 0; Python's own are 1 and 2.
+STATUS_CORRUPT, STATUS_NO_MEMORY = 3, 4
 
 _WHITE = (255, 255, 255)
 _UPRIGHT = {
@@ -155,6 +159,7 @@ def _limit_this_process(cpu_s: int, memory_bytes: int) -> None:
         import resource
     except ImportError:  # Windows: the parent's clock is the only bound
         return
+    os.nice(5)  # ordinary photos, decoded beside by the parent, go first
     for name, soft, hard in (
         ("RLIMIT_CORE", 0, 0),
         ("RLIMIT_CPU", cpu_s, cpu_s + 1),
@@ -175,9 +180,9 @@ def _run_as_child(arguments: list[str]) -> int:
             sys.stdin.buffer.read(), kind, int(orientation), int(size) or None
         )
     except MemoryError:
-        return 4
+        return STATUS_NO_MEMORY
     except DECODER_ERRORS:
-        return 3
+        return STATUS_CORRUPT
     rows = 256  # a strip at a time: the whole would be a second copy
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = (
     "errors",
     "progress",
+    "machine",
     "torchvision_import",
     "photos",
     "tags",
@@ -30,6 +31,7 @@ ROOMS = (
     "training_export",
     "training",
     "encoder",
+    "encoding",
     "gaussians",
     "calibration",
     "latent_map",

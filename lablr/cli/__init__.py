@@ -10,10 +10,12 @@ import click
 
 from lablr import __version__
 from lablr.cli.evaluate import evaluate_command
+from lablr.cli.fit import fit_command
 from lablr.cli.map import map_command
 from lablr.cli.messages import LablrGroup
 from lablr.cli.serve import serve_command
 from lablr.cli.suggest import suggest_command
+from lablr.cli.train import train_command
 
 __all__ = ["main"]
 
@@ -35,6 +37,8 @@ def main() -> None:
 
 
 main.add_command(evaluate_command)
+main.add_command(fit_command)
 main.add_command(map_command)
 main.add_command(serve_command)
 main.add_command(suggest_command)
+main.add_command(train_command)

@@ -1,0 +1,92 @@
+"""``lablr fit``: a bundle from an encoder and tagged photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lablr.cli.messages import say
+from lablr.cli.options import corpus_argument
+from lablr.cli.progress_bar import progress_bar
+
+__all__ = ["fit_command"]
+
+
+@click.command("fit")
+@corpus_argument
+@click.option(
+    "--encoder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A training run, or a bundle whose encoder to use again.",
+)
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="BUNDLE",
+    help="The folder of the bundle.",
+)
+@click.option(
+    "--shrinkage",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Photos at which a tag's own covariance and the tied one weigh the same."
+    "  [default: the best on validation]",
+)
+@click.option("--ridge", type=click.FloatRange(min=0, min_open=True), default=0.01)
+@click.option(
+    "--unknown-weight",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Evidence of a missing tag where its source never uses it.",
+)
+@click.option("--mirror/--no-mirror", default=True, help="Count mirror images too.")
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Share of suggested tags that should be right; sets the threshold.",
+)
+@click.option("--seed", type=int, default=0, help="Picks the photos on the map.")
+@click.option(
+    "--model-card",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A Markdown file that tells people about the model.",
+)
+def fit_command(
+    corpus: Path, encoder: Path, out: Path, model_card: Path | None, **options: object
+) -> None:
+    """Fit a Gaussian per tag to the photos of CORPUS and write a bundle.
+
+    The Gaussians see the training photos, the calibration sees those for
+    validation. Needs no PyTorch.
+
+    \b
+    Examples:
+      lablr fit corpus/ --encoder run --out my-bundle
+      lablr fit corpus/ --encoder my-bundle --out other --shrinkage 100
+      lablr serve --bundle my-bundle
+    """
+    from lablr.corpus import Corpus
+    from lablr.fitting import FitConfig, fit, read_encoder
+
+    model, preprocessing = read_encoder(encoder)
+    bundle = fit(
+        Corpus.open(corpus),
+        model,
+        preprocessing,
+        FitConfig(**options),  # type: ignore[arg-type]
+        model_card=model_card.read_text() if model_card else "",
+        progress=progress_bar,
+    )
+    bundle.save(out)
+    shrinkage, threshold = bundle.settings["shrinkage"], bundle.settings["threshold"]
+    say(
+        f"{len(bundle.tags)} tags in {out}; shrinkage {shrinkage:g}, "
+        f"threshold {threshold:.2f}"
+    )

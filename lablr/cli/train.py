@@ -1,0 +1,126 @@
+"""``lablr train``: a VAE from tagged photos."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lablr.cli.messages import say
+from lablr.cli.options import corpus_argument
+from lablr.cli.progress_bar import progress_bar
+from lablr.errors import MissingExtra
+
+__all__ = ["train_command"]
+
+# Left out, an option takes the default of the configuration it belongs to, which
+# depends on the backbone; the help of each says what that is.
+VAE_OPTIONS = (
+    ("image_size", int, "Side of the encoder's input, in pixels."),
+    ("n_latent", int, "Numbers in a latent."),
+    ("n_frozen", int, "Pretrained stages that do not learn, from the input; -1: all."),
+    ("pixel_weight", float, "Weight of the pixels' reconstruction."),
+    ("feature_weight", float, "Weight of the features' reconstruction."),
+    ("beta", float, "Weight of the KL divergence."),
+    ("tag_weight", float, "Weight of the tag head (lambda); 0: a plain VAE."),
+)
+TRAINING_OPTIONS = (
+    ("epochs", int, "Passes over the training photos."),
+    ("batch_size", int, "Photos a step."),
+    ("train_size", int, "Side of a training crop, in pixels; 0: as in serving."),
+    ("learning_rate", float, "Of heads and decoder."),
+    ("backbone_learning_rate", float, "Of pretrained stages that learn."),
+    ("optimizer", click.Choice(["adamw", "rmsprop"]), "How the weights descend."),
+    ("patience", int, "Epochs without improvement before stopping; 0: never."),
+    ("unknown_weight", float, "Evidence of a tag that its photo's source never uses."),
+    ("seed", int, "Of everything random."),
+)
+
+
+def _options(command: Any) -> Any:
+    for name, kind, help_text in reversed(VAE_OPTIONS + TRAINING_OPTIONS):
+        flag = "--" + name.removeprefix("n_").replace("_", "-")
+        command = click.option(flag, name, type=kind, help=help_text)(command)
+    return command
+
+
+@click.command("train")
+@corpus_argument
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="The folder of the run.",
+)
+@click.option(
+    "--backbone",
+    default="efficientnet-lite2",
+    show_default=True,
+    help="seed, scratch, efficientnet-lite0|1|2 or a torchvision classifier.",
+)
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Start from the weights of another run of the same backbone.",
+)
+@click.option("--resume", is_flag=True, help="Go on where the run stopped.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where decoded photos are kept; runs may share it.  [default: RUN/cache]",
+)
+@_options
+def train_command(
+    corpus: Path,
+    out: Path,
+    backbone: str,
+    start: Path | None,
+    resume: bool,
+    cache: Path | None,
+    **options: Any,
+) -> None:
+    """Train a convolutional VAE on the tagged photos of CORPUS.
+
+    CORPUS is a folder with photos.jsonl or photos.csv, such a file, or a folder of
+    one folder per tag. RUN gets the encoder (encoder.onnx), a checkpoint after every
+    epoch, the losses and pictures of both. Ctrl-C keeps the last checkpoint.
+
+    \b
+    Examples:
+      lablr train corpus/ --out heads --frozen -1 --epochs 20 --batch-size 128
+      lablr train corpus/ --out run --start heads --epochs 8
+      lablr train corpus/ --out run --start heads --epochs 8 --resume
+      lablr train corpus/ --out plain --backbone scratch --tag-weight 0
+    """
+    try:
+        from lablr.training import TrainingConfig, train
+        from lablr.vae import VAEConfig
+    except ModuleNotFoundError as error:
+        raise MissingExtra("train", "train a model") from error
+    from lablr.corpus import Corpus
+
+    given = {name: value for name, value in options.items() if value is not None}
+    vae_given = {name: given.pop(name) for name, *_ in VAE_OPTIONS if name in given}
+    recipe = {"seed": VAEConfig.seed, "scratch": VAEConfig.scratch}
+    make = recipe.get(backbone) or (lambda **kw: VAEConfig(backbone=backbone, **kw))
+    history = train(
+        Corpus.open(corpus),
+        out,
+        make(**vae_given),
+        dataclasses.replace(TrainingConfig(), **given),
+        start=start,
+        resume=resume,
+        cache=cache,
+        progress=progress_bar,
+    )
+    last = history[-1]
+    say(
+        f"{len(history)} epochs; validation objective "
+        f"{last['validation_objective']:.3f}; encoder in {out / 'encoder.onnx'}"
+    )

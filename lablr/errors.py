@@ -1,0 +1,111 @@
+"""Every error Lablr raises on purpose, in one tree.
+
+::
+
+    LablrError
+    ├── PhotoError                   a photo that cannot be used
+    │   ├── UnsupportedPhoto      not a JPEG, PNG, WebP or GIF          (HTTP 415)
+    │   ├── PhotoTooLarge         too many bytes                        (HTTP 413)
+    │   │                         too many pixels, scans, or too narrow (HTTP 422)
+    │   └── BrokenPhoto           truncated or corrupt                  (HTTP 422)
+    ├── CorpusError               tagged photos on disk that cannot be read
+    ├── FitError                  too few photos of a tag, or none at all
+    ├── BundleError               a bundle that is missing, altered or too new
+    ├── TrainingError             a run that cannot start or go on
+    └── MissingExtra              an optional part of Lablr that is not installed
+
+The library raises; only the command line and the web turn an error into a
+message. ``str(error)`` is a sentence a person can act on and never holds a
+traceback or, for photos, a path.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BrokenPhoto",
+    "BundleError",
+    "CorpusError",
+    "FitError",
+    "LablrError",
+    "MissingExtra",
+    "PhotoError",
+    "PhotoTooLarge",
+    "TrainingError",
+    "UnsupportedPhoto",
+]
+
+
+class LablrError(Exception):
+    """Root of every error that Lablr raises on purpose."""
+
+    code = "error"
+
+
+class PhotoError(LablrError):
+    """A photo that cannot be used; ``http_status`` says how the web answers."""
+
+    code = "photo_error"
+    http_status = 422
+
+
+class UnsupportedPhoto(PhotoError):
+    """The bytes are not a JPEG, PNG, WebP or GIF image, whatever the name says."""
+
+    code = "unsupported_photo"
+    http_status = 415
+
+
+class PhotoTooLarge(PhotoError):
+    """More bytes (413), pixels, scans or side ratio (422) than Lablr accepts."""
+
+    code = "photo_too_large"
+
+    def __init__(self, message: str, http_status: int = 422) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class BrokenPhoto(PhotoError):
+    """The image is truncated or corrupt, or its decoding had to be stopped."""
+
+    code = "broken_photo"
+
+
+class CorpusError(LablrError):
+    """Tagged photos on disk that cannot be read; the message names file and line."""
+
+    code = "corpus_error"
+
+
+class FitError(LablrError):
+    """Gaussians that cannot be fitted; the message names the tags and their photos."""
+
+    code = "fit_error"
+
+
+class BundleError(LablrError):
+    """A bundle that must not be used; the message names file, expected and found."""
+
+    code = "bundle_error"
+
+
+class TrainingError(LablrError):
+    """A training run that cannot start or go on."""
+
+    code = "training_error"
+
+
+class MissingExtra(LablrError):
+    """A part of Lablr whose optional dependencies are not installed.
+
+    Parameters
+    ----------
+    extra : the extra of ``setup.cfg`` to install, for example ``"train"``.
+    purpose : what it is needed for, as the object of "needed to ...".
+    """
+
+    code = "missing_extra"
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f"'pip install lablr[{extra}]' is needed to {purpose}")
+        self.extra = extra

@@ -1,0 +1,253 @@
+"""From an encoder and tagged photos to a bundle, and from a bundle to its figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import lablr
+from lablr.bundle import Bundle
+from lablr.calibration import Calibration, threshold_at_precision
+from lablr.corpus import Corpus
+from lablr.encoder import Encoder, Preprocessing
+from lablr.encoding import EncodedPhotos, encode_corpus
+from lablr.errors import FitError
+from lablr.evaluation import Report, evaluate
+from lablr.gaussians import GaussianStatistics, TagGaussians
+from lablr.latent_map import LatentMap
+from lablr.progress import Progress, silent
+from lablr.tagger import Ranker, Scores
+
+__all__ = ["FitConfig", "evaluate_bundle", "fit", "fit_encoded"]
+
+# Tried on validation when the shrinkage is not given, from hardly any to all tied.
+SHRINKAGES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 10_000.0)
+
+# Calibration is judged on photos it was not fitted on, this many parts in turn.
+N_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How the Gaussians are fitted.
+
+    Parameters
+    ----------
+    shrinkage : nu of `TagGaussians`; None tries several on validation.
+    ridge : share of the tied mean variance added to the diagonals.
+    unknown_weight : evidence of a missing tag where its source never uses it.
+    mirror : count each training photo's mirror image too, half a photo each.
+    precision : share of suggested tags that should be right; sets the threshold.
+    seed : picks the photos shown on the map.
+    """
+
+    shrinkage: float | None = None
+    ridge: float = 0.01
+    unknown_weight: float = 0.1
+    mirror: bool = True
+    precision: float = 0.5
+    seed: int = 0
+
+
+def fit(
+    corpus: Corpus,
+    encoder_onnx: bytes,
+    preprocessing: Preprocessing,
+    config: FitConfig,
+    *,
+    model_card: str = "",
+    provenance: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Bundle:
+    """Fit Gaussians, calibration and map to `corpus` and put them in a bundle.
+
+    Gaussians see the training photos, calibration and threshold the validation
+    photos. Raises `FitError` when a tag has fewer than five training photos, or
+    when there are no validation photos.
+    """
+    encoder = Encoder(encoder_onnx, preprocessing)
+    encoded = encode_corpus(corpus, encoder, mirror=config.mirror, progress=progress)
+    return fit_encoded(
+        encoded,
+        config,
+        encoder_onnx=encoder_onnx,
+        preprocessing=preprocessing.to_dict(),
+        model_card=model_card,
+        provenance=dict(provenance or {}) | {"corpus_digest": corpus.digest},
+    )
+
+
+def fit_encoded(
+    encoded: EncodedPhotos,
+    config: FitConfig,
+    *,
+    encoder_onnx: bytes,
+    preprocessing: Mapping[str, Any],
+    model_card: str,
+    provenance: Mapping[str, Any],
+) -> Bundle:
+    """The part of `fit` after encoding: seconds, so several configs can be tried."""
+    if encoded.is_validation.all() or not encoded.is_validation.any():
+        raise FitError("both training and validation photos are needed")
+    validation = encoded.is_validation
+    statistics = _statistics(encoded, config)
+    shrinkage = config.shrinkage or _best_shrinkage(statistics, encoded, config)
+    config = dataclasses.replace(config, shrinkage=shrinkage)
+    gaussians = _gaussians(statistics, config, shrinkage)
+    relevant = encoded.membership[validation]
+    ratio = gaussians.log_likelihood_ratio(encoded.latents[validation])
+    calibration = Calibration.fit(ratio, relevant)
+    threshold = threshold_at_precision(
+        relevant, calibration.probability(ratio), config.precision
+    )
+    latent_map = LatentMap.fit(
+        encoded.latents[~validation],
+        encoded.membership[~validation],
+        gaussians.means_,
+        gaussians.log_determinants_,
+        seed=config.seed,
+    )
+    settings = dataclasses.asdict(config) | {"threshold": threshold}
+    return Bundle(
+        tags=encoded.tags,
+        encoder_onnx=encoder_onnx,
+        preprocessing=preprocessing,
+        gaussians=statistics.to_arrays(),
+        calibration=calibration.to_arrays(),
+        latent_map=latent_map.to_arrays(),
+        settings=settings,
+        model_card=model_card,
+        provenance=_where_and_when() | dict(provenance),
+    )
+
+
+def evaluate_bundle(
+    bundle: Bundle,
+    corpus: Corpus,
+    split: str | None = "val",
+    ranking: str = "calibrated",
+    cross_fit: bool = False,
+    progress: Progress = silent,
+) -> list[Report]:
+    """Figures of a bundle on the photos of one split (None: all), per source.
+
+    With `cross_fit` each part of the photos is calibrated by the others, for an
+    honest calibration error on the photos the bundle was calibrated on.
+    """
+    encoder = Encoder(
+        bundle.encoder_onnx, Preprocessing.from_dict(bundle.preprocessing)
+    )
+    encoded = encode_corpus(
+        corpus, encoder, split=split, tags=bundle.tags, progress=progress
+    )
+    scores = Ranker(bundle).scores(encoded.latents)
+    if cross_fit:
+        probability = cross_fitted(scores.log_likelihood_ratio, encoded.membership)
+        scores = dataclasses.replace(scores, probability=probability)
+    return _reports(scores, ranking, encoded.membership, encoded.sources)
+
+
+def cross_fitted(
+    ratio: npt.NDArray[np.float64], membership: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Probabilities (N, T), each photo's by a calibration fitted without it.
+
+    Photo i belongs to part ``i mod 5`` in a fixed random order.
+    """
+    fold = np.random.default_rng(0).permutation(len(ratio)) % N_FOLDS
+    probability = np.empty_like(ratio)
+    for part in range(min(N_FOLDS, len(ratio))):
+        held_out = fold == part
+        calibration = Calibration.fit(ratio[~held_out], membership[~held_out])
+        probability[held_out] = calibration.probability(ratio[held_out])
+    return probability
+
+
+def _reports(
+    scores: Scores,
+    ranking: str,
+    membership: npt.NDArray[np.bool_],
+    sources: npt.NDArray[np.str_],
+) -> list[Report]:
+    return evaluate(
+        membership, scores.ranking(ranking), scores.probability, sources.tolist()
+    )
+
+
+def _statistics(encoded: EncodedPhotos, config: FitConfig) -> GaussianStatistics:
+    """Sums over the training photos, and over their mirror images as half each."""
+    train = ~encoded.is_validation
+    views = [encoded.latents]
+    if config.mirror and encoded.mirrored is not None:
+        views.append(encoded.mirrored)
+    parts = [
+        GaussianStatistics.of(
+            view[train], encoded.membership[train], encoded.sources[train], encoded.tags
+        )
+        for view in views
+    ]
+    return sum(parts[1:], start=parts[0]).scaled(1 / len(parts))
+
+
+def _gaussians(
+    statistics: GaussianStatistics, config: FitConfig, shrinkage: float
+) -> TagGaussians:
+    absence = statistics.absence(config.unknown_weight)
+    return TagGaussians(statistics, absence, shrinkage, config.ridge)
+
+
+def _best_shrinkage(
+    statistics: GaussianStatistics, encoded: EncodedPhotos, config: FitConfig
+) -> float:
+    """The shrinkage with the best macro AP plus image MAP, mean over sources."""
+
+    def quality(shrinkage: float) -> float:
+        gaussians = _gaussians(statistics, config, shrinkage)
+        validation = encoded.is_validation
+        ratio = gaussians.log_likelihood_ratio(encoded.latents[validation])
+        relevant = encoded.membership[validation]
+        probability = cross_fitted(ratio, relevant)
+        sources = encoded.sources[validation].tolist()
+        reports = evaluate(relevant, probability, probability, sources)
+        return float(np.mean(list(_qualities(reports))))
+
+    return max(SHRINKAGES, key=quality)
+
+
+def _qualities(reports: list[Report]) -> Iterator[float]:
+    for report in reports:
+        if report.source != "all":
+            yield report.macro_average_precision + report.mean_average_precision
+
+
+def _where_and_when() -> dict[str, Any]:
+    packages = ("numpy", "onnxruntime", "pillow")
+    return {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "lablr": lablr.__version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def read_encoder(run: Path) -> tuple[bytes, Preprocessing]:
+    """The encoder of a finished training run.
+
+    Raises `FitError` when the folder has none.
+    """
+    try:
+        model = (run / "encoder.onnx").read_bytes()
+        preprocessing = json.loads((run / "encoder.json").read_text())
+    except (OSError, ValueError) as error:
+        raise FitError(f"{run} is not a finished training run: {error}") from error
+    return model, Preprocessing.from_dict(preprocessing)

@@ -1,0 +1,343 @@
+"""A Gaussian for each tag in the latent space, and how far a photo is from it.
+
+Everything follows from sums over photos that add: of each tag, and of each
+source of photos, the count ``n``, the sum ``sum x`` and the sum of outer products
+``sum x x^T``. Two halves of a corpus merge by adding, so a cluster or a person's
+later judgements only add to them.
+
+For tag t, with mean m_t and empirical covariance S_t of its photos::
+
+    Sigma_t = (1 - alpha_t) S_t + alpha_t S_w + ridge I,   alpha_t = nu / (n_t + nu)
+    D2_t(x) = (x - m_t)^T Sigma_t^-1 (x - m_t)
+
+S_w is the tied within-tag covariance, the mean of all S_t weighted by n_t: a tag
+with few photos borrows its shape from all tags (Friedman, "Regularized
+Discriminant Analysis", JASA 1989). The *rest* of t is every photo without it;
+its statistics are totals minus the tag's. The tag-versus-rest log-likelihood
+ratio, with the prior odds, is::
+
+    log N(x; m_t, Sigma_t) - log N(x; m_rest, Sigma_rest) + log n_t / n_rest
+
+One background for all tags could not reorder the tags of a photo; the rest can.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.errors import BundleError, FitError
+from lablr.evidence import absence_weights
+
+__all__ = ["GaussianStatistics", "TagGaussians"]
+
+Array = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.floating]
+
+MIN_PHOTOS = 5
+
+# How many photos are scored at once: bounds the (photos, tags, d) array.
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over groups of photos: ``n`` (G,), ``total`` (G, d), ``outer`` (G, d, d)."""
+
+    n: Array
+    total: Array
+    outer: Array
+
+    @classmethod
+    def of(cls, latents: Array, groups: npt.NDArray[np.bool_]) -> Moments:
+        """Sums of `latents` (N, d) over the photos of each group, `groups` (N, G)."""
+        rows = [latents[members] for members in groups.T]
+        return cls(
+            n=groups.sum(axis=0).astype(np.float64),
+            total=np.stack([row.sum(axis=0) for row in rows]),
+            outer=np.stack([row.T @ row for row in rows]),
+        )
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.n + other.n, self.total + other.total, self.outer + other.outer
+        )
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(
+            self.n - other.n, self.total - other.total, self.outer - other.outer
+        )
+
+    def scaled(self, factor: float) -> Moments:
+        """The same photos, each counted `factor` times."""
+        return Moments(self.n * factor, self.total * factor, self.outer * factor)
+
+    def weighted(self, weights: Array) -> Moments:
+        """Sums over the groups, each counted with `weights` (G', G)."""
+        return Moments(
+            weights @ self.n,
+            weights @ self.total,
+            np.tensordot(weights, self.outer, axes=1),
+        )
+
+    @property
+    def means(self) -> Array:
+        """Mean of each group (G, d)."""
+        return self.total / self.n[:, None]
+
+    @property
+    def covariances(self) -> Array:
+        """Empirical covariance of each group (G, d, d), divided by n."""
+        means = self.means
+        outer_means = means[:, :, None] * means[:, None, :]
+        return self.outer / self.n[:, None, None] - outer_means
+
+
+@dataclass(frozen=True)
+class GaussianStatistics:
+    """The sufficient statistics of a corpus: of its T tags and its S sources.
+
+    Attributes
+    ----------
+    tags, sources : names, in the order of the arrays.
+    tag_moments : sums over the photos with each tag.
+    source_moments : sums over all photos of each source.
+    counts : (S, T), photos of a source with a tag.
+    """
+
+    tags: tuple[str, ...]
+    sources: tuple[str, ...]
+    tag_moments: Moments
+    source_moments: Moments
+    counts: Array
+
+    @classmethod
+    def of(
+        cls,
+        latents: FloatArray,
+        membership: npt.NDArray[np.bool_],
+        sources: npt.NDArray[np.str_],
+        tags: tuple[str, ...],
+    ) -> GaussianStatistics:
+        """Statistics of `latents` (N, d), `membership` (N, T), `sources` (N,)."""
+        points = latents.astype(np.float64)
+        names = tuple(sorted({str(source) for source in sources}))
+        in_source = sources[:, None] == np.array(names)[None, :]
+        return cls(
+            tags=tags,
+            sources=names,
+            tag_moments=Moments.of(points, membership),
+            source_moments=Moments.of(points, in_source),
+            counts=in_source.T.astype(np.float64) @ membership,
+        )
+
+    def __add__(self, other: GaussianStatistics) -> GaussianStatistics:
+        """Statistics of both corpora together; their tags must be the same."""
+        if self.tags != other.tags:
+            raise FitError("statistics of different tags cannot be added")
+        sources = tuple(sorted({*self.sources, *other.sources}))
+        mine, theirs = self._with_sources(sources), other._with_sources(sources)
+        return GaussianStatistics(
+            tags=self.tags,
+            sources=sources,
+            tag_moments=mine.tag_moments + theirs.tag_moments,
+            source_moments=mine.source_moments + theirs.source_moments,
+            counts=mine.counts + theirs.counts,
+        )
+
+    def scaled(self, factor: float) -> GaussianStatistics:
+        """The same photos, each counted `factor` times."""
+        return dataclasses.replace(
+            self,
+            tag_moments=self.tag_moments.scaled(factor),
+            source_moments=self.source_moments.scaled(factor),
+            counts=self.counts * factor,
+        )
+
+    def _with_sources(self, sources: tuple[str, ...]) -> GaussianStatistics:
+        """The same with `sources`, a superset, empty where there were none."""
+        place = np.array([[s == mine for mine in self.sources] for s in sources], float)
+        return dataclasses.replace(
+            self,
+            sources=sources,
+            source_moments=self.source_moments.weighted(place),
+            counts=place @ self.counts,
+        )
+
+    def absence(self, unknown: float) -> Array:
+        """How much a missing tag says in each source: (S, T), see `lablr.evidence`."""
+        return absence_weights(self.counts, unknown)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Arrays for the bundle: symmetric matrices as packed float32 triangles."""
+        d = self.tag_moments.total.shape[1]
+        lower = np.tril_indices(d)
+        arrays: dict[str, npt.NDArray[np.generic]] = {
+            "sources": np.frombuffer("\n".join(self.sources).encode(), np.uint8),
+            "counts": self.counts,
+        }
+        for name, moments in (
+            ("tag", self.tag_moments),
+            ("source", self.source_moments),
+        ):
+            arrays[f"{name}_n"] = moments.n
+            arrays[f"{name}_total"] = moments.total
+            packed = moments.outer[:, lower[0], lower[1]]
+            arrays[f"{name}_outer"] = packed.astype(np.float32)
+        return arrays
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[np.generic]], tags: tuple[str, ...]
+    ) -> GaussianStatistics:
+        """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
+        try:
+            sources = tuple(arrays["sources"].tobytes().decode().split("\n"))
+            statistics = cls(
+                tags=tags,
+                sources=sources,
+                tag_moments=_unpack(arrays, "tag", len(tags)),
+                source_moments=_unpack(arrays, "source", len(sources)),
+                counts=np.asarray(arrays["counts"], np.float64),
+            )
+            expected = (len(sources), len(tags))
+            if statistics.counts.shape != expected:
+                raise ValueError(f"counts {statistics.counts.shape}, not {expected}")
+        except (KeyError, ValueError, IndexError) as error:
+            raise BundleError(
+                f"gaussians.npz does not fit its tags: {error}"
+            ) from error
+        return statistics
+
+
+def _unpack(
+    arrays: Mapping[str, npt.NDArray[np.generic]], name: str, n_groups: int
+) -> Moments:
+    n = np.asarray(arrays[f"{name}_n"], np.float64)
+    total = np.asarray(arrays[f"{name}_total"], np.float64)
+    packed = np.asarray(arrays[f"{name}_outer"], np.float64)
+    d = total.shape[1]
+    if n.shape != (n_groups,) or packed.shape != (n_groups, d * (d + 1) // 2):
+        raise ValueError(f"{name}: {n.shape}, {total.shape}, {packed.shape}")
+    outer = np.zeros((n_groups, d, d))
+    rows, columns = np.tril_indices(d)
+    outer[:, rows, columns] = packed
+    outer[:, columns, rows] = packed
+    return Moments(n, total, outer)
+
+
+class TagGaussians:
+    """The Gaussians of all tags and of their rests, ready to score latents.
+
+    Parameters
+    ----------
+    statistics : sums of the training photos.
+    absence : (S, T), how much a missing tag says in each source
+        (`lablr.evidence`); the rest of a tag counts each source with it.
+    shrinkage : nu, the number of photos at which a tag's own covariance and the
+        tied one weigh the same.
+    ridge : added to the diagonals, as a share of the tied mean variance.
+
+    Attributes
+    ----------
+    n_photos_ : (T,), means_ : (T, d), covariances_ : (T, d, d),
+    log_determinants_ : (T,) of the shrunk covariances.
+
+    Raises `FitError` naming the tags with fewer than five photos.
+    """
+
+    def __init__(
+        self,
+        statistics: GaussianStatistics,
+        absence: FloatArray,
+        shrinkage: float,
+        ridge: float,
+    ) -> None:
+        tag = statistics.tag_moments
+        _refuse_rare_tags(statistics.tags, tag.n)
+        rest = statistics.source_moments.weighted(absence.T.astype(np.float64)) - tag
+        if not (rest.n > 0).all():
+            raise FitError("every photo has the same tag: there is nothing to compare")
+        tied = np.tensordot(tag.n, tag.covariances, axes=1) / tag.n.sum()
+        self.n_photos_ = tag.n
+        self.means_ = tag.means
+        self.covariances_ = _shrink(tag, tied, shrinkage, ridge)
+        self._tag = _Gaussians(tag.means, self.covariances_)
+        self._rest = _Gaussians(rest.means, _shrink(rest, tied, shrinkage, ridge))
+        self.log_determinants_ = self._tag.log_determinants
+        self._log_prior_odds = np.log(tag.n / rest.n)
+
+    def squared_mahalanobis(self, latents: FloatArray) -> Array:
+        """``D2_t(x)`` of latents (N, d) to every tag's Gaussian: (N, T)."""
+        return self._tag.squared_mahalanobis(latents)
+
+    def log_likelihood_ratio(self, latents: FloatArray) -> Array:
+        """Log odds that photos with latents (N, d) have each tag: (N, T), in nats."""
+        return self.score(latents)[1]
+
+    def score(self, latents: FloatArray) -> tuple[Array, Array]:
+        """Squared Mahalanobis and log-likelihood ratio at once, each (N, T)."""
+        to_tag = self._tag.squared_mahalanobis(latents)
+        to_rest = self._rest.squared_mahalanobis(latents)
+        tag_log_density = -0.5 * (to_tag + self._tag.log_determinants)
+        rest_log_density = -0.5 * (to_rest + self._rest.log_determinants)
+        ratio = tag_log_density - rest_log_density + self._log_prior_odds
+        return to_tag, ratio
+
+
+class _Gaussians:
+    """G Gaussians, kept as what scoring needs.
+
+    With the Cholesky factor ``Sigma = L L^T`` the squared Mahalanobis distance is
+    ``|L^-1 x - L^-1 m|^2``, so all of them are one matrix product.
+    """
+
+    def __init__(self, means: Array, covariances: Array) -> None:
+        factors = np.linalg.cholesky(covariances)
+        diagonals = np.diagonal(factors, axis1=1, axis2=2)
+        self.log_determinants = 2 * np.log(diagonals).sum(axis=1)
+        whiteners = np.linalg.inv(factors)
+        self._offsets = np.einsum("gij,gj->gi", whiteners, means).astype(np.float32)
+        self._whiteners = whiteners.reshape(-1, means.shape[1]).astype(np.float32)
+
+    def squared_mahalanobis(self, latents: FloatArray) -> Array:
+        """Latents (N, d) -> (N, G)."""
+        latents = np.asarray(latents, np.float32)
+        chunks = [
+            self._squared_mahalanobis(latents[start : start + CHUNK])
+            for start in range(0, len(latents), CHUNK)
+        ]
+        empty = np.empty((0, len(self._offsets)))
+        return np.concatenate([empty, *chunks])
+
+    def _squared_mahalanobis(self, latents: npt.NDArray[np.float32]) -> Array:
+        whitened = (latents @ self._whiteners.T).reshape(
+            len(latents), *self._offsets.shape
+        )
+        whitened -= self._offsets
+        squares: Array = np.einsum("ngi,ngi->ng", whitened, whitened).astype(np.float64)
+        return squares
+
+
+def _shrink(groups: Moments, tied: Array, shrinkage: float, ridge: float) -> Array:
+    """``(1 - alpha) S + alpha S_w + ridge I`` of each group: (G, d, d)."""
+    alpha = (shrinkage / (groups.n + shrinkage))[:, None, None]
+    floor = ridge * np.trace(tied) / len(tied) * np.eye(len(tied))
+    shrunk: Array = (1 - alpha) * groups.covariances + alpha * tied + floor
+    return shrunk
+
+
+def _refuse_rare_tags(tags: Iterable[str], n_photos: Array) -> None:
+    rare = [
+        f"{tag} ({int(n)})"
+        for tag, n in zip(tags, n_photos, strict=True)
+        if n < MIN_PHOTOS
+    ]
+    if rare:
+        raise FitError(
+            f"a tag needs at least {MIN_PHOTOS} photos; too few of: " + ", ".join(rare)
+        )

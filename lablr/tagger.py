@@ -1,0 +1,264 @@
+"""The whole way of a photo: read, encode, rank.
+
+The page, the command line and every other entry call one object, `Tagger`::
+
+    tagger = Tagger.load()
+    suggestion = tagger.suggest("photo.jpg", k=10)
+    suggestion.tags[0].tag
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.bundle import Bundle
+from lablr.calibration import Calibration
+from lablr.encoder import Encoder, Preprocessing
+from lablr.errors import BundleError, PhotoError
+from lablr.gaussians import GaussianStatistics, TagGaussians
+from lablr.latent_map import LatentMap
+from lablr.photos import PhotoLimits, PhotoSource, read_image
+
+__all__ = ["RANKINGS", "Ranker", "Suggestion", "TagScore", "Tagger"]
+
+RANKINGS = ("calibrated", "likelihood", "mahalanobis")
+
+
+@dataclass(frozen=True)
+class TagScore:
+    """How well one tag fits a photo.
+
+    Attributes
+    ----------
+    probability : that the photo carries the tag, 0 to 1.
+    squared_mahalanobis : from the photo's latent to the tag's Gaussian.
+    log_likelihood_ratio : of the tag against its rest, with prior odds, in nats.
+    """
+
+    tag: str
+    probability: float
+    squared_mahalanobis: float
+    log_likelihood_ratio: float
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """The tags of one photo, best first.
+
+    Attributes
+    ----------
+    latent : (d,) posterior mean.
+    position : (x, y) on the latent map.
+    threshold : the probability from which a tag is worth suggesting.
+    ranking : one of `RANKINGS`.
+    """
+
+    tags: tuple[TagScore, ...]
+    latent: npt.NDArray[np.float32]
+    position: tuple[float, float]
+    threshold: float
+    ranking: str
+
+    @property
+    def sure(self) -> bool:
+        """Whether any of the tags clears the threshold."""
+        return any(tag.probability >= self.threshold for tag in self.tags)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON shows of it."""
+        return {
+            "tags": [vars(tag) for tag in self.tags],
+            "sure": self.sure,
+            "threshold": self.threshold,
+            "ranking": self.ranking,
+        }
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Three numbers for every photo and tag, each (N, T)."""
+
+    probability: npt.NDArray[np.float64]
+    squared_mahalanobis: npt.NDArray[np.float64]
+    log_likelihood_ratio: npt.NDArray[np.float64]
+
+    def ranking(self, name: str) -> npt.NDArray[np.float64]:
+        """The numbers (N, T) by which the ranking called `name` orders, best highest.
+
+        Raises `ValueError` for a name that is not in `RANKINGS`.
+        """
+        if name == "calibrated":
+            return self.probability
+        if name == "likelihood":
+            return self.log_likelihood_ratio
+        if name == "mahalanobis":
+            return -self.squared_mahalanobis
+        raise ValueError(f"ranking {name!r} is none of {', '.join(RANKINGS)}")
+
+
+class Ranker:
+    """Latents to scores: the Gaussians and the calibration of a bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        settings = bundle.settings
+        statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
+        try:
+            self.gaussians = TagGaussians(
+                statistics,
+                statistics.absence(settings["unknown_weight"]),
+                shrinkage=settings["shrinkage"],
+                ridge=settings["ridge"],
+            )
+        except (KeyError, TypeError, np.linalg.LinAlgError) as error:
+            raise BundleError(f"the Gaussians cannot be used: {error!r}") from error
+        self.calibration = Calibration.from_arrays(bundle.calibration, len(bundle.tags))
+
+    def scores(self, latents: npt.NDArray[np.float32]) -> Scores:
+        """Scores of latents (N, d)."""
+        squared_mahalanobis, ratio = self.gaussians.score(latents)
+        probability = self.calibration.probability(ratio)
+        return Scores(probability, squared_mahalanobis, ratio)
+
+
+class Tagger:
+    """Suggests tags for photos with the model of a bundle.
+
+    Parameters
+    ----------
+    bundle : a verified `Bundle`.
+    limits : what a photo may cost, see `lablr.photos`.
+
+    Raises `BundleError` when the parts of the bundle do not fit each other.
+    """
+
+    def __init__(self, bundle: Bundle, limits: PhotoLimits | None = None) -> None:
+        self.tags = bundle.tags
+        self.limits = limits or PhotoLimits()
+        self.model_card = bundle.model_card
+        self.bundle_digest = bundle.digest
+        self.threshold = float(bundle.settings["threshold"])
+        self.latent_map = LatentMap.from_arrays(bundle.latent_map)
+        preprocessing = Preprocessing.from_dict(bundle.preprocessing)
+        self.encoder = Encoder(bundle.encoder_onnx, preprocessing)
+        self._ranker = Ranker(bundle)
+        self._check()
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str] | None = None,
+        limits: PhotoLimits | None = None,
+    ) -> Tagger:
+        """Load the bundle in `folder`, or the bundled model.
+
+        Raises `BundleError` when it is missing, altered or from a newer Lablr.
+        """
+        return cls(Bundle.load(folder), limits)
+
+    def suggest(
+        self, photo: PhotoSource, k: int = 10, ranking: str = "calibrated"
+    ) -> Suggestion:
+        """Suggest the `k` best tags for one photo (0: all of them).
+
+        Raises `PhotoError` when the photo cannot be used.
+        """
+        image = self._read(photo)
+        latents = self.encoder.encode(image[np.newaxis])
+        return self.rank(latents, k, ranking)[0]
+
+    def suggest_many(
+        self,
+        photos: Iterable[PhotoSource],
+        k: int = 10,
+        ranking: str = "calibrated",
+        batch_size: int = 16,
+    ) -> Iterator[Suggestion | PhotoError]:
+        """Suggest tags for each photo, in order; a photo that fails gives its error.
+
+        Photos are taken from the iterable as they are needed. While one batch is
+        encoded the next is decoded, so memory holds two batches at most.
+        """
+        remaining = iter(photos)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            waiting: deque[Future[list[Suggestion | PhotoError]]] = deque()
+            while True:
+                batch = list(islice(remaining, batch_size))
+                if batch:
+                    waiting.append(pool.submit(self._suggest_batch, batch, k, ranking))
+                if not waiting:
+                    return
+                if not batch or len(waiting) == 2:
+                    yield from waiting.popleft().result()
+
+    def rank(
+        self,
+        latents: npt.NDArray[np.float32],
+        k: int = 10,
+        ranking: str = "calibrated",
+    ) -> list[Suggestion]:
+        """The `k` best tags (0: all) for each of the latents (N, d)."""
+        scores = self._ranker.scores(latents)
+        ranked_by = scores.ranking(ranking)
+        order = np.argsort(-ranked_by, axis=1, kind="stable")[:, : k or None]
+        positions = self.latent_map.locate(latents)
+        return [
+            Suggestion(
+                tags=tuple(self._tag_score(scores, row, column) for column in columns),
+                latent=latents[row],
+                position=(float(positions[row, 0]), float(positions[row, 1])),
+                threshold=self.threshold,
+                ranking=ranking,
+            )
+            for row, columns in enumerate(order)
+        ]
+
+    def _read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
+        return read_image(photo, self.encoder.size, self.limits)
+
+    def _suggest_batch(
+        self, batch: list[PhotoSource], k: int, ranking: str
+    ) -> list[Suggestion | PhotoError]:
+        """Suggestions or errors of one batch, in its order."""
+        images, errors = [], {}
+        for i, photo in enumerate(batch):
+            try:
+                images.append(self._read(photo))
+            except PhotoError as error:
+                errors[i] = error
+        found: Iterator[Suggestion] = iter(())
+        if images:
+            latents = self.encoder.encode(np.stack(images))
+            found = iter(self.rank(latents, k, ranking))
+        return [errors[i] if i in errors else next(found) for i in range(len(batch))]
+
+    def _tag_score(self, scores: Scores, row: int, column: int) -> TagScore:
+        return TagScore(
+            self.tags[column],
+            float(scores.probability[row, column]),
+            float(scores.squared_mahalanobis[row, column]),
+            float(scores.log_likelihood_ratio[row, column]),
+        )
+
+    def _check(self) -> None:
+        """Refuse parts that were made for different latents or tags."""
+        found = {
+            "encoder.onnx": self.encoder.n_latent,
+            "gaussians.npz": self._ranker.gaussians.means_.shape[1],
+            "map.npz": len(self.latent_map.mean),
+        }
+        if len(set(found.values())) != 1:
+            raise BundleError(f"the parts disagree on the latents' size: {found}")
+        if len(self.latent_map.centroids) != len(self.tags):
+            raise BundleError(
+                f"map.npz: expected {len(self.tags)} tags, "
+                f"found {len(self.latent_map.centroids)}"
+            )

@@ -1,0 +1,103 @@
+"""What a finished run leaves behind: the encoder as ONNX, curves, reconstructions."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lablr.training_set import Batch
+from lablr.vae import VAE
+
+__all__ = ["draw_losses", "draw_reconstructions", "export_encoder"]
+
+ONNX_OPSET = 17
+
+
+class _PosteriorOutputs(nn.Module):
+    """The encoder as the bundle has it: images in, mean and log-variance out."""
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        posterior = self.model.encode(image)
+        return posterior.mean, posterior.log_variance
+
+
+def export_encoder(model: VAE, folder: Path) -> None:
+    """Write ``encoder.onnx`` and ``encoder.json`` of `model` into `folder`.
+
+    The graph takes ``image`` (N, 3, S, S) float32, normalized, and gives
+    ``posterior_mean`` and ``log_variance`` (N, d). The JSON file holds the
+    preprocessing: size in pixels, mean and scale a channel.
+    """
+    model = model.eval().to(memory_format=torch.contiguous_format)
+    size = model.config.image_size
+    with warnings.catch_warnings():
+        # The TorchScript exporter is deprecated but needs no further package and
+        # keeps the graph as small as the network.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _PosteriorOutputs(model),
+            (torch.zeros(2, 3, size, size),),
+            str(folder / "encoder.onnx"),
+            input_names=["image"],
+            output_names=["posterior_mean", "log_variance"],
+            dynamic_axes={
+                name: {0: "photos"}
+                for name in ("image", "posterior_mean", "log_variance")
+            },
+            opset_version=ONNX_OPSET,
+            dynamo=False,
+        )
+    preprocessing = {
+        "size": size,
+        "mean": list(model.encoder.mean),
+        "scale": list(model.encoder.scale),
+    }
+    (folder / "encoder.json").write_text(json.dumps(preprocessing, indent=1) + "\n")
+
+
+def draw_losses(history: list[dict[str, float]], path: Path) -> None:
+    """Draw each part of the objective by epoch, training and validation, as PNG."""
+    names = [name for name in history[0] if not name.startswith("validation_")]
+    figure = _figure(width=3 * len(names), height=3)
+    epochs = range(1, len(history) + 1)
+    for i, name in enumerate(names, 1):
+        axes = figure.add_subplot(1, len(names), i)
+        axes.plot(epochs, [record[name] for record in history], label="training")
+        validation = [record[f"validation_{name}"] for record in history]
+        axes.plot(epochs, validation, label="validation")
+        axes.set_title(name)
+        axes.set_xlabel("epoch")
+    axes.legend()
+    figure.savefig(path, dpi=100)
+
+
+@torch.no_grad()
+def draw_reconstructions(model: VAE, batch: Batch, path: Path, n: int = 12) -> None:
+    """Draw `n` validation photos above their decoded posterior means, as PNG."""
+    decoded = model.decode(batch.posterior(model).mean[:n])
+    figure = _figure(width=n, height=2)
+    for row, images in enumerate((batch.pixels[:n], decoded)):
+        for column, image in enumerate(images):
+            axes = figure.add_subplot(2, n, row * n + column + 1)
+            axes.imshow(image.permute(1, 2, 0).numpy())
+            axes.set_axis_off()
+    figure.savefig(path, dpi=100)
+
+
+def _figure(width: float, height: float) -> Any:
+    """A figure that draws to files only and leaves no global state behind."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

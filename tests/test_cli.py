@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from lablr import tagger
-from lablr.bundle import bundled_folder
+from lablr.bundle import default_folder
 from lablr.cli import main
 from lablr.cli.messages import LablrGroup, shown
 from lablr.cli.options import RANKINGS
@@ -26,7 +26,7 @@ from lablr.errors import CorpusError
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = sorted(main.commands)
-N_TAGS = len(json.loads((bundled_folder() / "tags.json").read_text()))
+N_TAGS = len(json.loads((default_folder() / "tags.json").read_text()))
 
 
 def lines_of(output: bytes) -> list[str]:
@@ -236,6 +236,7 @@ def test_suggest_is_quiet_when_its_reader_leaves(china_jpg):
         ["map"],
         ["serve", "--port", "65536"],
         ["evaluate"],
+        ["evaluate", "corpus", "--split", "val", "more"],
         ["nonesuch"],
         ["--nonesuch"],
     ],
@@ -306,6 +307,15 @@ def test_evaluate_json_names_every_figure(run_lablr, corpus):
         "roc_auc",
         "calibration_error",
     } <= set(answer["reports"][-1])
+
+
+def test_evaluate_names_the_photos_it_leaves_out(run_lablr, corpus):
+    (corpus / "b.jpg").write_bytes(b"no photo")
+    done = run_lablr("evaluate", corpus)
+    assert done.returncode == 0
+    left_out, summary = lines_of(done.stderr)
+    assert left_out.startswith("lablr: left out b.jpg: ")
+    assert summary == "lablr: 1 of 3 photos left out"
 
 
 def test_evaluate_refuses_a_corpus_that_is_not_there(run_lablr, tmp_path):

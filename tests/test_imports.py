@@ -32,6 +32,7 @@ ROOMS = (
     "training",
     "encoder",
     "encoding",
+    "encoding",
     "gaussians",
     "calibration",
     "latent_map",
@@ -97,8 +98,8 @@ def top_level(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def rooms_imported(names: Iterator[str]) -> set[str]:
-    parts = (name.split(".") for name in names)
-    return {part[1] for part in parts if part[0] == "lablr" and part[1] in ROOMS}
+    parts = (name.split(".") for name in names if name.startswith("lablr."))
+    return {room for _, room, *_ in parts if room in ROOMS}
 
 
 def all_imports(path: Path) -> Iterator[str]:

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -31,7 +34,8 @@ class LablrGroup(click.Group):
         """Run the command that was named; errors become messages here only."""
         _print_what_cannot_be_encoded()
         try:
-            return super().invoke(ctx)
+            with _warnings_shown():
+                return super().invoke(ctx)
         except LablrError as error:
             fail(str(error))
         except KeyboardInterrupt:
@@ -62,6 +66,26 @@ def shown(name: str) -> str:
     or colour the terminal, become the replacement character.
     """
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+
+
+class _Line(logging.Formatter):
+    """A log record as a message; the library names photos in its warnings."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return f"lablr: {shown(record.message)}"
+
+
+@contextmanager
+def _warnings_shown() -> Iterator[None]:
+    """Show on standard error what the library logs as a warning or worse."""
+    log = logging.getLogger("lablr")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Line())
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 def _print_what_cannot_be_encoded() -> None:

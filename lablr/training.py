@@ -142,13 +142,13 @@ class Run:
         """Exponential moving average of the weights, shorter while it is young."""
         young = (1 + self.n_steps) / (10 + self.n_steps)
         decay = min(self.config.average_decay, young)
-        for kept, new in zip(
-            self.average.parameters(), self.model.parameters(), strict=True
-        ):
+        weights = zip(self.average.parameters(), self.model.parameters(), strict=True)
+        for kept, new in weights:
             if new.requires_grad:
                 kept.lerp_(new, 1 - decay)
-        for kept, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
-            kept.copy_(new)
+        buffers = zip(self.average.buffers(), self.model.buffers(), strict=True)
+        for kept_buffer, new_buffer in buffers:
+            kept_buffer.copy_(new_buffer)
 
     def save(self) -> None:
         """Write the checkpoint and the history, each whole or not at all."""
@@ -217,7 +217,8 @@ def train(
         description["start"] = _digest(start / "checkpoint.pt")
     _claim(folder, description, resume)
     torch.manual_seed(config.seed)
-    model = VAE(vae, len(photos.tags)).to(memory_format=torch.channels_last)
+    model = VAE(vae, len(photos.tags))
+    model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start:
         try:
             model.load_state_dict(_read_checkpoint(start)["average"])
@@ -304,7 +305,8 @@ def _stopped_early(run: Run) -> bool:
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
     """AdamW (or the seed's RMSprop) with a rate of its own for pretrained stages."""
-    backbone, others = [], []
+    backbone: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             pretrained = model.config.pretrained and name.startswith("encoder.")

@@ -37,7 +37,8 @@ def export_encoder(model: VAE, folder: Path) -> None:
     ``posterior_mean`` and ``log_variance`` (N, d). The JSON file holds the
     preprocessing: size in pixels, mean and scale a channel.
     """
-    model = model.eval().to(memory_format=torch.contiguous_format)
+    model.eval()
+    model.encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     size = model.config.image_size
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated but needs no further package and

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,9 +112,9 @@ def _write_images(
 ) -> None:
     """Decode `photos` to `path` (N, size, size, 3), whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    unfinished = path.with_suffix(".partial")
     shape = (len(photos), size, size, 3)
-    images = np.lib.format.open_memmap(partial, "w+", dtype=np.uint8, shape=shape)
+    images = np.lib.format.open_memmap(unfinished, "w+", dtype=np.uint8, shape=shape)
     readable = np.ones(len(photos), bool)
 
     def decode(photo: Photo) -> npt.NDArray[np.uint8] | None:
@@ -131,7 +132,7 @@ def _write_images(
                 images[i] = image
     images.flush()
     np.save(_readable_path(path), readable)
-    partial.replace(path)
+    unfinished.replace(path)
 
 
 class Batch(NamedTuple):
@@ -177,6 +178,10 @@ class _Batches:
         return F.interpolate(images.float(), size=size, mode="area") / 255
 
 
+def _encode_images(model: VAE, images: Tensor) -> Posterior:
+    return model.encode(model.normalize(images))
+
+
 class ImageBatches(_Batches):
     """Batches of images, cropped and mirrored at random for training.
 
@@ -212,7 +217,7 @@ class ImageBatches(_Batches):
             if train:
                 images = torch.stack([self.augment(image) for image in images])
             yield Batch(
-                lambda model, images=images: model.encode(model.normalize(images)),
+                partial(_encode_images, images=images),
                 self._pixels(images),
                 self.tags[rows],
                 self.tag_weights[rows],
@@ -246,8 +251,8 @@ class FeatureBatches(_Batches):
         """Features (N, 2, F) float16 of every photo and its mirror image."""
         n_photos = len(self.photos.images)
         shape = (n_photos, 2, model.encoder.n_features)
-        partial = path.with_suffix(".partial")
-        features = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
+        unfinished = path.with_suffix(".partial")
+        features = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
         chunks = np.array_split(np.arange(n_photos), -(-n_photos // 16))
         model.eval()
         with torch.no_grad():
@@ -256,7 +261,7 @@ class FeatureBatches(_Batches):
                 features[rows, 0] = model.encoder(images).numpy()
                 features[rows, 1] = model.encoder(images.flip(3)).numpy()
         features.flush()
-        partial.replace(path)
+        unfinished.replace(path)
 
     def epoch(self, train: bool, generator: np.random.Generator) -> Iterator[Batch]:
         """One pass over the training or the validation photos."""
@@ -267,7 +272,7 @@ class FeatureBatches(_Batches):
             mirrored = torch.from_numpy(view == 1).view(-1, 1, 1, 1)
             pixels = self._pixels(images)
             yield Batch(
-                lambda model, features=features: model.posterior(features),
+                partial(VAE.posterior, features=features),
                 torch.where(mirrored, pixels.flip(3), pixels),
                 self.tags[rows],
                 self.tag_weights[rows],

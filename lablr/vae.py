@@ -62,7 +62,7 @@ class VAEConfig:
     feature_weight: float = 1.0
     beta: float = 1e-3
     tag_weight: float = 1.0
-    dropout: float = 0.1
+    dropout: float = 0.2
 
     @property
     def pretrained(self) -> bool:

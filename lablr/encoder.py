@@ -120,3 +120,13 @@ class Encoder:
         inputs = {"image": self.preprocessing.normalize(images)}
         (means,) = self._session.run(["posterior_mean"], inputs)
         return np.asarray(means, np.float32)
+
+    def posterior(
+        self, images: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Posterior means and log-variances, each (N, d), of uint8 images."""
+        inputs = {"image": self.preprocessing.normalize(images)}
+        means, log_variances = self._session.run(
+            ["posterior_mean", "log_variance"], inputs
+        )
+        return np.asarray(means, np.float32), np.asarray(log_variances, np.float32)

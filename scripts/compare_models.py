@@ -1,6 +1,6 @@
 """Rankings side by side on the validation photos, as the table of the model card.
 
-    python benchmarks/compare_models.py CORPUS --seed-run runs/seed \\
+    python scripts/compare_models.py CORPUS --seed-run runs/seed \\
         --run "scratch VAE=runs/scratch" --main "fine-tuned VAE=runs/tuned"
 
 Each ``--run`` gives one row, its latents ranked as Lablr does. The ``--main`` run is

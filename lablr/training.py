@@ -75,7 +75,7 @@ class TrainingConfig:
     train_size: int = 0
     min_crop: float = 0.35
     learning_rate: float = 2e-3
-    backbone_learning_rate: float = 3e-4
+    backbone_learning_rate: float = 1e-4
     optimizer: str = "adamw"
     weight_decay: float = 0.02
     warmup_steps: int = 200

@@ -1,0 +1,333 @@
+"""The pictures of a suggestion: Plotly figures as plain dicts, and the map as a PNG.
+
+A figure is ``{"data": [...], "layout": {...}}`` of numbers and strings, so the
+page, the API and ``lablr map`` hand it to Plotly (or anything that speaks its
+JSON) without Lablr importing Plotly. Every colour is one of `PALETTE`'s values,
+readable on white and on black; the page swaps them for its theme's.
+
+Lengths on the map are in the units of the latent plane; ``*_px`` are pixels.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lablr.map_image import draw_map_png
+from lablr.map_layout import (
+    Box,
+    Circle,
+    Frame,
+    RankedTags,
+    TagPlane,
+    circles_of,
+    frame_of,
+    padded_frame,
+    percent,
+    place_labels,
+)
+
+__all__ = [
+    "PALETTE",
+    "draw_map_png",
+    "latent_map_figure",
+    "ranked_tags_figure",
+    "training_photos_figure",
+]
+
+Figure = dict[str, Any]
+
+PALETTE = {
+    "ink": "#757b83",
+    "grid": "rgba(120,127,136,0.2)",
+    "tag": "#2f7fc4",
+    "tag-fill": "rgba(47,127,196,0.07)",
+    "faint": "#97a1ac",
+    "faint-fill": "rgba(128,139,150,0.05)",
+    "photo": "#e5383b",
+    "first": "#3b8bd0",
+    "second": "#d9822b",
+    "third": "#2f9e79",
+}
+"""Role -> colour. No colour below is written anywhere else in this module."""
+
+_FIGURE_PX = (760, 560)  # the size labels are placed for; Plotly may draw larger
+_MARGIN_PX = {"l": 56, "r": 16, "t": 16, "b": 56}
+
+
+# ------------------------------------------------------------------ Plotly figures
+
+
+def ranked_tags_figure(suggestion: RankedTags) -> Figure:
+    """Horizontal bars of the tags' probabilities, most fitting on top.
+
+    Bars that reach the threshold are drawn strong; a dashed line marks it.
+    """
+    scores = suggestion.tags
+    reached = [score.probability >= suggestion.threshold for score in scores]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [score.probability for score in scores],
+        "y": [score.tag for score in scores],
+        "text": [percent(score.probability) for score in scores],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "textfont": {"color": PALETTE["ink"]},
+        "marker": {"color": [PALETTE["tag" if yes else "faint"] for yes in reached]},
+        "hovertemplate": "%{y}: %{text}<extra></extra>",
+    }
+    layout = _layout(
+        height=36 * max(len(scores), 1) + 56,
+        margin={"l": 12, "r": 44, "t": 8, "b": 40},
+        bargap=0.34,
+        xaxis=_axis(range=[0, 1], tickformat=".0%", dtick=0.25, fixedrange=True),
+        yaxis=_axis(
+            autorange="reversed",
+            automargin=True,
+            fixedrange=True,
+            type="category",  # a tag may look like a number: "2012"
+            showgrid=False,
+            ticksuffix="  ",
+        ),
+        shapes=[_threshold_line(suggestion.threshold)],
+    )
+    return {"data": [bars], "layout": layout}
+
+
+def latent_map_figure(
+    latent_map: TagPlane,
+    tags: Sequence[str],
+    suggestion: RankedTags | None,
+    n_tags: int = 20,
+) -> Figure:
+    """Circles for the `n_tags` most relevant tags, a red cross for the photo.
+
+    Radius: the tag's dispersion radius, in the plane's units, both axes to one
+    scale. Without a suggestion: every tag, and no cross.
+    """
+    circles = circles_of(latent_map, tags, suggestion, n_tags)
+    frame = frame_of(circles, suggestion)
+    data = [_centroids_trace(circles)]
+    data += [_photo_trace(suggestion)] if suggestion else []
+    layout = _map_layout(latent_map, frame)
+    # faint circles first: the relevant ones lie on top
+    layout["shapes"] = [_circle_shape(circle) for circle in reversed(circles)]
+    layout["annotations"] = [
+        _label_annotation(circle, offset)
+        for circle, offset in zip(
+            circles, _label_offsets(circles, frame, suggestion), strict=True
+        )
+    ]
+    return {"data": data, "layout": layout}
+
+
+def training_photos_figure(
+    latent_map: TagPlane,
+    tags: Sequence[str],
+    suggestion: RankedTags,
+    top: int = 3,
+) -> Figure:
+    """The training photos of the `top` tags as dots, a red cross for the photo.
+
+    Each tag has its own colour and its own symbol: colour alone tells nothing
+    to one reader in twelve.
+    """
+    index = {tag: number for number, tag in enumerate(tags)}
+    looks = (("first", "circle"), ("second", "diamond"), ("third", "square"))
+    data: list[Figure] = []
+    extent = [np.asarray(suggestion.position, dtype=float)[None]]
+    for number, score in enumerate(suggestion.tags[:top]):
+        photos = np.asarray(latent_map.photos_of(index[score.tag]), dtype=float)
+        role, symbol = looks[number % len(looks)]
+        data.append(_photos_trace(score.tag, photos, PALETTE[role], symbol))
+        extent.append(photos)
+    data.append(_photo_trace(suggestion))
+    points = np.concatenate(extent)
+    layout = _map_layout(latent_map, padded_frame(points.min(0), points.max(0), 0.06))
+    layout["showlegend"] = True
+    layout["margin"] = {**_MARGIN_PX, "t": 48}
+    layout["legend"] = {
+        "orientation": "h",
+        "x": 0,
+        "y": 1.02,
+        "yanchor": "bottom",
+        "itemsizing": "constant",
+        "font": {"color": PALETTE["ink"], "size": 14},
+    }
+    return {"data": data, "layout": layout}
+
+
+# ---------------------------------------------------------------- parts of figures
+
+
+def _layout(**parts: Any) -> Figure:
+    return {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {
+            "color": PALETTE["ink"],
+            "size": 13,
+            "family": "system-ui, sans-serif",
+        },
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": False,  # a swipe over the chart scrolls the page
+        **parts,
+    }
+
+
+def _axis(**parts: Any) -> Figure:
+    return {
+        "gridcolor": PALETTE["grid"],
+        "zerolinecolor": PALETTE["grid"],
+        "linecolor": PALETTE["grid"],
+        "tickfont": {"color": PALETTE["ink"]},
+        **parts,
+    }
+
+
+def _map_layout(latent_map: TagPlane, frame: Frame) -> Figure:
+    first, second = (float(r) for r in latent_map.explained_variance_ratio)
+    return _layout(
+        height=_FIGURE_PX[1],
+        margin=dict(_MARGIN_PX),
+        xaxis=_axis(
+            title={"text": f"Component 1 · {100 * first:.1f} % of the variance"},
+            range=[frame.low[0], frame.high[0]],
+            constrain="domain",
+        ),
+        yaxis=_axis(
+            title={"text": f"Component 2 · {100 * second:.1f} % of the variance"},
+            range=[frame.low[1], frame.high[1]],
+            scaleanchor="x",
+            constrain="domain",
+        ),
+    )
+
+
+def _threshold_line(threshold: float) -> Figure:
+    return {
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": threshold,
+        "x1": threshold,
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": PALETTE["ink"], "width": 1, "dash": "dot"},
+    }
+
+
+def _circle_shape(circle: Circle) -> Figure:
+    return {
+        "type": "circle",
+        "name": circle.tag,
+        "xref": "x",
+        "yref": "y",
+        "x0": circle.x - circle.radius,
+        "x1": circle.x + circle.radius,
+        "y0": circle.y - circle.radius,
+        "y1": circle.y + circle.radius,
+        "fillcolor": PALETTE[f"{circle.role}-fill"],
+        "line": {"color": PALETTE[circle.role], "width": 1.5 if circle.strong else 1},
+        "layer": "below",
+    }
+
+
+def _centroids_trace(circles: Sequence[Circle]) -> Figure:
+    # `scatter`, never `scattergl`: WebGL traces need eval, which the page forbids
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "tags",
+        "x": [circle.x for circle in circles],
+        "y": [circle.y for circle in circles],
+        "text": [circle.note for circle in circles],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"size": 6, "color": [PALETTE[circle.role] for circle in circles]},
+    }
+
+
+def _photos_trace(
+    tag: str, photos: NDArray[Any], color: str, symbol: str
+) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": tag,
+        "x": [round(float(x), 4) for x in photos[:, 0]],
+        "y": [round(float(y), 4) for y in photos[:, 1]],
+        "marker": {"size": 7, "opacity": 0.7, "color": color, "symbol": symbol},
+        "hovertemplate": f"a training photo of {tag}<extra></extra>",
+    }
+
+
+def _photo_trace(suggestion: RankedTags) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "your photo",
+        "x": [float(suggestion.position[0])],
+        "y": [float(suggestion.position[1])],
+        "marker": {
+            "symbol": "x-thin",
+            "size": 15,
+            "color": PALETTE["photo"],
+            "line": {"width": 4, "color": PALETTE["photo"]},
+        },
+        "hovertemplate": "your photo<extra></extra>",
+    }
+
+
+def _label_annotation(circle: Circle, offset_px: tuple[float, float]) -> Figure:
+    tag = html.escape(circle.tag)
+    return {
+        "text": f"<b>{tag}</b>" if circle.strong else tag,
+        "x": circle.x,
+        "y": circle.y,
+        "ax": offset_px[0],
+        "ay": offset_px[1],
+        "showarrow": True,
+        "arrowhead": 0,
+        "arrowwidth": 1,
+        "arrowcolor": PALETTE[circle.role],
+        "standoff": 4,
+        "borderpad": 0,
+        "font": {
+            "size": 14 if circle.strong else 12,
+            "color": PALETTE["tag" if circle.strong else "ink"],
+        },
+    }
+
+
+def _label_offsets(
+    circles: Sequence[Circle], frame: Frame, suggestion: RankedTags | None
+) -> list[tuple[float, float]]:
+    """Where each label stands from its centroid, in pixels, for Plotly's figure."""
+    size = (
+        _FIGURE_PX[0] - _MARGIN_PX["l"] - _MARGIN_PX["r"],
+        _FIGURE_PX[1] - _MARGIN_PX["t"] - _MARGIN_PX["b"],
+    )
+    scale = frame.scale(size)
+
+    def pixel(x: float, y: float) -> tuple[float, float]:
+        return (x - frame.low[0]) * scale, (frame.high[1] - y) * scale
+
+    cross: list[Box] = []
+    if suggestion is not None:
+        x, y = pixel(float(suggestion.position[0]), float(suggestion.position[1]))
+        cross.append((x - 12, y - 12, x + 12, y + 12))
+    return place_labels(
+        anchors=[pixel(circle.x, circle.y) for circle in circles],
+        sizes=[
+            ((8.4 if circle.strong else 6.8) * len(circle.tag) + 6, 17.0)
+            for circle in circles
+        ],
+        bounds=(0.0, 0.0, float(size[0]), float(size[1])),
+        keep_out=cross,
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.options import bundle_option
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
       lablr map --out map.png
       lablr map --photo photo.jpg --out map.html
     """
+    use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.tagger import Tagger
 

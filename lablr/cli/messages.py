@@ -24,7 +24,7 @@ import click
 
 from lablr.errors import LablrError
 
-__all__ = ["LablrGroup", "say", "shown"]
+__all__ = ["LablrGroup", "fail", "say", "shown"]
 
 
 class LablrGroup(click.Group):

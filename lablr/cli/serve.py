@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from lablr.cli.messages import say
+from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.messages import fail, say
 from lablr.cli.options import bundle_option
 
 __all__ = ["serve_command"]
@@ -36,9 +37,17 @@ def serve_command(host: str, port: int, bundle: Path | None) -> None:
       lablr serve --host 0.0.0.0 --port 8080
       curl -F photo=@photo.jpg http://127.0.0.1:8000/api/v1/suggestions
     """
+    use_one_blas_thread()
     from webapp import create_app
     from webapp.server import serve
 
     config = {} if bundle is None else {"BUNDLE": str(bundle)}
-    say(f"serving on http://{host}:{port} (stop with Ctrl-C)")
-    serve(create_app(config), host=host, port=port)
+    app = create_app(config)
+    try:
+        serve(app, host, port, on_listening=_say_where)
+    except OSError as error:
+        fail(f"cannot listen on {host} port {port}: {error.strerror or error}")
+
+
+def _say_where(address: str) -> None:
+    say(f"serving on {address} (stop with Ctrl-C)")

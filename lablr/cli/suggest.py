@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import say, shown
 from lablr.cli.options import bundle_option, json_option, ranking_option
 from lablr.errors import PhotoError
@@ -57,6 +58,7 @@ def suggest_command(
        "sure": ..., "threshold": ..., "ranking": ...}
       {"photo": ..., "error": {"code", "message"}}
     """
+    use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.tagger import Tagger
 

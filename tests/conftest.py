@@ -65,7 +65,7 @@ def run_lablr() -> RunLablr:
             [python, "-W", "error", "-m", "lablr", *words],
             input=stdin,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
             capture_output=True,
             timeout=120,
             check=False,

@@ -55,8 +55,7 @@ PALETTE = {
 }
 """Role -> colour. No colour below is written anywhere else in this module."""
 
-_FIGURE_PX = (760, 560)  # the size labels are placed for; Plotly may draw larger
-_MARGIN_PX = {"l": 56, "r": 16, "t": 16, "b": 56}
+_NARROW_LABELS = 8  # more names than these do not fit on a phone
 
 
 # ------------------------------------------------------------------ Plotly figures
@@ -83,7 +82,7 @@ def ranked_tags_figure(suggestion: RankedTags) -> Figure:
     }
     layout = _layout(
         height=36 * max(len(scores), 1) + 56,
-        margin={"l": 12, "r": 44, "t": 8, "b": 40},
+        margin={"l": 12, "r": 44, "t": 24, "b": 36},
         bargap=0.34,
         xaxis=_axis(range=[0, 1], tickformat=".0%", dtick=0.25, fixedrange=True),
         yaxis=_axis(
@@ -95,6 +94,7 @@ def ranked_tags_figure(suggestion: RankedTags) -> Figure:
             ticksuffix="  ",
         ),
         shapes=[_threshold_line(suggestion.threshold)],
+        annotations=[_threshold_note(suggestion.threshold)],
     )
     return {"data": [bars], "layout": layout}
 
@@ -104,24 +104,25 @@ def latent_map_figure(
     tags: Sequence[str],
     suggestion: RankedTags | None,
     n_tags: int = 20,
+    narrow: bool = False,
 ) -> Figure:
     """Circles for the `n_tags` most relevant tags, a red cross for the photo.
 
     Radius: the tag's dispersion radius, in the plane's units, both axes to one
-    scale. Without a suggestion: every tag, and no cross.
+    scale. Without a suggestion: every tag, and no cross. `narrow` is for phones.
     """
     circles = circles_of(latent_map, tags, suggestion, n_tags)
     frame = frame_of(circles, suggestion)
     data = [_centroids_trace(circles)]
     data += [_photo_trace(suggestion)] if suggestion else []
-    layout = _map_layout(latent_map, frame)
+    layout = _map_layout(latent_map, frame, narrow)
     # faint circles first: the relevant ones lie on top
     layout["shapes"] = [_circle_shape(circle) for circle in reversed(circles)]
+    named = circles[:_NARROW_LABELS] if narrow else circles
+    offsets = _label_offsets(named, frame, suggestion, narrow)
     layout["annotations"] = [
         _label_annotation(circle, offset)
-        for circle, offset in zip(
-            circles, _label_offsets(circles, frame, suggestion), strict=True
-        )
+        for circle, offset in zip(named, offsets, strict=True)
     ]
     return {"data": data, "layout": layout}
 
@@ -131,6 +132,7 @@ def training_photos_figure(
     tags: Sequence[str],
     suggestion: RankedTags,
     top: int = 3,
+    narrow: bool = False,
 ) -> Figure:
     """The training photos of the `top` tags as dots, a red cross for the photo.
 
@@ -148,9 +150,10 @@ def training_photos_figure(
         extent.append(photos)
     data.append(_photo_trace(suggestion))
     points = np.concatenate(extent)
-    layout = _map_layout(latent_map, padded_frame(points.min(0), points.max(0), 0.06))
+    frame = padded_frame(points.min(0), points.max(0), 0.06)
+    layout = _map_layout(latent_map, frame, narrow)
     layout["showlegend"] = True
-    layout["margin"] = {**_MARGIN_PX, "t": 48}
+    layout["margin"]["t"] += 40
     layout["legend"] = {
         "orientation": "h",
         "x": 0,
@@ -176,6 +179,11 @@ def _layout(**parts: Any) -> Figure:
         },
         "showlegend": False,
         "hovermode": "closest",
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": PALETTE["faint"],
+            "activecolor": PALETTE["tag"],
+        },
         "dragmode": False,  # a swipe over the chart scrolls the page
         **parts,
     }
@@ -191,23 +199,26 @@ def _axis(**parts: Any) -> Figure:
     }
 
 
-def _map_layout(latent_map: TagPlane, frame: Frame) -> Figure:
+def _map_layout(latent_map: TagPlane, frame: Frame, narrow: bool) -> Figure:
+    """Both axes to one scale; a wider drawing shows more of the plane."""
     first, second = (float(r) for r in latent_map.explained_variance_ratio)
     return _layout(
-        height=_FIGURE_PX[1],
-        margin=dict(_MARGIN_PX),
+        height=_size_px(narrow)[1],
+        margin=_margin_px(narrow),
         xaxis=_axis(
-            title={"text": f"Component 1 · {100 * first:.1f} % of the variance"},
+            title=_title(f"Component 1 · {100 * first:.1f} % of the variance"),
             range=[frame.low[0], frame.high[0]],
-            constrain="domain",
         ),
         yaxis=_axis(
-            title={"text": f"Component 2 · {100 * second:.1f} % of the variance"},
+            title=_title(f"Component 2 · {100 * second:.1f} % of the variance"),
             range=[frame.low[1], frame.high[1]],
             scaleanchor="x",
-            constrain="domain",
         ),
     )
+
+
+def _title(text: str) -> Figure:
+    return {"text": text, "font": {"size": 13, "color": PALETTE["ink"]}, "standoff": 8}
 
 
 def _threshold_line(threshold: float) -> Figure:
@@ -219,7 +230,23 @@ def _threshold_line(threshold: float) -> Figure:
         "x1": threshold,
         "y0": 0,
         "y1": 1,
-        "line": {"color": PALETTE["ink"], "width": 1, "dash": "dot"},
+        "line": {"color": PALETTE["faint"], "width": 1, "dash": "dot"},
+        "layer": "below",
+    }
+
+
+def _threshold_note(threshold: float) -> Figure:
+    """Words over the line, leaning to the side where there is room."""
+    return {
+        "text": f"suggested from {percent(threshold)}",
+        "xref": "x",
+        "yref": "paper",
+        "x": threshold,
+        "y": 1,
+        "xanchor": "left" if threshold < 0.5 else "right",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 12, "color": PALETTE["ink"]},
     }
 
 
@@ -306,14 +333,16 @@ def _label_annotation(circle: Circle, offset_px: tuple[float, float]) -> Figure:
 
 
 def _label_offsets(
-    circles: Sequence[Circle], frame: Frame, suggestion: RankedTags | None
+    circles: Sequence[Circle],
+    frame: Frame,
+    suggestion: RankedTags | None,
+    narrow: bool,
 ) -> list[tuple[float, float]]:
     """Where each label stands from its centroid, in pixels, for Plotly's figure."""
-    size = (
-        _FIGURE_PX[0] - _MARGIN_PX["l"] - _MARGIN_PX["r"],
-        _FIGURE_PX[1] - _MARGIN_PX["t"] - _MARGIN_PX["b"],
-    )
-    scale = frame.scale(size)
+    (width, height), margin = _size_px(narrow), _margin_px(narrow)
+    width -= margin["l"] + margin["r"]
+    height -= margin["t"] + margin["b"]
+    scale = frame.scale((width, height))
 
     def pixel(x: float, y: float) -> tuple[float, float]:
         return (x - frame.low[0]) * scale, (frame.high[1] - y) * scale
@@ -328,6 +357,17 @@ def _label_offsets(
             ((8.4 if circle.strong else 6.8) * len(circle.tag) + 6, 17.0)
             for circle in circles
         ],
-        bounds=(0.0, 0.0, float(size[0]), float(size[1])),
+        bounds=(0.0, 0.0, float(width), float(height)),
         keep_out=cross,
     )
+
+
+def _size_px(narrow: bool) -> tuple[int, int]:
+    """The size that labels are placed for; a page may draw the figure wider."""
+    return (330, 380) if narrow else (760, 560)
+
+
+def _margin_px(narrow: bool) -> dict[str, int]:
+    if narrow:
+        return {"l": 40, "r": 6, "t": 8, "b": 44}
+    return {"l": 56, "r": 16, "t": 16, "b": 52}

@@ -191,7 +191,7 @@ def place_labels(
             covered += 4 * (size[0] * size[1] - _overlap(box, bounds))
             if covered < least:
                 best, least = offset, covered
-            if covered == 0:
+            if covered < 1:  # a square pixel; rounding leaves less
                 break
         offsets.append(best)
         taken.append(_box(anchor, best, size))

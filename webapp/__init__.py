@@ -1,0 +1,63 @@
+"""Lablr on the web: one page, a JSON API and two health checks.
+
+The application keeps nothing: no cookie, no session, no file, no photo once its
+answer is sent. `create_app` is the only thing to import; `webapp.server.serve`
+runs what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from lablr import Tagger
+from webapp import api, assets, errors, health, pages, security
+from webapp.admission import Admission
+from webapp.settings import Settings
+from webapp.uploads import FORM_SLACK_BYTES, MAX_FIELD_BYTES, MAX_PARTS, UploadRequest
+
+__all__ = ["create_app"]
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Make the application and load its model, once.
+
+    config: settings by name (``BUNDLE``, ``MAX_RUNNING``, ...) that go before the
+    ``LABLR_*`` environment variables; other names are Flask's own.
+
+    Raises
+    ------
+    BundleError : the model bundle is missing, altered or from the future.
+    SettingError : a setting has a value that cannot be used.
+    """
+    app = Flask(
+        __name__, template_folder=_folder("templates"), static_folder=_folder("static")
+    )
+    app.request_class = UploadRequest
+    app.config.from_mapping(config or {})
+    settings = Settings.read(config or {})
+    tagger = Tagger.load(settings.bundle)
+    app.config.update(
+        MAX_CONTENT_LENGTH=tagger.limits.max_bytes + FORM_SLACK_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
+        MAX_FORM_PARTS=MAX_PARTS,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # best tag first
+    app.extensions["lablr"] = tagger
+    app.extensions["lablr.settings"] = settings
+    app.extensions["lablr.admission"] = Admission(
+        settings.max_running, settings.max_waiting, settings.max_wait_s
+    )
+    for part in (security, errors, assets, health, api, pages):
+        part.init_app(app)
+    return app
+
+
+def _folder(name: str) -> str:
+    """Inside the package in a wheel, beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    inside = here / name
+    return str(inside if inside.is_dir() else here.parent / name)

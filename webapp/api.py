@@ -1,0 +1,36 @@
+"""The JSON API: a photo in, its tags out. Documented in docs/api.md."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
+
+from lablr.tagger import RANKINGS
+from webapp.suggestions import Asked, as_json, suggest, tagger
+from webapp.uploads import uploaded_photo
+
+__all__ = ["init_app"]
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+def init_app(app: Flask) -> None:
+    """Add the routes under ``/api/v1``."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.post("/suggestions")
+def create_suggestion() -> Response:
+    """Suggest tags for the photo in the multipart field ``photo``."""
+    current_app.extensions["lablr.admission"].check()  # refuse before parsing
+    asked = Asked.read(request.args)
+    return jsonify(as_json(suggest(uploaded_photo(), asked), asked))
+
+
+@blueprint.get("/tags")
+def list_tags() -> Response:
+    """Every tag the model knows."""
+    return jsonify(
+        tags=list(tagger().tags),
+        rankings=list(RANKINGS),
+        bundle=tagger().bundle_digest,
+    )

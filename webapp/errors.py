@@ -1,0 +1,111 @@
+"""Every error of the web, said once: JSON for programs, a page for people.
+
+One shape for programs: ``{"error": {"code", "message", "request_id"}}``. A
+message says what is wrong and what to do, and never holds a path or a trace; the
+log has the rest, under the same request id.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+)
+from werkzeug.exceptions import HTTPException
+
+from lablr.errors import PhotoError
+from webapp.admission import Busy
+
+__all__ = ["Refused", "init_app", "wants_json"]
+
+log = logging.getLogger("lablr.web")
+
+MESSAGES = {
+    400: ("bad_request", "The request could not be understood."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not answer that method."),
+    413: ("photo_too_large", "The photo is too large: at most {limit_mib} MiB."),
+    500: ("internal_error", "Something went wrong here; it is not your photo's fault."),
+}
+
+
+class Refused(Exception):  # named for what is wrong, like its siblings
+    """A request that breaks one of the API's rules; the message says which."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+def init_app(app: Flask) -> None:
+    """Answer every exception of a view in one voice."""
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(PhotoError, _photo_error)
+    app.register_error_handler(Busy, _busy)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def wants_json() -> bool:
+    """Whether the client is a program: the address tells."""
+    return request.path.startswith("/api/") or request.path in ("/livez", "/readyz")
+
+
+def _refused(error: Refused) -> Response:
+    return _answer(error.status, error.code, str(error))
+
+
+def _photo_error(error: PhotoError) -> Response:
+    return _answer(error.http_status, error.code, str(error))
+
+
+def _busy(error: Busy) -> Response:
+    seconds = str(error.retry_after_s)
+    message = f"The server is busy. Please try again in {seconds} seconds."
+    return _answer(503, "busy", message, {"Retry-After": seconds})
+
+
+def _http_exception(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, message = MESSAGES.get(status, ("http_error", error.name + "."))
+    limit_mib = (current_app.config["MAX_CONTENT_LENGTH"] or 0) >> 20
+    kept = {
+        name: value
+        for name, value in error.get_headers(request.environ)
+        if name.lower() in ("allow", "retry-after")
+    }
+    return _answer(status, code, message.format(limit_mib=limit_mib), kept)
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("request %s failed", g.request_id, exc_info=error)
+    code, message = MESSAGES[500]
+    return _answer(500, code, message)
+
+
+def _answer(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    details = {"code": code, "message": message, "request_id": g.request_id}
+    if wants_json():
+        response = jsonify(error=details)
+    elif request.path == "/":
+        # the form stays where it is, the message stands beside it
+        response = make_response(render_template("index.html", error=details))
+    else:
+        response = make_response(
+            render_template("error.html", error=details, status=status)
+        )
+    response.status_code = status
+    response.headers.update(headers or {})
+    return response

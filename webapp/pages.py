@@ -1,0 +1,79 @@
+"""The pages for people: the photo's page, and what the model is."""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+
+from flask import Blueprint, Flask, current_app, render_template
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from lablr import Suggestion
+from lablr.charts import PALETTE, draw_map_png
+from lablr.map_layout import percent
+from webapp.suggestions import Asked, shown, suggest, tagger
+from webapp.uploads import uploaded_photo
+
+__all__ = ["init_app"]
+
+blueprint = Blueprint("pages", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages and what their templates need."""
+    app.register_blueprint(blueprint)
+    app.add_template_filter(percent, "percent")
+    app.add_template_filter(_data_uri, "data_uri")
+    app.jinja_env.globals["palette"] = PALETTE
+
+
+@blueprint.get("/")
+def index() -> str:
+    """The empty page."""
+    return render_template("index.html")
+
+
+@blueprint.post("/")
+def create_suggestion() -> str:
+    """The page with its result, for a browser without JavaScript.
+
+    With JavaScript the page asks the API and never comes here.
+    """
+    current_app.extensions["lablr.admission"].check()  # refuse before parsing
+    asked = Asked()
+    suggestion = suggest(uploaded_photo(), asked)
+    return render_template(
+        "index.html",
+        suggestion=shown(suggestion, asked.k),
+        map_light=_map_png(suggestion, dark=False),
+        map_dark=_map_png(suggestion, dark=True),
+    )
+
+
+@blueprint.get("/about")
+def about() -> str:
+    """The model card of the bundle."""
+    return render_template("about.html", card=_card_html(tagger().model_card))
+
+
+def _map_png(suggestion: Suggestion, dark: bool) -> bytes:
+    return draw_map_png(
+        tagger().latent_map, tagger().tags, suggestion, size_px=(960, 720), dark=dark
+    )
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+@lru_cache(maxsize=4)
+def _card_html(card: str) -> Markup:
+    """The card as HTML: raw HTML in it is shown as text, unsafe links are dropped."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    # a wide table scrolls inside its own box, reachable by keyboard
+    opening = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+    rendered = markdown.render(card)
+    rendered = rendered.replace("<table>", opening + "<table>")
+    rendered = rendered.replace("</table>", "</table></div>")
+    return Markup(rendered)  # noqa: S704  # markdown-it escapes; html is off

@@ -1,0 +1,81 @@
+"""Settings of the web server, from ``LABLR_*`` environment variables."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from lablr.errors import LablrError
+
+__all__ = ["SettingError", "Settings"]
+
+
+class SettingError(LablrError):
+    """A setting whose value cannot be used; the message names it and its form."""
+
+    code = "setting_error"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person who runs the server may choose.
+
+    bundle : folder of the model; None is ``LABLR_BUNDLE`` or the bundled model.
+    max_running : photos that are worked on at the same time.
+    max_waiting : photos that may wait for their turn; the next one is refused.
+    max_wait_s : seconds that a photo waits before it is refused.
+    """
+
+    bundle: str | None = None
+    max_running: int = os.cpu_count() or 2
+    max_waiting: int = 16
+    max_wait_s: float = 10.0
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Settings:
+        """Take each setting from `config` or, failing that, the environment.
+
+        Raises
+        ------
+        SettingError : a value is not of its form.
+        """
+        given: dict[str, Any] = {}
+        for field in fields(cls):
+            name = field.name.upper()
+            value = config.get(name, os.environ.get(f"LABLR_{name}"))
+            if value is not None and value != "":
+                given[field.name] = _parsed(name, value)
+        return cls(**given)
+
+
+def _parsed(name: str, value: object) -> object:
+    parse, form = _FORMS[name]
+    try:
+        return parse(str(value))
+    except ValueError:
+        raise SettingError(f"LABLR_{name} must be {form}, not {value!r}") from None
+
+
+def _whole(text: str, low: int) -> int:
+    number = int(text)
+    if not low <= number <= 1000:
+        raise ValueError
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not (math.isfinite(number) and 0 <= number <= 600):
+        raise ValueError
+    return number
+
+
+_FORMS: dict[str, tuple[Callable[[str], object], str]] = {
+    "BUNDLE": (str, "a folder"),
+    "MAX_RUNNING": (lambda text: _whole(text, 1), "a whole number from 1 to 1000"),
+    "MAX_WAITING": (lambda text: _whole(text, 0), "a whole number from 0 to 1000"),
+    "MAX_WAIT_S": (_seconds, "a number of seconds from 0 to 600"),
+}

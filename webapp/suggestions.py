@@ -1,0 +1,143 @@
+"""What a request asks of the model, and the model's answer in the web's shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flask import current_app
+
+from lablr import Suggestion, Tagger
+from lablr.charts import (
+    latent_map_figure,
+    ranked_tags_figure,
+    training_photos_figure,
+)
+from lablr.tagger import RANKINGS
+from webapp.errors import Refused
+
+__all__ = ["Asked", "as_json", "figures", "map_numbers", "shown", "suggest", "tagger"]
+
+N_MAP_TAGS = 20
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The parameters of a suggestion: `k` tags (0: all), ranking, threshold.
+
+    map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``.
+    """
+
+    k: int = 10
+    ranking: str = "calibrated"
+    threshold: float | None = None
+    map: bool = False
+    figures: str = ""
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> Asked:
+        """Raises `Refused` (400) for a value that cannot be used, naming it."""
+        return cls(
+            k=_whole_number("k", query.get("k", "10")),
+            ranking=_one_of("ranking", query.get("ranking", RANKINGS[0]), RANKINGS),
+            threshold=_probability("threshold", query.get("threshold")),
+            map=_yes("map", query.get("map", "0")),
+            figures=_figures(query.get("figures")),
+        )
+
+
+def tagger() -> Tagger:
+    """The application's model."""
+    found: Tagger = current_app.extensions["lablr"]
+    return found
+
+
+def suggest(photo: bytes, asked: Asked) -> Suggestion:
+    """Rank all tags for a photo once there is room; `shown` cuts to what was asked."""
+    with current_app.extensions["lablr.admission"].admit():
+        suggestion = tagger().suggest(photo, k=0, ranking=asked.ranking)
+    if asked.threshold is not None:
+        suggestion = replace(suggestion, threshold=asked.threshold)
+    return suggestion
+
+
+def shown(suggestion: Suggestion, k: int) -> Suggestion:
+    """The first `k` tags of a suggestion; 0 is all of them."""
+    return replace(suggestion, tags=suggestion.tags[: k or None])
+
+
+def as_json(suggestion: Suggestion, asked: Asked) -> dict[str, Any]:
+    """The object that the API returns."""
+    answer: dict[str, Any] = shown(suggestion, asked.k).to_dict()
+    if asked.map:
+        answer["map"] = map_numbers(suggestion)
+    if asked.figures:
+        answer["figures"] = figures(suggestion, asked.k, asked.figures == "narrow")
+    return answer
+
+
+def map_numbers(suggestion: Suggestion) -> dict[str, Any]:
+    """Where the photo and the most relevant tags lie, in the plane's units."""
+    plane, names = tagger().latent_map, tagger().tags
+    index = {tag: number for number, tag in enumerate(names)}
+    return {
+        "position": [float(coordinate) for coordinate in suggestion.position],
+        "explained_variance_ratio": [float(r) for r in plane.explained_variance_ratio],
+        "circles": [
+            {
+                "tag": score.tag,
+                "centre": [float(c) for c in plane.centroids[index[score.tag]]],
+                "radius": float(plane.dispersion_radii[index[score.tag]]),
+            }
+            for score in suggestion.tags[:N_MAP_TAGS]
+        ],
+    }
+
+
+def figures(suggestion: Suggestion, k: int, narrow: bool) -> dict[str, Any]:
+    """The page's three pictures as Plotly figures."""
+    plane, names = tagger().latent_map, tagger().tags
+    return {
+        "ranked_tags": ranked_tags_figure(shown(suggestion, k)),
+        "latent_map": latent_map_figure(plane, names, suggestion, N_MAP_TAGS, narrow),
+        "training_photos": training_photos_figure(
+            plane, names, suggestion, narrow=narrow
+        ),
+    }
+
+
+def _whole_number(name: str, text: str) -> int:
+    # not int(): it takes " 1_0 ", "+5" and, slowly, five thousand digits
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise Refused("bad_parameter", f"{name} must be a whole number, 0 for all.")
+    return int(text)
+
+
+def _probability(name: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise Refused("bad_parameter", f"{name} must be a number from 0 to 1.")
+    return number
+
+
+def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise Refused("bad_parameter", f"{name} must be one of {', '.join(choices)}.")
+    return text
+
+
+def _figures(text: str | None) -> str:
+    return "" if text is None else _one_of("figures", text, ("wide", "narrow"))
+
+
+def _yes(name: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise Refused("bad_parameter", f"{name} must be 0 or 1.")
+    return text == "1"

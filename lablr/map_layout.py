@@ -29,7 +29,7 @@ __all__ = [
     "place_labels",
 ]
 
-_EMPHASIZED = 5  # so many circles are drawn strong, the rest recede
+_CLOSEST = 3  # so many circles are drawn strong when no tag reaches the threshold
 
 
 class ScoredTag(Protocol):
@@ -111,9 +111,10 @@ def circles_of(
     if suggestion is None:
         chosen = [(tag, False, html.escape(tag)) for tag in tags]
     else:
+        bar = _strong_from(suggestion)
         chosen = [
-            (score.tag, rank < _EMPHASIZED, _note(score))
-            for rank, score in enumerate(suggestion.tags[:n_tags])
+            (score.tag, score.probability >= bar, _note(score))
+            for score in suggestion.tags[:n_tags]
         ]
     return [
         Circle(
@@ -126,6 +127,14 @@ def circles_of(
         )
         for tag, strong, note in chosen
     ]
+
+
+def _strong_from(suggestion: RankedTags) -> float:
+    """The probability from which a circle is drawn strong: as the bars are."""
+    likeliest = sorted((score.probability for score in suggestion.tags), reverse=True)
+    if not likeliest or likeliest[0] >= suggestion.threshold:
+        return suggestion.threshold
+    return likeliest[:_CLOSEST][-1]
 
 
 def _note(score: ScoredTag) -> str:

@@ -66,7 +66,9 @@ def _refused(error: Refused) -> Response:
 
 
 def _photo_error(error: PhotoError) -> Response:
-    return _answer(error.http_status, error.code, str(error))
+    # 503: the machine, not the photo, could not decode now
+    headers = {"Retry-After": "5"} if error.http_status == 503 else {}
+    return _answer(error.http_status, error.code, str(error), headers)
 
 
 def _busy(error: Busy) -> Response:

@@ -15,7 +15,7 @@ from lablr.map_layout import percent
 from webapp.suggestions import Asked, shown, suggest, tagger
 from webapp.uploads import uploaded_photo
 
-__all__ = ["init_app"]
+__all__ = ["card_html", "init_app"]
 
 blueprint = Blueprint("pages", __name__)
 
@@ -54,7 +54,7 @@ def create_suggestion() -> str:
 @blueprint.get("/about")
 def about() -> str:
     """The model card of the bundle."""
-    return render_template("about.html", card=_card_html(tagger().model_card))
+    return render_template("about.html", card=card_html(tagger().model_card))
 
 
 def _map_png(suggestion: Suggestion, dark: bool) -> bytes:
@@ -68,7 +68,7 @@ def _data_uri(png: bytes) -> str:
 
 
 @lru_cache(maxsize=4)
-def _card_html(card: str) -> Markup:
+def card_html(card: str) -> Markup:
     """The card as HTML: raw HTML in it is shown as text, unsafe links are dropped."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     # a wide table scrolls inside its own box, reachable by keyboard

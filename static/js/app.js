@@ -77,7 +77,8 @@ async function take(photo) {
       onProgress: sent,
     });
     keep(candidate);
-    rest("done");
+    rest();
+    desk.classList.add("answered");
     part("status").textContent = spoken(answer);
     await showResult(answer).catch(chartsMissing);
   } catch (error) {
@@ -85,7 +86,7 @@ async function take(photo) {
     if (isCancelled(error)) return; // another photo took its place
     if (!(error instanceof UploadError)) throw error;
     preview(shown);
-    rest(shown ? "done" : "empty");
+    rest();
     complain(error, photo.name);
   }
 }
@@ -104,7 +105,6 @@ function preview(photo) {
 }
 
 function work(message) {
-  desk.dataset.state = "working";
   desk.setAttribute("aria-busy", "true");
   part("status").textContent = message;
   part("progress").hidden = false;
@@ -120,8 +120,7 @@ function sent(share) {
   }
 }
 
-function rest(state) {
-  desk.dataset.state = state;
+function rest() {
   desk.removeAttribute("aria-busy");
   part("progress").hidden = true;
   part("status").textContent = "";

@@ -1,0 +1,176 @@
+"""The pages without a browser: markup, errors beside the form, headers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import tempfile
+
+import pytest
+from bad_photos import bad_photos
+from photo_makers import jpeg
+from PIL import Image
+from serving import MULTIPART, form_of
+
+from webapp import create_app
+from webapp.assets import plotly_file_name
+from webapp.pages import card_html
+from webapp.security import CONTENT_SECURITY_POLICY
+
+
+@pytest.fixture(scope="module")
+def app():
+    return create_app({"TESTING": True, "PROPAGATE_EXCEPTIONS": False})
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+def post(client, payload: bytes, name: str = "photo.jpg"):
+    return client.post("/", data=form_of(payload, name), content_type=MULTIPART)
+
+
+def error_message(page: str) -> str:
+    """What stands beside the form."""
+    return re.search(r'<p id="error-message">([^<]*)</p>', page)[1]
+
+
+def test_the_empty_page(client):
+    page = client.get("/")
+    assert page.status_code == 200
+    assert 'enctype="multipart/form-data"' in page.text
+    assert error_message(page.text) == ""
+
+
+def test_a_posted_photo_gets_its_whole_result_without_javascript(
+    client, app, china_jpg
+):
+    page = post(client, china_jpg.read_bytes())
+    assert page.status_code == 200
+    expected = app.extensions["lablr"].suggest(china_jpg, k=10)
+    listed = re.findall(r'<th scope="row">(\w+)</th>', page.text)
+    assert listed == [score.tag for score in expected.tags]
+    assert f"{expected.tags[0].squared_mahalanobis:.1f}" in page.text
+    good = [s.tag for s in expected.tags if s.probability >= expected.threshold]
+    assert f'value="{", ".join(good)}"' in page.text
+    maps = re.findall(r'(?:src|srcset)="data:image/png;base64,([^"]+)"', page.text)
+    assert len(maps) == 2
+    for png in maps:
+        assert Image.open(io.BytesIO(base64.b64decode(png))).size == (960, 720)
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_an_error_stands_beside_the_form(client):
+    page = post(client, b"text")
+    assert page.status_code == 415
+    assert "JPEG" in error_message(page.text)
+    assert 'id="photo"' in page.text
+
+
+def test_nothing_chosen_is_said_kindly(client):
+    page = client.post("/", data={"photo": (io.BytesIO(), "")})
+    assert page.status_code == 400
+    assert error_message(page.text) == "Choose a photo first."
+
+
+def test_an_oversized_body_keeps_the_form(client):
+    page = post(client, bytes(11 << 20))
+    assert page.status_code == 413
+    assert "10 MiB" in error_message(page.text)
+
+
+def test_every_bad_photo_is_answered_on_the_page(
+    client, china_jpg, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    wrong = []
+    for case in bad_photos():
+        page = post(client, case.payload)
+        said = error_message(page.text)
+        if page.status_code != (case.status or 200) or bool(said) != bool(case.status):
+            wrong.append((case.name, page.status_code, said))
+    assert wrong == []
+    assert list(tmp_path.iterdir()) == []
+    assert post(client, china_jpg.read_bytes()).status_code == 200
+
+
+def test_the_original_bytes_and_name_are_never_served_back(client):
+    mark = b"<script>alert('mark')</script>"
+    photo = jpeg() + mark
+    page = post(client, photo, "<script>name</script>.jpg")
+    assert page.status_code == 200
+    assert b"mark" not in page.data
+    assert b"<script>name" not in page.data
+    assert base64.b64encode(photo[:60])[:70] not in page.data
+
+
+def test_lost_pages_lead_back(client):
+    page = client.get("/nothing-here")
+    assert page.status_code == 404
+    assert 'href="/"' in page.text
+    assert page.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+
+
+def test_no_page_has_an_inline_script_or_a_foreign_address(client, china_jpg):
+    for page in (client.get("/"), client.get("/about"), client.get("/lost")):
+        assert re.findall(r"<script(?![^>]*\bsrc=)", page.text) == []
+        assert re.findall(r"\son\w+=", page.text) == []
+        sources = re.findall(r'(?:src|<link[^>]*href)="([^"]+)"', page.text)
+        assert [s for s in sources if not s.startswith(("/", "data:"))] == []
+
+
+def test_every_asset_of_the_page_exists(client):
+    page = client.get("/").text
+    assets = re.findall(r'(?:src|href)="(/(?:static|assets)/[^"]+)"', page)
+    assets += re.findall(r'data-plotly="([^"]+)"', page)
+    assert len(assets) >= 5
+    for asset in assets:
+        response = client.get(asset, buffered=True)
+        assert response.status_code == 200, asset
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_plotly_is_served_for_good_and_compressed(client):
+    url = f"/assets/{plotly_file_name()}"
+    plain = client.get(url)
+    packed = client.get(url, headers={"Accept-Encoding": "gzip"})
+    assert "immutable" in plain.headers["Cache-Control"]
+    assert b"plotly" in plain.data[:2000].lower()
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) < len(plain.data) / 2
+    assert client.get("/assets/plotly-0.0.0.min.js").status_code == 404
+    assert client.get("/assets/../webapp/pages.py").status_code == 404
+
+
+def test_security_headers_are_on_every_kind_of_answer(client):
+    for url in ("/", "/about", "/lost", "/livez", "/static/app.css", "/api/v1/tags"):
+        headers = client.get(url, buffered=True).headers
+        assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "Set-Cookie" not in headers
+    assert "unsafe-eval" not in CONTENT_SECURITY_POLICY
+    assert "script-src 'self';" in CONTENT_SECURITY_POLICY
+
+
+def test_about_shows_the_model_card(client, app):
+    page = client.get("/about")
+    title = re.search(r"^# (.+)$", app.extensions["lablr"].model_card, re.MULTILINE)[1]
+    assert f"<h1>{title}</h1>" in page.text
+    assert "/api/v1/suggestions" in page.text
+
+
+def test_a_model_card_cannot_bring_a_script():
+    html = card_html(
+        "<script>alert(1)</script>\n\n[a](javascript:alert(1)) [b](https://example.org)"
+        "\n\n| x | y |\n|---|---|\n| 1 | `<i>` |\n"
+    )
+    assert "<script" not in html
+    assert 'href="javascript' not in html
+    assert '<a href="https://example.org">b</a>' in html
+    assert "<td>1</td>" in html
+    assert "&lt;i&gt;" in html

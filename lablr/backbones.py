@@ -104,6 +104,7 @@ def load_backbone(name: str, n_frozen: int, pretrained: bool = True) -> Backbone
         # efficientnet-lite was trained on (pixel - 127) / 128.
         return Backbone(stages, n_frozen, mean=(127.0,) * 3, scale=(128.0,) * 3)
     stages = _torchvision_stages(name, pretrained)
+    _check_sequence(name, stages)
     return Backbone(
         stages,
         n_frozen,
@@ -164,8 +165,9 @@ def _efficientnet_lite_weights(name: str) -> Path:
         module = importlib.import_module(package)
     except ImportError as error:
         raise MissingExtra("train", f"use the weights of {name}") from error
-    (weights,) = Path(str(module.__file__)).parent.glob("models/*.pth")
-    return weights
+    for weights in Path(str(module.__file__)).parent.glob("models/*.pth"):
+        return weights
+    raise TrainingError(f"the package {package} holds no weights: install it again")
 
 
 def _fold(module: Any, convolution: str, normalization: str) -> None:
@@ -181,6 +183,8 @@ def _fold(module: Any, convolution: str, normalization: str) -> None:
     if isinstance(padding, nn.ZeroPad2d) and len(set(padding.padding)) == 1:
         fused.padding = (padding.padding[0], padding.padding[0])
         fused.static_padding = nn.Identity()
+    # What is left of the normalization stays as it is, as its statistics would.
+    fused.bias.requires_grad_(False)
     setattr(module, convolution, fused)
     setattr(module, normalization, nn.Identity())
 
@@ -198,10 +202,11 @@ def _torchvision_stages(name: str, pretrained: bool) -> list[nn.Module]:
         net = torchvision.models.get_model(
             name, weights="DEFAULT" if pretrained else None
         ).eval()
-    except OSError as error:  # urllib's URLError is one
+    except (OSError, RuntimeError) as error:  # urllib's URLError is an OSError
         hub = Path(torch.hub.get_dir()) / "checkpoints"
         raise TrainingError(
-            f"the weights of {name} cannot be had: no network and no file in {hub}"
+            f"the weights of {name} cannot be had ({error}): connect to the "
+            f"network once, or put their file into {hub}"
         ) from error
     if hasattr(net, "features"):
         return list(net.features.children())
@@ -211,3 +216,23 @@ def _torchvision_stages(name: str, pretrained: bool) -> list[nn.Module]:
             break
         stages.append(child)
     return stages
+
+
+@torch.no_grad()
+def _check_sequence(name: str, stages: Sequence[nn.Module]) -> None:
+    """Raise `TrainingError` unless the stages, one after another, make feature maps.
+
+    A transformer's do not, and some of its maps end in their channels: averaged
+    over the last two axes they would be nonsense of the right kind.
+    """
+    whole = nn.Sequential(*stages).eval()
+    try:
+        small, large = (whole(torch.zeros(1, 3, side, side)) for side in (64, 128))
+        is_map = small.dim() == large.dim() == 4 and small.shape[1] == large.shape[1]
+    except (RuntimeError, TypeError, ValueError, AssertionError):
+        is_map = False
+    if not is_map:
+        raise TrainingError(
+            f"{name} is not a plain row of convolutional stages: "
+            "choose a net such as resnet50, mobilenet_v2 or convnext_tiny"
+        )

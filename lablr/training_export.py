@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lablr.errors import MissingExtra
+from lablr.run_folder import write_json, write_whole
 from lablr.training_set import Batch
 from lablr.vae import VAE
 
@@ -40,6 +41,7 @@ def export_encoder(model: VAE, folder: Path) -> None:
     model.eval()
     model.encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     size = model.config.image_size
+    unfinished = folder / "encoder.onnx.partial"
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated but needs no further package and
         # keeps the graph as small as the network.
@@ -47,7 +49,7 @@ def export_encoder(model: VAE, folder: Path) -> None:
         torch.onnx.export(
             _PosteriorOutputs(model),
             (torch.zeros(2, 3, size, size),),
-            str(folder / "encoder.onnx"),
+            str(unfinished),
             input_names=["image"],
             output_names=["posterior_mean", "log_variance"],
             dynamic_axes={
@@ -62,7 +64,8 @@ def export_encoder(model: VAE, folder: Path) -> None:
         "mean": list(model.encoder.mean),
         "scale": list(model.encoder.scale),
     }
-    (folder / "encoder.json").write_text(json.dumps(preprocessing, indent=1) + "\n")
+    write_json(folder / "encoder.json", preprocessing)
+    unfinished.replace(folder / "encoder.onnx")
 
 
 def draw_losses(history: list[dict[str, float]], path: Path) -> None:
@@ -78,7 +81,7 @@ def draw_losses(history: list[dict[str, float]], path: Path) -> None:
         axes.set_title(name)
         axes.set_xlabel("epoch")
     axes.legend()
-    figure.savefig(path, dpi=100)
+    _save(figure, path)
 
 
 @torch.no_grad()
@@ -91,14 +94,20 @@ def draw_reconstructions(model: VAE, batch: Batch, path: Path, n: int = 12) -> N
             axes = figure.add_subplot(2, n, row * n + column + 1)
             axes.imshow(image.permute(1, 2, 0).numpy())
             axes.set_axis_off()
-    figure.savefig(path, dpi=100)
+    _save(figure, path)
 
 
 def _figure(width: float, height: float) -> Any:
     """A figure that draws to files only and leaves no global state behind."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingExtra("train", "draw what a run has learned") from error
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _save(figure: Any, path: Path) -> None:
+    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=100))

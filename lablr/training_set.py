@@ -4,19 +4,23 @@ Decoding a JPEG costs as much as a training step of a small net, so every photo
 goes through the door once and its square image is kept in one memory-mapped
 array. When the whole backbone is frozen its features are kept the same way
 (of the photo and of its mirror image), and an epoch takes seconds.
+
+The names of the kept files hold what they were made from: the corpus, the size
+and time of every photo's file, the weights of the backbone. What has changed is
+made anew, and so is a file that is damaged.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +34,16 @@ from lablr.evidence import evidence
 from lablr.machine import available_threads
 from lablr.photos import FOLDER_LIMITS, read_image
 from lablr.progress import Progress, silent
+from lablr.run_folder import locked, write_whole
 from lablr.torchvision_import import import_torchvision
 from lablr.vae import VAE, Posterior
 
 __all__ = ["Batch", "FeatureBatches", "ImageBatches", "TrainingSet"]
 
 log = logging.getLogger("lablr")
+
+# Photos decoded before the ones in front are written: bounds the memory.
+DECODE_AHEAD = 64
 
 
 @dataclass(frozen=True)
@@ -72,15 +80,12 @@ class TrainingSet:
         """Decode the photos of `corpus` into `cache`, or find them there.
 
         Photos that cannot be read are left out and named in the log. Raises
-        `TrainingError` when no training or no validation photo is left.
+        `TrainingError` when no training or no validation photo is left, or the
+        cache cannot be written.
         """
         photos = list(corpus.photos())
-        digest = f"{corpus.digest[:16]}-{size}"
-        path = cache / f"images-{digest}.npy"
-        if not path.exists():
-            _write_images(photos, size, path, progress)
-        images = np.load(path, mmap_mode="r")
-        readable = np.load(_readable_path(path))
+        digest = f"{_fingerprint(corpus, photos)}-{size}"
+        images, readable = _decoded(photos, size, digest, cache, progress)
         tags = tuple(sorted({tag for photo in photos for tag in photo.tags}))
         has_tag = membership(photos, tags)
         sources = np.array([photo.source for photo in photos])
@@ -103,19 +108,48 @@ class TrainingSet:
         )
 
 
-def _readable_path(images_path: Path) -> Path:
-    return images_path.with_name(images_path.name.replace("images", "readable"))
+def _fingerprint(corpus: Corpus, photos: list[Photo]) -> str:
+    """Names the records of a corpus and the files they lead to, without reading them.
+
+    The corpus digest does not change when a photo is replaced by another of the
+    same name; the size and the time of its file do.
+    """
+    sha256 = hashlib.sha256(corpus.digest.encode())
+    for photo in photos:
+        try:
+            status = photo.path.stat()
+            sha256.update(f"{status.st_size} {status.st_mtime_ns}\n".encode())
+        except OSError:
+            sha256.update(b"missing\n")
+    return sha256.hexdigest()[:16]
 
 
-def _write_images(
-    photos: list[Photo], size: int, path: Path, progress: Progress
-) -> None:
-    """Decode `photos` to `path` (N, size, size, 3), whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".partial")
+def _decoded(
+    photos: list[Photo], size: int, digest: str, cache: Path, progress: Progress
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """Images (N, size, size, 3) from the cache, and (N,) which of them are readable."""
+    images_path = cache / f"images-{digest}.npy"
+    readable_path = cache / f"readable-{digest}.npy"
     shape = (len(photos), size, size, 3)
-    images = np.lib.format.open_memmap(unfinished, "w+", dtype=np.uint8, shape=shape)
-    readable = np.ones(len(photos), bool)
+    cache.mkdir(parents=True, exist_ok=True)
+    with _filling(cache):
+        images = _find_array(images_path, shape, np.uint8)
+        readable = _find_array(readable_path, shape[:1], np.bool_)
+        if images is not None and readable is not None:
+            for row in np.flatnonzero(~readable):
+                log.warning("left out %s, which could not be read", photos[row].file)
+            return images, readable
+        found = np.ones(len(photos), bool)
+        rows = _decode(photos, size, found, progress)
+        _write_array(images_path, shape, np.uint8, rows)
+        _write_array(readable_path, shape[:1], np.bool_, [found])
+    return np.load(images_path, mmap_mode="r"), found
+
+
+def _decode(
+    photos: list[Photo], size: int, readable: npt.NDArray[np.bool_], progress: Progress
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield the image of every photo; zeros, and not `readable`, where it has none."""
 
     def decode(photo: Photo) -> npt.NDArray[np.uint8] | None:
         try:
@@ -125,14 +159,63 @@ def _write_images(
             return None
 
     with ThreadPoolExecutor(available_threads()) as pool:
-        decoded = progress(pool.map(decode, photos), len(photos), "reading photos")
-        for i, image in enumerate(decoded):
-            readable[i] = image is not None
-            if image is not None:
-                images[i] = image
-    images.flush()
-    np.save(_readable_path(path), readable)
-    unfinished.replace(path)
+        parts = range(0, len(photos), DECODE_AHEAD)
+        decoded = (
+            image
+            for start in parts
+            for image in pool.map(decode, photos[start : start + DECODE_AHEAD])
+        )
+        bar = progress(decoded, len(photos), "reading photos")
+        for row, image in enumerate(bar):
+            readable[row] = image is not None
+            yield np.zeros((size, size, 3), np.uint8) if image is None else image
+
+
+def _filling(cache: Path) -> AbstractContextManager[None]:
+    """Let one run at a time write to a cache that several share."""
+    busy = f"another run is filling {cache}"
+    return locked(cache / ".filling", busy, wait=True)
+
+
+def _find_array(
+    path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike
+) -> npt.NDArray[Any] | None:
+    """The array of a cache file, or None when it is missing or damaged."""
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+        if array.shape == shape and array.dtype == dtype:
+            return array
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError):
+        pass  # as good as of another shape
+    log.warning("%s is damaged and made anew", path)
+    return None
+
+
+def _write_array(
+    path: Path,
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+    parts: Iterable[npt.NDArray[Any]],
+) -> None:
+    """Write the parts of an array one after the other, whole or not at all.
+
+    Plain writing, because a full disk is an error there; written through a memory
+    map it is a signal that ends the process.
+    """
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+        "fortran_order": False,
+        "shape": shape,
+    }
+
+    def write(file: BinaryIO) -> None:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part, dtype).data)
+
+    write_whole(path, write)
 
 
 class Batch(NamedTuple):
@@ -240,28 +323,25 @@ class FeatureBatches(_Batches):
         progress: Progress = silent,
     ) -> None:
         super().__init__(photos, batch_size, pixel_size)
-        weights = hashlib.sha256(json.dumps(model.config.backbone).encode())
-        name = f"features-{photos.digest}-{weights.hexdigest()[:8]}.npy"
-        path = cache / name
-        if not path.exists():
-            self._write_features(model, path, progress)
-        self.features = np.load(path, mmap_mode="r")
+        path = cache / f"features-{photos.digest}-{_weights_digest(model)}.npy"
+        shape = (len(photos.images), 2, model.encoder.n_features)
+        with _filling(cache):
+            features = _find_array(path, shape, np.float16)
+            if features is None:
+                _write_array(path, shape, np.float16, self._compute(model, progress))
+                features = np.load(path, mmap_mode="r")
+        self.features: npt.NDArray[np.float16] = features
 
-    def _write_features(self, model: VAE, path: Path, progress: Progress) -> None:
-        """Features (N, 2, F) float16 of every photo and its mirror image."""
+    @torch.no_grad()
+    def _compute(self, model: VAE, progress: Progress) -> Iterator[npt.NDArray[Any]]:
+        """Yield features (n, 2, F) of some photos and their mirror images at a time."""
         n_photos = len(self.photos.images)
-        shape = (n_photos, 2, model.encoder.n_features)
-        unfinished = path.with_suffix(".partial")
-        features = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
         chunks = np.array_split(np.arange(n_photos), -(-n_photos // 16))
         model.eval()
-        with torch.no_grad():
-            for rows in progress(chunks, len(chunks), "computing features"):
-                images = model.normalize(self._images(rows))
-                features[rows, 0] = model.encoder(images).numpy()
-                features[rows, 1] = model.encoder(images.flip(3)).numpy()
-        features.flush()
-        unfinished.replace(path)
+        for rows in progress(chunks, len(chunks), "computing features"):
+            images = model.normalize(self._images(rows))
+            views = [model.encoder(images), model.encoder(images.flip(3))]
+            yield torch.stack(views, dim=1).numpy()
 
     def epoch(self, train: bool, generator: np.random.Generator) -> Iterator[Batch]:
         """One pass over the training or the validation photos."""
@@ -277,3 +357,11 @@ class FeatureBatches(_Batches):
                 self.tags[rows],
                 self.tag_weights[rows],
             )
+
+
+def _weights_digest(model: VAE) -> str:
+    """Names the backbone by its weights, which another run may have changed."""
+    sha256 = hashlib.sha256(model.config.backbone.encode())
+    for tensor in model.encoder.state_dict().values():
+        sha256.update(tensor.contiguous().numpy().tobytes())
+    return sha256.hexdigest()[:8]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,7 +28,15 @@ from torch import Tensor, nn
 from lablr.backbones import Backbone, load_backbone
 from lablr.errors import TrainingError
 
-__all__ = ["VAE", "Losses", "Posterior", "VAEConfig", "reparameterize"]
+__all__ = [
+    "VAE",
+    "Losses",
+    "Posterior",
+    "VAEConfig",
+    "check_ranges",
+    "kl_divergence",
+    "reparameterize",
+]
 
 # Pixels reach the scratch encoders between -1 and 1.
 PIXEL_MEAN, PIXEL_SCALE = (127.5,) * 3, (127.5,) * 3
@@ -35,6 +44,26 @@ PIXEL_MEAN, PIXEL_SCALE = (127.5,) * 3, (127.5,) * 3
 # A posterior narrower than exp(-8) or wider than exp(4) says nothing more and
 # would let exp() run away in the first steps.
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
+
+# Least and most of the numbers of a VAEConfig. `Encoder` serves up to 1024 px.
+RANGES: dict[str, tuple[float, float]] = {
+    "image_size": (32, 1024),
+    "n_latent": (1, 65_536),
+    "reconstruction_size": (8, 1024),
+    "pixel_weight": (0, 1e9),
+    "feature_weight": (0, 1e9),
+    "beta": (0, 1e9),
+    "tag_weight": (0, 1e9),
+    "dropout": (0, 0.99),
+}
+
+
+def check_ranges(config: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Raise `TrainingError` naming the first number of `config` out of its range."""
+    for name, (least, most) in ranges.items():
+        value = getattr(config, name)
+        if not least <= value <= most:  # NaN is in no range
+            raise TrainingError(f"{name} is {value}: give {least:g} to {most:g}")
 
 
 @dataclass(frozen=True)
@@ -51,6 +80,8 @@ class VAEConfig:
     reconstruction_size : side of the decoder's output, in pixels.
     pixel_weight, feature_weight, beta, tag_weight : weights of the objective.
     dropout : share of features hidden from the heads while training.
+
+    Raises `TrainingError` when a number makes no sense.
     """
 
     backbone: str = "efficientnet-lite2"
@@ -63,6 +94,14 @@ class VAEConfig:
     beta: float = 1e-3
     tag_weight: float = 1.0
     dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_ranges(self, RANGES)
+        if not (self.pixel_weight or self.feature_weight or self.tag_weight):
+            raise TrainingError(
+                "nothing to learn: one of pixel_weight, feature_weight and "
+                "tag_weight must be above 0"
+            )
 
     @property
     def pretrained(self) -> bool:
@@ -286,6 +325,8 @@ def _head(n_features: int, d: int, config: VAEConfig) -> nn.Module:
 
 def _decoder(config: VAEConfig) -> nn.Module:
     if config.backbone == "seed":
+        if config.reconstruction_size != 128:
+            raise TrainingError("the seed decoder draws 128 px: reconstruction_size")
         return _seed_decoder(config.n_latent)
     return _transposed_decoder(config.n_latent, config.reconstruction_size)
 
@@ -311,7 +352,7 @@ def _seed_decoder(d: int) -> nn.Module:
 def _transposed_decoder(d: int, size: int) -> nn.Module:
     """Dense to 4*4*128, then transposed convolutions that double up to `size`."""
     n_doublings = size.bit_length() - 3
-    if size != 4 << n_doublings or n_doublings < 1:
+    if n_doublings < 1 or size != 4 << n_doublings:
         raise TrainingError(f"reconstruction_size {size} is not 8, 16, 32, ...")
     layers: list[nn.Module] = [
         nn.Linear(d, 4 * 4 * 128),

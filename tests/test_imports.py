@@ -27,8 +27,10 @@ ROOMS = (
     "evidence",
     "backbones",
     "vae",
+    "run_folder",
     "training_set",
     "training_export",
+    "training_run",
     "training",
     "encoder",
     "encoding",
@@ -54,8 +56,10 @@ TORCH_ROOMS = {
     "torchvision_import",
     "backbones",
     "vae",
+    "run_folder",
     "training_set",
     "training_export",
+    "training_run",
     "training",
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lablr.cli.messages import say
+from lablr.cli.messages import say, shown
 from lablr.cli.options import corpus_argument
 from lablr.cli.progress_bar import progress_bar
 from lablr.errors import MissingExtra
@@ -99,7 +99,7 @@ def train_command(
       lablr train corpus/ --out plain --backbone scratch --tag-weight 0
     """
     try:
-        from lablr.training import TrainingConfig, train
+        from lablr.training import TrainingConfig, kept_epoch, train
         from lablr.vae import VAEConfig
     except ModuleNotFoundError as error:
         raise MissingExtra("train", "train a model") from error
@@ -109,18 +109,21 @@ def train_command(
     vae_given = {name: given.pop(name) for name, *_ in VAE_OPTIONS if name in given}
     recipe = {"seed": VAEConfig.seed, "scratch": VAEConfig.scratch}
     make = recipe.get(backbone) or (lambda **kw: VAEConfig(backbone=backbone, **kw))
+    config = dataclasses.replace(TrainingConfig(), **given)
     history = train(
         Corpus.open(corpus),
         out,
         make(**vae_given),
-        dataclasses.replace(TrainingConfig(), **given),
+        config,
         start=start,
         resume=resume,
         cache=cache,
         progress=progress_bar,
     )
-    last = history[-1]
-    say(
-        f"{len(history)} epochs; validation objective "
-        f"{last['validation_objective']:.3f}; encoder in {out / 'encoder.onnx'}"
-    )
+    kept = kept_epoch(history, config)
+    epochs = f"{len(history)} epochs"
+    if kept < len(history):
+        epochs = f"stopped early after {epochs}, epoch {kept} is kept"
+    objective = history[kept - 1]["validation_objective"]
+    say(f"{epochs}; validation objective {objective:.3f}")
+    say(f"encoder in {shown(str(out / 'encoder.onnx'))}")

@@ -1,0 +1,620 @@
+"""Runs of every kind: they learn, stop, go on, and leave an encoder that serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from training_makers import (
+    Heard,
+    crops,
+    make_corpus,
+    one_core,  # noqa: F401
+    read_records,
+    write_records,
+)
+
+from lablr.backbones import load_backbone
+from lablr.cli import main
+from lablr.corpus import Corpus
+from lablr.encoder import Encoder, Preprocessing
+from lablr.errors import TrainingError
+from lablr.run_folder import locked
+from lablr.training import TrainingConfig, kept_epoch, train
+from lablr.vae import VAE, VAEConfig
+
+ROOT = Path(__file__).parent.parent
+
+LITE = {
+    "backbone": "efficientnet-lite0",
+    "image_size": 64,
+    "n_latent": 16,
+    "reconstruction_size": 16,
+}
+QUICK = {"epochs": 3, "batch_size": 6, "warmup_steps": 2, "average_decay": 0.5}
+QUICK |= {"beta_warmup_epochs": 0.0, "patience": 0, "min_crop": 0.7}
+
+VAES = {
+    "seed": VAEConfig.seed(),
+    "scratch": VAEConfig.scratch(tag_weight=1.0),
+    "frozen": VAEConfig(**LITE, n_frozen=-1),
+    "fine-tuned": VAEConfig(**LITE, n_frozen=8),
+}
+CONFIGS = {
+    "seed": TrainingConfig(**QUICK, optimizer="rmsprop", learning_rate=1e-3),
+    "scratch": TrainingConfig(**QUICK, learning_rate=1e-3),
+    "frozen": TrainingConfig(**QUICK),
+    "fine-tuned": TrainingConfig(**QUICK, train_size=48),
+}
+KINDS = list(VAES)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Corpus:
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def finished(corpus, cache, tmp_path_factory):
+    """The folder of a run of a kind that nobody stopped; trained once."""
+    folders: dict[str, Path] = {}
+
+    def run(kind: str) -> Path:
+        if kind not in folders:
+            folders[kind] = tmp_path_factory.mktemp("runs") / kind
+            train(corpus, folders[kind], VAES[kind], CONFIGS[kind], cache=cache)
+        return folders[kind]
+
+    return run
+
+
+def history_of(folder: Path) -> list[dict[str, float]]:
+    return json.loads((folder / "history.json").read_text())
+
+
+def checkpoint_of(folder: Path) -> dict:
+    return torch.load(folder / "checkpoint.pt", weights_only=True)
+
+
+def assert_equal_runs(found: Path, expected: Path) -> None:
+    """The same losses in every epoch and the same weights, to 1e-6."""
+    for record, wanted in zip(history_of(found), history_of(expected), strict=True):
+        assert record == pytest.approx(wanted, rel=1e-6)
+    found_weights, weights = checkpoint_of(found), checkpoint_of(expected)
+    for part in ("model", "average"):
+        for name, wanted in weights[part].items():
+            torch.testing.assert_close(
+                found_weights[part][name], wanted, rtol=1e-6, atol=1e-6
+            )
+
+
+# --- runs of every kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_goes_down(finished, kind):
+    history = history_of(finished(kind))
+    objectives = [record["objective"] for record in history]
+    assert len(history) == 3
+    assert objectives[-1] < objectives[0]
+    assert all(np.isfinite(list(record.values())).all() for record in history)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_leaves_what_it_says(finished, kind):
+    folder = finished(kind)
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    assert names == {
+        ".training",
+        "checkpoint.pt",
+        "config.json",
+        "encoder.json",
+        "encoder.onnx",
+        "history.json",
+        "loss.png",
+        "reconstructions.png",
+    }
+    for name in ("loss.png", "reconstructions.png"):
+        with Image.open(folder / name) as picture:
+            picture.load()
+            assert picture.format == "PNG"
+            assert picture.width > 500
+            assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
+
+
+def averaged(folder: Path, kind: str) -> VAE:
+    weights = checkpoint_of(folder)["average"]
+    model = VAE(VAES[kind], len(weights["tag_head.bias"]), pretrained=False)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_exported_encoder_equals_the_averaged_model(finished, kind):
+    folder, size = finished(kind), VAES[kind].image_size
+    preprocessing = json.loads((folder / "encoder.json").read_text())
+    graph = (folder / "encoder.onnx").read_bytes()
+    encoder = Encoder(graph, Preprocessing.from_dict(preprocessing))
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    model = averaged(folder, kind)
+    images = np.stack([np.asarray(photo) for photo, _ in crops(5, size, seed=4)])
+    normalized = model.normalize(torch.from_numpy(images).permute(0, 3, 1, 2))
+    expected = model.encode(normalized)
+    for n_photos in (1, 5):
+        means = encoder.encode(images[:n_photos])
+        given = {"image": normalized[:n_photos].contiguous().numpy()}
+        (log_variances,) = session.run(["log_variance"], given)
+        assert np.abs(means - expected.mean[:n_photos].numpy()).max() <= 1e-4
+        wanted = expected.log_variance[:n_photos].numpy()
+        assert np.abs(log_variances - wanted).max() <= 1e-4
+
+
+def test_frozen_stages_do_not_change(finished):
+    published = load_backbone("efficientnet-lite0", n_frozen=8).stages.state_dict()
+    weights = checkpoint_of(finished("fine-tuned"))
+    changed = set()
+    for part in ("model", "average"):
+        for name, before in published.items():
+            if not weights[part][f"encoder.stages.{name}"].equal(before):
+                changed.add(int(name.split(".")[0]))
+    assert changed == set(range(8, 18))
+
+
+def test_a_frozen_backbone_is_run_once(corpus, tmp_path):
+    heard = Heard()
+    train(corpus, tmp_path / "run", VAES["frozen"], CONFIGS["frozen"], progress=heard)
+    assert heard.labels[:2] == ["reading photos", "computing features"]
+    assert heard.labels[2:] == [
+        label for n in (1, 2, 3) for label in (f"epoch {n} of 3", "validation")
+    ]
+    kept = {path.name.split("-")[0] for path in (tmp_path / "run/cache").glob("*.npy")}
+    assert kept == {"images", "readable", "features"}
+
+
+def test_beta_warms_up_over_its_epochs(corpus, cache, tmp_path):
+    config = TrainingConfig(**{**QUICK, "beta_warmup_epochs": 2.0, "epochs": 4})
+    history = train(corpus, tmp_path, VAES["frozen"], config, cache=cache)
+    vae = VAES["frozen"]
+    for epoch, record in enumerate(history):
+        # Three steps an epoch, so beta takes the values 0, 1/6, ... 5/6, 1, 1, ...
+        rest = record["objective"] - record["pixels"] - record["features"]
+        beta = (rest - record["tags"]) / record["kl"] / vae.beta
+        expected = np.mean([min((3 * epoch + step) / 6, 1) for step in range(3)])
+        assert beta == pytest.approx(expected, abs=0.05)
+
+
+# --- stopping and going on
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_resumed_run_equals_one_that_was_not_stopped(
+    corpus, cache, finished, tmp_path, kind
+):
+    stop = Heard("epoch 2 of 3", 2)
+    with pytest.raises(KeyboardInterrupt):
+        train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache=cache, progress=stop)
+    assert len(history_of(tmp_path)) == 1
+    assert not (tmp_path / "encoder.onnx").exists()
+    train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache=cache, resume=True)
+    assert_equal_runs(tmp_path, finished(kind))
+
+
+def test_a_finished_run_can_be_resumed_and_stays_the_same(
+    corpus, cache, finished, tmp_path
+):
+    shutil.copytree(finished("frozen"), tmp_path / "run")
+    (tmp_path / "run/encoder.onnx").unlink()
+    heard = Heard()
+    train(
+        corpus,
+        tmp_path / "run",
+        VAES["frozen"],
+        CONFIGS["frozen"],
+        cache=cache,
+        resume=True,
+        progress=heard,
+    )
+    assert heard.labels == []
+    assert_equal_runs(tmp_path / "run", finished("frozen"))
+    assert (tmp_path / "run/encoder.onnx").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lablr.corpus import Corpus
+from test_training import CONFIGS, VAES
+from lablr.training import train
+
+def killing(items, total, label):
+    for i, item in enumerate(items):
+        if (label, i) == ("epoch 2 of 3", 2):
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield item
+
+corpus, cache, folder = sys.argv[1:]
+train(Corpus.open(corpus), Path(folder), VAES["fine-tuned"], CONFIGS["fine-tuned"],
+      cache=Path(cache), progress=killing)
+"""
+
+
+def test_a_killed_run_goes_on(corpus, cache, finished, tmp_path):
+    words = [sys.executable, "-c", KILLED, str(corpus.root), str(cache), str(tmp_path)]
+    path = f"{ROOT}:{ROOT / 'tests'}"
+    env = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(words, env=env, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert len(history_of(tmp_path)) == 1
+    # What it would leave had it been killed a moment later, while writing.
+    (tmp_path / "checkpoint.pt.partial").write_bytes(b"half a checkpoint")
+    kind = "fine-tuned"
+    train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache=cache, resume=True)
+    assert_equal_runs(tmp_path, finished(kind))
+    assert not list(tmp_path.glob("*.partial"))
+
+
+PLAIN = ["--backbone", "scratch", "--tag-weight", "0", "--epochs", "3"]
+PLAIN += ["--batch-size", "6", "--seed", "5"]
+
+
+def test_ctrl_c_keeps_the_last_checkpoint(corpus, cache, tmp_path, run_lablr):
+    words = ["train", str(corpus.root), "--cache", str(cache), *PLAIN, "--out"]
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    command = [sys.executable, "-W", "error", "-m", "lablr", *words, str(run)]
+    terminal, side = pty.openpty()
+    process = subprocess.Popen(command, cwd=ROOT, stdin=side, stderr=side)
+    os.close(side)
+    shown = b""
+    while b"epoch 2 of 3" not in shown:
+        shown += os.read(terminal, 4096)
+    process.send_signal(signal.SIGINT)
+    try:
+        while more := os.read(terminal, 4096):
+            shown += more
+    except OSError:  # how a terminal says that the other side has closed
+        pass
+    os.close(terminal)
+    assert process.wait() == 130
+    assert b"lablr: stopped; nothing that was finished is lost" in shown
+    assert b"Traceback" not in shown
+    assert len(history_of(run)) == 1
+    assert not (run / "encoder.onnx").exists()
+
+    refused = run_lablr(*words, run)
+    assert refused.returncode == 1
+    assert b"holds a run: resume it or choose another folder" in refused.stderr
+    done = run_lablr(*words, run, "--resume")
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"lablr: 3 epochs; validation objective" in done.stderr
+    vae = VAEConfig.scratch(tag_weight=0.0)
+    config = TrainingConfig(epochs=3, batch_size=6, seed=5)
+    train(corpus, whole, vae, config, cache=cache)
+    assert_equal_runs(run, whole)
+
+
+# --- early stopping
+
+STOPPING = TrainingConfig(
+    **{**QUICK, "epochs": 30, "patience": 2}, learning_rate=0.03, seed=1
+)
+
+
+@pytest.fixture(scope="module")
+def stopped(corpus, cache, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("stopped")
+    train(corpus, folder, VAES["frozen"], STOPPING, cache=cache)
+    return folder
+
+
+def test_a_run_that_gets_no_better_stops(stopped):
+    objectives = [record["validation_objective"] for record in history_of(stopped)]
+    best = int(np.argmin(objectives))
+    assert len(objectives) == best + 1 + STOPPING.patience < STOPPING.epochs
+    assert kept_epoch(history_of(stopped), STOPPING) == best + 1
+
+
+def test_a_stopped_run_keeps_its_best_epoch(corpus, cache, stopped, tmp_path):
+    best = kept_epoch(history_of(stopped), STOPPING)
+    stop = Heard(f"epoch {best + 1} of 30", 0)
+    with pytest.raises(KeyboardInterrupt):
+        train(corpus, tmp_path, VAES["frozen"], STOPPING, cache=cache, progress=stop)
+    expected = checkpoint_of(tmp_path)["average"]
+    found = checkpoint_of(stopped)["average"]
+    assert all(found[name].equal(weights) for name, weights in expected.items())
+    # Resuming it neither trains on nor falls back to the last epoch.
+    heard = Heard()
+    train(
+        corpus,
+        stopped,
+        VAES["frozen"],
+        STOPPING,
+        cache=cache,
+        resume=True,
+        progress=heard,
+    )
+    assert heard.labels == []
+    model = averaged(stopped, "frozen")
+    preprocessing = json.loads((stopped / "encoder.json").read_text())
+    graph = (stopped / "encoder.onnx").read_bytes()
+    images = np.stack([np.asarray(photo) for photo, _ in crops(2, 64, seed=4)])
+    with torch.no_grad():
+        tensors = torch.from_numpy(images).permute(0, 3, 1, 2)
+        wanted = model.encode(model.normalize(tensors)).mean.numpy()
+    encoder = Encoder(graph, Preprocessing.from_dict(preprocessing))
+    assert np.abs(encoder.encode(images) - wanted).max() <= 1e-4
+
+
+def test_a_run_that_is_not_stopped_keeps_its_last_epoch():
+    history = [{"validation_objective": value} for value in (3.0, 1.0, 2.0)]
+    assert kept_epoch(history, TrainingConfig(epochs=3, patience=1)) == 3
+    assert kept_epoch(history, TrainingConfig(epochs=9, patience=0)) == 3
+    assert kept_epoch(history, TrainingConfig(epochs=9, patience=1)) == 2
+
+
+def test_patience_does_not_change_a_run_that_is_not_stopped(
+    corpus, cache, finished, tmp_path
+):
+    config = TrainingConfig(**{**QUICK, "patience": 3})
+    train(corpus, tmp_path, VAES["frozen"], config, cache=cache)
+    assert_equal_runs(tmp_path, finished("frozen"))
+
+
+# --- starting from another run
+
+
+def test_a_run_starts_from_averaged_weights(corpus, cache, finished, tmp_path):
+    still = {"learning_rate": 0.0, "backbone_learning_rate": 0.0}
+    config = TrainingConfig(**{**QUICK, "epochs": 1}, **still)
+    heads = finished("frozen")
+    train(corpus, tmp_path, VAES["fine-tuned"], config, start=heads, cache=cache)
+    started, given = checkpoint_of(tmp_path), checkpoint_of(heads)
+    assert not given["average"]["mean_head.weight"].equal(
+        given["model"]["mean_head.weight"]
+    )
+    for name in ("mean_head.weight", "tag_head.bias", "feature_decoder.weight"):
+        assert started["model"][name].equal(given["average"][name])
+        torch.testing.assert_close(started["average"][name], given["average"][name])
+
+
+def test_the_start_belongs_to_the_run(corpus, cache, finished, tmp_path):
+    vae, config = VAES["frozen"], CONFIGS["frozen"]
+    train(corpus, tmp_path, vae, config, start=finished("frozen"), cache=cache)
+    with pytest.raises(TrainingError, match="another start"):
+        train(corpus, tmp_path, vae, config, cache=cache, resume=True)
+
+
+def test_a_start_of_other_networks_is_refused(corpus, cache, finished, tmp_path):
+    with pytest.raises(TrainingError, match="has other networks: ") as error:
+        train(
+            corpus,
+            tmp_path,
+            VAES["frozen"],
+            CONFIGS["frozen"],
+            start=finished("scratch"),
+            cache=cache,
+        )
+    assert "\n" not in str(error.value)
+
+
+def test_a_start_that_is_not_there_is_refused(corpus, cache, tmp_path):
+    with pytest.raises(
+        TrainingError, match=r"no run to start from in .*nowhere: No such"
+    ):
+        train(
+            corpus,
+            tmp_path / "run",
+            VAES["frozen"],
+            CONFIGS["frozen"],
+            start=tmp_path / "nowhere",
+            cache=cache,
+        )
+    assert not (tmp_path / "run").exists()
+
+
+# --- what is refused
+
+
+@pytest.fixture
+def begun(finished, tmp_path) -> Path:
+    """A copy of a finished run, to be spoilt."""
+    return Path(shutil.copytree(finished("frozen"), tmp_path / "begun"))
+
+
+def resume(corpus, cache, folder, vae=VAES["frozen"], config=CONFIGS["frozen"]):
+    return train(corpus, folder, vae, config, cache=cache, resume=True)
+
+
+def test_another_configuration_is_refused_with_what_differs(corpus, cache, begun):
+    config = TrainingConfig(**{**QUICK, "epochs": 4})
+    vae = VAEConfig(**{**LITE, "n_latent": 8}, n_frozen=-1)
+    with pytest.raises(
+        TrainingError, match=r"\(epochs was 3 and is 4\): give the same"
+    ):
+        resume(corpus, cache, begun, config=config)
+    with pytest.raises(TrainingError, match="n_latent was 16 and is 8, epochs was 3"):
+        resume(corpus, cache, begun, vae, config)
+
+
+def test_another_corpus_is_refused(corpus, cache, begun, tmp_path):
+    shutil.copytree(corpus.root, tmp_path / "corpus")
+    records = read_records(tmp_path / "corpus")
+    write_records(tmp_path / "corpus", records[:-1])
+    with pytest.raises(TrainingError, match="another corpus"):
+        resume(Corpus.open(tmp_path / "corpus"), cache, begun)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"vae": 1, "training": 2}', "[" * 100_000, "\xff"]
+)
+def test_a_broken_description_is_refused(corpus, cache, begun, text):
+    (begun / "config.json").write_text(text, encoding="latin-1")
+    with pytest.raises(TrainingError, match=r"config\.json does not describe a run"):
+        resume(corpus, cache, begun)
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("damage", [cut, lambda _: b"", lambda _: b"no checkpoint\n"])
+def test_a_damaged_checkpoint_is_refused(corpus, cache, begun, damage):
+    path = begun / "checkpoint.pt"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt is damaged or no"):
+        resume(corpus, cache, begun)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"model": {}}, {}])
+def test_another_file_of_pytorch_is_no_checkpoint(corpus, cache, begun, content):
+    torch.save(content, begun / "checkpoint.pt")
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt is damaged or no"):
+        resume(corpus, cache, begun)
+
+
+def test_a_folder_is_not_taken_by_a_run_that_cannot_start(corpus, cache, tmp_path):
+    wrong = VAEConfig(**{**LITE, "backbone": "nonesuch"})
+    config = TrainingConfig(**{**QUICK, "epochs": 1})
+    with pytest.raises(TrainingError, match="no backbone is called 'nonesuch'"):
+        train(corpus, tmp_path, wrong, config, cache=cache)
+    assert train(corpus, tmp_path, VAES["frozen"], config, cache=cache)
+
+
+def test_two_processes_do_not_train_in_one_folder(corpus, cache, tmp_path):
+    with (
+        locked(tmp_path / ".training", "", wait=False),
+        pytest.raises(TrainingError, match="another process is training in"),
+    ):
+        resume(corpus, cache, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0: give 1 to"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"patience": -1}, "patience is -1"),
+        ({"unknown_weight": 1.5}, "unknown_weight is 1.5: give 0 to 1"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(TrainingError, match=message):
+        TrainingConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("scratch", {"train_size": 96}, "learns from 128 px images, not 96"),
+        ("scratch", {"batch_size": 1}, "a batch_size of 2 or more"),
+        ("frozen", {"optimizer": "sgd"}, "no optimizer is called 'sgd': use adamw"),
+        ("frozen", {"learning_rate": 10.0, "weight_decay": 10.0}, "lower the learning"),
+    ],
+)
+def test_runs_that_cannot_work_are_refused(
+    corpus, cache, tmp_path, kind, changes, message
+):
+    config = TrainingConfig(**{**QUICK, "warmup_steps": 0, "epochs": 60, **changes})
+    with pytest.raises(TrainingError, match=message):
+        train(corpus, tmp_path, VAES[kind], config, cache=cache)
+
+
+def test_a_corpus_without_tags_needs_a_plain_vae(corpus, cache, tmp_path):
+    shutil.copytree(corpus.root, tmp_path / "corpus")
+    records = [{**r, "tags": []} for r in read_records(tmp_path / "corpus")]
+    write_records(tmp_path / "corpus", records)
+    with pytest.raises(TrainingError, match="no photo of the corpus has a tag"):
+        train(
+            Corpus.open(tmp_path / "corpus"),
+            tmp_path / "run",
+            VAES["frozen"],
+            CONFIGS["frozen"],
+        )
+
+
+# --- the command
+
+LITE_WORDS = [
+    "--backbone",
+    "efficientnet-lite0",
+    "--image-size",
+    "64",
+    "--frozen",
+    "-1",
+]
+LITE_WORDS += ["--epochs", "1", "--batch-size", "6"]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half(corpus, tmp_path):
+    # A limit on the size of files is a disk that is full for them.
+    words = ["train", str(corpus.root), "--out", str(tmp_path / "run"), *LITE_WORDS]
+    command = shlex.join([sys.executable, "-m", "lablr", *words])
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 128; exec {command}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "cannot be written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    left = [path.name for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert sorted(left) == [".filling", ".training"]
+
+
+def test_the_script_trains(corpus, cache, tmp_path):
+    words = [str(corpus.root), "--out", str(tmp_path), "--cache", str(cache)]
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "flickr_vae.py", *words, *LITE_WORDS],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.stderr.splitlines()[-1]) == (
+        "",
+        f"lablr: encoder in {tmp_path / 'encoder.onnx'}",
+    )
+    assert (tmp_path / "encoder.onnx").exists()
+
+
+def test_help_shows_examples():
+    done = CliRunner().invoke(main, ["train", "--help"])
+    examples = done.output.partition("Examples:")[2]
+    assert "\n    lablr train corpus/ --out" in examples
+    assert "--resume" in examples
+
+
+def commands_of(page: str) -> list[str]:
+    """The typed ``lablr train`` lines of a Markdown page's consoles."""
+    text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.strip().removeprefix("$ ") for line in text.splitlines()]
+    return [line for line in lines if line.startswith("lablr train ")]
+
+
+@pytest.mark.parametrize("line", commands_of("docs/train.md"))
+def test_a_documented_command_is_right(line):
+    words = shlex.split(line, comments=True)[2:]
+    main.commands["train"].make_context("train", words)

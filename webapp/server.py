@@ -36,6 +36,7 @@ MAX_HEADER_BYTES = 32 << 10
 MAX_CONNECTIONS = 500
 IDLE_TIMEOUT_S = 30
 SPARE_THREADS = 4  # answer health checks and refusals while the model is busy
+SETTLE_S = 0.3  # after a stop, what had already been sent is still taken in
 GRACE_S = 20.0  # what running requests get to finish after a stop
 
 
@@ -174,10 +175,12 @@ def _run(server: Any, sockets: dict[int, Any]) -> None:
         while not stop.is_set():
             _turn(sockets)
         log.info("stopping: no new connections, running requests finish")
+        stopped = time.monotonic()
+        while time.monotonic() < stopped + SETTLE_S:
+            _turn(sockets, timeout_s=0.05)
         wasyncore.dispatcher.close(server)  # the listening socket, nothing else
-        deadline = time.monotonic() + GRACE_S
-        while _busy(server) and time.monotonic() < deadline:
-            _turn(sockets, timeout_s=0.1)
+        while _busy(server) and time.monotonic() < stopped + GRACE_S:
+            _turn(sockets, timeout_s=0.05)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

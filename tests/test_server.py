@@ -129,7 +129,7 @@ def test_a_stop_lets_running_requests_finish(tmp_path):
         for connection in connections:
             connection.close()
         assert server.process.wait(timeout=60) == 0
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port), timeout=5)
 
 

@@ -24,7 +24,7 @@ One background for all tags could not reorder the tags of a photo; the rest can.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +40,8 @@ FloatArray = npt.NDArray[np.floating]
 
 MIN_PHOTOS = 5
 
-# How many photos are scored at once: bounds the (photos, tags, d) array.
-CHUNK = 256
+# How many float32 of the (photos, tags, d) array are held while scoring: 16 MiB.
+NUMBERS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Moments:
     @classmethod
     def of(cls, latents: Array, groups: npt.NDArray[np.bool_]) -> Moments:
         """Sums of `latents` (N, d) over the photos of each group, `groups` (N, G)."""
-        rows = [latents[members] for members in groups.T]
-        return cls(
-            n=groups.sum(axis=0).astype(np.float64),
-            total=np.stack([row.sum(axis=0) for row in rows]),
-            outer=np.stack([row.T @ row for row in rows]),
-        )
+        n_groups, d = groups.shape[1], latents.shape[1]
+        total, outer = np.empty((n_groups, d)), np.empty((n_groups, d, d))
+        for group, members in enumerate(groups.T):
+            own = latents[members]
+            total[group], outer[group] = own.sum(axis=0), own.T @ own
+        return cls(groups.sum(axis=0).astype(np.float64), total, outer)
 
     def __add__(self, other: Moments) -> Moments:
         return Moments(
@@ -89,12 +89,16 @@ class Moments:
         """Mean of each group (G, d)."""
         return self.total / self.n[:, None]
 
-    @property
-    def covariances(self) -> Array:
-        """Empirical covariance of each group (G, d, d), divided by n."""
-        means = self.means
-        outer_means = means[:, :, None] * means[:, None, :]
-        return self.outer / self.n[:, None, None] - outer_means
+    def covariances(self) -> Iterator[Array]:
+        """Empirical covariance (d, d) of each group, divided by n."""
+        for n, mean, outer in zip(self.n, self.means, self.outer, strict=True):
+            yield outer / n - np.outer(mean, mean)
+
+    def within_covariance(self) -> Array:
+        """Mean of the groups' empirical covariances (d, d), weighted by their n."""
+        scatter = self.outer.sum(axis=0) - self.total.T @ self.means
+        within: Array = scatter / self.n.sum()
+        return within
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,11 @@ class GaussianStatistics:
         return absence_weights(self.counts, unknown)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle: symmetric matrices as packed float32 triangles."""
+        """Arrays for the bundle: symmetric matrices as packed float32 triangles.
+
+        Counts and sums are exact; each sum of products is rounded to float32, that
+        is by 2^-24 (6e-8) of its size at most.
+        """
         d = self.tag_moments.total.shape[1]
         lower = np.tril_indices(d)
         arrays: dict[str, npt.NDArray[np.generic]] = {
@@ -207,6 +215,12 @@ class GaussianStatistics:
             expected = (len(sources), len(tags))
             if statistics.counts.shape != expected:
                 raise ValueError(f"counts {statistics.counts.shape}, not {expected}")
+            of_tags, of_sources = (
+                moments.total.shape[1]
+                for moments in (statistics.tag_moments, statistics.source_moments)
+            )
+            if of_tags != of_sources:
+                raise ValueError(f"latents of {of_tags} and {of_sources} numbers")
         except (KeyError, ValueError, IndexError) as error:
             raise BundleError(
                 f"gaussians.npz does not fit its tags: {error}"
@@ -219,11 +233,13 @@ def _unpack(
 ) -> Moments:
     n = np.asarray(arrays[f"{name}_n"], np.float64)
     total = np.asarray(arrays[f"{name}_total"], np.float64)
-    packed = np.asarray(arrays[f"{name}_outer"], np.float64)
-    d = total.shape[1]
-    if n.shape != (n_groups,) or packed.shape != (n_groups, d * (d + 1) // 2):
-        raise ValueError(f"{name}: {n.shape}, {total.shape}, {packed.shape}")
-    outer = np.zeros((n_groups, d, d))
+    packed = np.asarray(arrays[f"{name}_outer"], np.float32)
+    d = total.shape[-1]
+    expected = (n_groups,), (n_groups, d), (n_groups, d * (d + 1) // 2)
+    found = n.shape, total.shape, packed.shape
+    if found != expected:
+        raise ValueError(f"expected {name} of shapes {expected}, found {found}")
+    outer = np.empty((n_groups, d, d))
     rows, columns = np.tril_indices(d)
     outer[:, rows, columns] = packed
     outer[:, columns, rows] = packed
@@ -247,7 +263,8 @@ class TagGaussians:
     n_photos_ : (T,), means_ : (T, d), covariances_ : (T, d, d),
     log_determinants_ : (T,) of the shrunk covariances.
 
-    Raises `FitError` naming the tags with fewer than five photos.
+    Raises `FitError` naming the tags with fewer than five photos, or when a
+    covariance is not positive definite.
     """
 
     def __init__(
@@ -262,12 +279,12 @@ class TagGaussians:
         rest = statistics.source_moments.weighted(absence.T.astype(np.float64)) - tag
         if not (rest.n > 0).all():
             raise FitError("every photo has the same tag: there is nothing to compare")
-        tied = np.tensordot(tag.n, tag.covariances, axes=1) / tag.n.sum()
+        tied = tag.within_covariance()
         self.n_photos_ = tag.n
         self.means_ = tag.means
-        self.covariances_ = _shrink(tag, tied, shrinkage, ridge)
+        self._rest = _Gaussians(rest.means, _shrunk(rest, tied, shrinkage, ridge))
+        self.covariances_ = np.stack([*_shrunk(tag, tied, shrinkage, ridge)])
         self._tag = _Gaussians(tag.means, self.covariances_)
-        self._rest = _Gaussians(rest.means, _shrink(rest, tied, shrinkage, ridge))
         self.log_determinants_ = self._tag.log_determinants
         self._log_prior_odds = np.log(tag.n / rest.n)
 
@@ -296,39 +313,55 @@ class _Gaussians:
     ``|L^-1 x - L^-1 m|^2``, so all of them are one matrix product.
     """
 
-    def __init__(self, means: Array, covariances: Array) -> None:
-        factors = np.linalg.cholesky(covariances)
-        diagonals = np.diagonal(factors, axis1=1, axis2=2)
-        self.log_determinants = 2 * np.log(diagonals).sum(axis=1)
-        whiteners = np.linalg.inv(factors)
-        self._offsets = np.einsum("gij,gj->gi", whiteners, means).astype(np.float32)
-        self._whiteners = whiteners.reshape(-1, means.shape[1]).astype(np.float32)
+    def __init__(self, means: Array, covariances: Iterable[Array]) -> None:
+        n_groups, d = means.shape
+        self.log_determinants = np.empty(n_groups)
+        self._offsets = np.empty((n_groups, d), np.float32)
+        whiteners = np.empty((n_groups, d, d), np.float32)
+        for group, covariance in enumerate(covariances):
+            factor = _cholesky(covariance)
+            whitener = np.linalg.inv(factor)
+            self.log_determinants[group] = 2 * np.log(np.diagonal(factor)).sum()
+            self._offsets[group] = whitener @ means[group]
+            whiteners[group] = whitener
+        self._whiteners = whiteners.reshape(-1, d)
 
     def squared_mahalanobis(self, latents: FloatArray) -> Array:
-        """Latents (N, d) -> (N, G)."""
+        """Latents (N, d) -> (N, G), in float32 but for the result."""
         latents = np.asarray(latents, np.float32)
-        chunks = [
-            self._squared_mahalanobis(latents[start : start + CHUNK])
-            for start in range(0, len(latents), CHUNK)
-        ]
-        empty = np.empty((0, len(self._offsets)))
-        return np.concatenate([empty, *chunks])
-
-    def _squared_mahalanobis(self, latents: npt.NDArray[np.float32]) -> Array:
-        whitened = (latents @ self._whiteners.T).reshape(
-            len(latents), *self._offsets.shape
-        )
-        whitened -= self._offsets
-        squares: Array = np.einsum("ngi,ngi->ng", whitened, whitened).astype(np.float64)
+        squares = np.empty((len(latents), len(self._offsets)))
+        n_at_once = max(1, NUMBERS_AT_ONCE // self._offsets.size)
+        for start in range(0, len(latents), n_at_once):
+            photos = slice(start, start + n_at_once)
+            whitened = latents[photos] @ self._whiteners.T
+            whitened = whitened.reshape(-1, *self._offsets.shape)
+            whitened -= self._offsets
+            squares[photos] = np.einsum("ngi,ngi->ng", whitened, whitened)
         return squares
 
 
-def _shrink(groups: Moments, tied: Array, shrinkage: float, ridge: float) -> Array:
-    """``(1 - alpha) S + alpha S_w + ridge I`` of each group: (G, d, d)."""
-    alpha = (shrinkage / (groups.n + shrinkage))[:, None, None]
+def _cholesky(covariance: Array) -> Array:
+    """The lower triangular factor (d, d) of a covariance; raises `FitError`."""
+    try:
+        factor = np.asarray(np.linalg.cholesky(covariance), np.float64)
+    except np.linalg.LinAlgError:
+        factor = np.full(covariance.shape, np.nan)
+    if not np.isfinite(factor).all():
+        raise FitError(
+            "a covariance is not positive definite: the latents are not finite, or "
+            "there are too few photos for so little shrinkage and ridge"
+        )
+    return factor
+
+
+def _shrunk(
+    groups: Moments, tied: Array, shrinkage: float, ridge: float
+) -> Iterator[Array]:
+    """``(1 - alpha) S + alpha S_w + ridge I`` (d, d) of each group."""
     floor = ridge * np.trace(tied) / len(tied) * np.eye(len(tied))
-    shrunk: Array = (1 - alpha) * groups.covariances + alpha * tied + floor
-    return shrunk
+    alphas = shrinkage / (groups.n + shrinkage)
+    for alpha, covariance in zip(alphas, groups.covariances(), strict=True):
+        yield (1 - alpha) * covariance + alpha * tied + floor
 
 
 def _refuse_rare_tags(tags: Iterable[str], n_photos: Array) -> None:

@@ -24,9 +24,10 @@ from lablr.errors import BundleError
 __all__ = ["Calibration", "threshold_at_precision"]
 
 Array = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.float64]
 
 PRIOR_STRENGTH = 2.0
-NEWTON_STEPS = 50
+NEWTON_STEPS = 100
 MIN_SLOPE = 1e-3
 
 
@@ -40,16 +41,21 @@ class Calibration:
     def probability(self, log_likelihood_ratio: Array) -> npt.NDArray[np.float64]:
         """Probabilities (N, T) of log-likelihood ratios (N, T)."""
         logits = self.slopes * log_likelihood_ratio + self.intercepts
-        # tanh does not overflow where exp would.
-        return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float64)
+        # 1 / (1 + e^-z) without overflow, and exact where it is next to nothing:
+        # the last tags of a photo are still in order.
+        return np.asarray(np.exp(-np.logaddexp(0, -logits)), np.float64)
 
     @classmethod
     def fit(
         cls, log_likelihood_ratio: Array, membership: npt.NDArray[np.bool_]
     ) -> Calibration:
-        """Fit on photos kept aside: ratios and membership, each (N, T)."""
+        """Fit on photos kept aside: ratios and membership, each (N, T).
+
+        Without photos the ratios are taken at their word: slope 1, intercept 0.
+        """
         # In units of the ratios' spread the prior means the same for any d.
-        unit = float(np.std(log_likelihood_ratio)) or 1.0
+        unit = float(np.std(log_likelihood_ratio)) if len(membership) else 0.0
+        unit = unit or 1.0
         ratios = np.asarray(log_likelihood_ratio, np.float64) / unit
         relevant = membership.astype(np.float64)
         start = np.array([[1.0], [0.0]])
@@ -57,8 +63,7 @@ class Calibration:
             ratios.reshape(-1, 1), relevant.reshape(-1, 1), start, strength=1e-6
         )
         slopes, intercepts = _platt(ratios, relevant, pooled, PRIOR_STRENGTH)
-        # A tag whose ratio says nothing on validation still ranks by it, faintly.
-        return cls(np.maximum(slopes, MIN_SLOPE) / unit, intercepts)
+        return cls(slopes / unit, intercepts)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Arrays for the bundle."""
@@ -69,59 +74,88 @@ class Calibration:
         cls, arrays: Mapping[str, npt.NDArray[np.generic]], n_tags: int
     ) -> Calibration:
         """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
+        values = {}
         for name in ("slopes", "intercepts"):
             shape = arrays[name].shape if name in arrays else "nothing"
             if shape != (n_tags,):
                 raise BundleError(
                     f"calibration.npz: expected {name} {(n_tags,)}, found {shape}"
                 )
-        return cls(
-            np.asarray(arrays["slopes"], np.float64),
-            np.asarray(arrays["intercepts"], np.float64),
-        )
+            values[name] = np.asarray(arrays[name], np.float64)
+            if not np.isfinite(values[name]).all():
+                raise BundleError(f"calibration.npz: the {name} are not all finite")
+        return cls(**values)
 
 
 def _platt(
-    ratios: npt.NDArray[np.float64],
-    relevant: npt.NDArray[np.float64],
-    prior: npt.NDArray[np.float64],
+    ratios: Floats,
+    relevant: Floats,
+    prior: Floats,
     strength: float,
-) -> npt.NDArray[np.float64]:
+    held: npt.NDArray[np.bool_] | None = None,
+) -> Floats:
     """The most probable (2, T) slopes and intercepts, by damped Newton steps.
 
     With ``z = a ratio + b`` minimizes, for each tag,
-    ``sum log(1 + e^z) - y z + strength/2 |theta - prior|^2``. The gradient is
-    ``sum (p - y)(ratio, 1)``, the Hessian ``sum p (1 - p) (ratio, 1)(ratio, 1)^T``,
-    each plus the prior's.
+    ``sum log(1 + e^z) - y z + strength/2 |theta - prior|^2``. Slopes are at least
+    `MIN_SLOPE`: a tag whose ratio says nothing, or the contrary, still ranks by it,
+    faintly. The problem is convex, so where the free minimum is below the bound the
+    slope is `held` (T,) there and the intercept found for it.
     """
-    theta = np.repeat(prior, ratios.shape[1], axis=1) if prior.shape[1] == 1 else prior
+    theta = np.repeat(prior, ratios.shape[1] // prior.shape[1], axis=1)
+    held = np.zeros(len(theta[0]), np.bool_) if held is None else held
+    theta[0, held] = MIN_SLOPE
     for _ in range(NEWTON_STEPS):
-        p = 0.5 * (1 + np.tanh(0.5 * (theta[0] * ratios + theta[1])))
-        error = p - relevant
-        curvature = p * (1 - p)
-        gradient = np.stack([(error * ratios).sum(0), error.sum(0)])
-        gradient += strength * (theta - prior)
-        aa = (curvature * ratios**2).sum(0) + strength
-        ab = (curvature * ratios).sum(0)
-        bb = curvature.sum(0) + strength
-        determinant = aa * bb - ab**2
-        step = np.stack(
-            [
-                (bb * gradient[0] - ab * gradient[1]) / determinant,
-                (aa * gradient[1] - ab * gradient[0]) / determinant,
-            ]
-        )
-        # Far from the solution the curvature vanishes and a full step overshoots.
-        theta = theta - np.clip(step, -1.0, 1.0)
+        step = _newton_step(theta, ratios, relevant, prior, strength, held)
+        # Far from the solution the curvature vanishes and a full step overshoots. One
+        # of log(1 + m) / m, m the most that a logit moves, is sure to descend (Sun &
+        # Tran-Dinh, "Generalized self-concordant functions", 2019).
+        moved = np.abs(step[0] * ratios + step[1]).max(axis=0, initial=1e-12)
+        theta = theta - step * np.log1p(moved) / moved
         if np.abs(step).max() < 1e-9:
             break
+    low = theta[0] < MIN_SLOPE
+    if low.any():
+        return _platt(ratios, relevant, prior, strength, held | low)
     return theta
+
+
+def _newton_step(
+    theta: Floats,
+    ratios: Floats,
+    relevant: Floats,
+    prior: Floats,
+    strength: float,
+    held: npt.NDArray[np.bool_],
+) -> Floats:
+    """Hessian^-1 gradient, (2, T).
+
+    The gradient is ``sum (p - y)(ratio, 1)``, the Hessian
+    ``sum p (1 - p) (ratio, 1)(ratio, 1)^T``, each plus the prior's. Of `held` tags
+    only the intercept moves.
+    """
+    p = 0.5 * (1 + np.tanh(0.5 * (theta[0] * ratios + theta[1])))
+    error = p - relevant
+    curvature = p * (1 - p)
+    gradient = np.stack([(error * ratios).sum(0), error.sum(0)])
+    gradient += strength * (theta - prior)
+    aa = (curvature * ratios**2).sum(0) + strength
+    ab = (curvature * ratios).sum(0)
+    bb = curvature.sum(0) + strength
+    gradient[0, held], ab[held] = 0.0, 0.0
+    determinant = aa * bb - ab**2
+    return np.stack(
+        [
+            (bb * gradient[0] - ab * gradient[1]) / determinant,
+            (aa * gradient[1] - ab * gradient[0]) / determinant,
+        ]
+    )
 
 
 def threshold_at_precision(
     membership: npt.NDArray[np.bool_], probability: Array, precision: float
 ) -> float:
-    """The lowest probability above which at least `precision` of the tags are right.
+    """The lowest probability from which on `precision` of the tags are right.
 
     Parameters
     ----------
@@ -133,9 +167,11 @@ def threshold_at_precision(
     A probability; 1.0 when no threshold reaches the precision.
     """
     order = np.argsort(-probability, axis=None, kind="stable")
+    accepted = probability.ravel()[order]
     right = np.cumsum(membership.ravel()[order])
     reached = right / np.arange(1, len(order) + 1) >= precision
+    # Equal probabilities are accepted together or not at all.
+    reached[:-1] &= accepted[:-1] > accepted[1:]
     if not reached.any():
         return 1.0
-    last = int(np.flatnonzero(reached)[-1])
-    return float(probability.ravel()[order][last])
+    return float(accepted[np.flatnonzero(reached)[-1]])

@@ -6,7 +6,7 @@ on two cores that is quicker for everyone than two threads for each photo in tur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Preprocessing:
             size = int(values["size"])
             mean = tuple(float(value) for value in values["mean"])
             scale = tuple(float(value) for value in values["scale"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BundleError(f"the preprocessing is unreadable: {error!r}") from error
         sensible = (
             0 < size <= MAX_SIZE
@@ -94,21 +94,16 @@ class Encoder:
         options.intra_op_num_threads = n_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Not ONNX Runtime's own format, which keeps weights elsewhere in other ways.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's errors share no other base
             raise BundleError(f"encoder.onnx is not a usable graph: {error}") from error
-        shapes = {output.name: output.shape for output in self._session.get_outputs()}
-        inputs = {given.name: given.shape for given in self._session.get_inputs()}
-        if "posterior_mean" not in shapes or list(inputs) != ["image"]:
-            raise BundleError(
-                "encoder.onnx: expected input image and output posterior_mean, "
-                f"found {inputs} and {shapes}"
-            )
         self.preprocessing = preprocessing
-        self.n_latent = int(shapes["posterior_mean"][1])
+        self.n_latent = _n_latent(self._session, preprocessing.size)
 
     @property
     def size(self) -> int:
@@ -117,16 +112,68 @@ class Encoder:
 
     def encode(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Posterior means (N, d) of uint8 images (N, S, S, 3)."""
-        inputs = {"image": self.preprocessing.normalize(images)}
-        (means,) = self._session.run(["posterior_mean"], inputs)
-        return np.asarray(means, np.float32)
+        return np.asarray(self._run(images, ["posterior_mean"])[0], np.float32)
 
     def posterior(
         self, images: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Posterior means and log-variances, each (N, d), of uint8 images."""
-        inputs = {"image": self.preprocessing.normalize(images)}
-        means, log_variances = self._session.run(
-            ["posterior_mean", "log_variance"], inputs
+        means, log_variances = self._run(images, ["posterior_mean", "log_variance"])
+        return means, log_variances
+
+    def _run(
+        self, images: npt.NDArray[np.uint8], outputs: list[str]
+    ) -> npt.NDArray[np.float32]:
+        """The named outputs, each (N, d), of uint8 images.
+
+        One photo at a time: on one core a batch is no quicker, takes several times
+        the memory, and its photos would change each other's last digits.
+        """
+        found = np.empty((len(outputs), len(images), self.n_latent), np.float32)
+        for row, image in enumerate(images):
+            inputs = {"image": self.preprocessing.normalize(image[np.newaxis])}
+            found[:, row] = np.concatenate(self._session.run(outputs, inputs))
+        return found
+
+
+def _n_latent(session: Any, size: int) -> int:
+    """Size d of a graph's latents; raises `BundleError` when it is no encoder."""
+    inputs = {given.name: given.shape for given in session.get_inputs()}
+    outputs = {given.name: given.shape for given in session.get_outputs()}
+    shapes = inputs | outputs
+    d = (outputs.get("posterior_mean") or [None])[-1]
+    expected = {
+        "image": (None, 3, size, size),
+        "posterior_mean": (None, d),
+        "log_variance": (None, d),
+    }
+    fits = (
+        list(inputs) == ["image"]
+        and session.get_inputs()[0].type == "tensor(float)"
+        and isinstance(d, int)
+        and all(_allows(shapes.get(name), shape) for name, shape in expected.items())
+    )
+    if not fits:
+        raise BundleError(
+            f"encoder.onnx: expected image (N, 3, {size}, {size}) float32, "
+            f"posterior_mean (N, d) and log_variance (N, d), found {shapes}"
         )
-        return np.asarray(means, np.float32), np.asarray(log_variances, np.float32)
+    return int(d)
+
+
+def _allows(
+    shape: Sequence[int | str | None] | None, expected: Sequence[int | None]
+) -> bool:
+    """Whether a graph's shape, where a name is any number, allows the `expected`.
+
+    The first axis is that of the photos and must be free.
+    """
+    return (
+        shape is not None
+        and len(shape) == len(expected)
+        and not isinstance(shape[0], int)
+        and all(
+            n is None or not isinstance(own, int) or own == n
+            for own, n in zip(shape, expected, strict=True)
+        )
+    )

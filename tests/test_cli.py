@@ -234,7 +234,6 @@ def test_suggest_is_quiet_when_its_reader_leaves(china_jpg):
     [
         ["suggest"],
         ["suggest", "-k", "-1", "a.jpg"],
-        ["suggest", "-k", "x", "a.jpg"],
         ["suggest", "--ranking", "best", "a.jpg"],
         ["map", "--out", "map.jpg"],
         ["map"],

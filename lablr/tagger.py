@@ -13,7 +13,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from lablr.bundle import Bundle
 from lablr.calibration import Calibration
 from lablr.encoder import Encoder, Preprocessing
-from lablr.errors import BundleError, PhotoError
+from lablr.errors import BundleError, FitError, PhotoError
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_map import LatentMap
 from lablr.photos import PhotoLimits, PhotoSource, read_image
@@ -63,7 +63,7 @@ class Suggestion:
     """
 
     tags: tuple[TagScore, ...]
-    latent: npt.NDArray[np.float32]
+    latent: npt.NDArray[np.float32] = field(compare=False)
     position: tuple[float, float]
     threshold: float
     ranking: str
@@ -76,7 +76,7 @@ class Suggestion:
     def to_dict(self) -> dict[str, Any]:
         """What JSON shows of it."""
         return {
-            "tags": [vars(tag) for tag in self.tags],
+            "tags": [dict(vars(tag)) for tag in self.tags],
             "sure": self.sure,
             "threshold": self.threshold,
             "ranking": self.ranking,
@@ -96,13 +96,12 @@ class Scores:
 
         Raises `ValueError` for a name that is not in `RANKINGS`.
         """
+        _refuse_unknown(name)
         if name == "calibrated":
             return self.probability
         if name == "likelihood":
             return self.log_likelihood_ratio
-        if name == "mahalanobis":
-            return -self.squared_mahalanobis
-        raise ValueError(f"ranking {name!r} is none of {', '.join(RANKINGS)}")
+        return -self.squared_mahalanobis
 
 
 class Ranker:
@@ -118,7 +117,7 @@ class Ranker:
                 shrinkage=settings["shrinkage"],
                 ridge=settings["ridge"],
             )
-        except (KeyError, TypeError, np.linalg.LinAlgError) as error:
+        except (FitError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the Gaussians cannot be used: {error!r}") from error
         self.calibration = Calibration.from_arrays(bundle.calibration, len(bundle.tags))
 
@@ -145,11 +144,11 @@ class Tagger:
         self.limits = limits or PhotoLimits()
         self.model_card = bundle.model_card
         self.bundle_digest = bundle.digest
-        self.threshold = float(bundle.settings["threshold"])
+        self.threshold = _threshold(bundle)
         self.latent_map = LatentMap.from_arrays(bundle.latent_map)
         preprocessing = Preprocessing.from_dict(bundle.preprocessing)
         self.encoder = Encoder(bundle.encoder_onnx, preprocessing)
-        self._ranker = Ranker(bundle)
+        self.ranker = Ranker(bundle)
         self._check()
 
     @classmethod
@@ -169,8 +168,10 @@ class Tagger:
     ) -> Suggestion:
         """Suggest the `k` best tags for one photo (0: all of them).
 
-        Raises `PhotoError` when the photo cannot be used.
+        Raises `PhotoError` when the photo cannot be used, `ValueError` for a
+        negative `k` or a ranking that is not in `RANKINGS`.
         """
+        _refuse_unknown(ranking, k)
         image = self._read(photo)
         latents = self.encoder.encode(image[np.newaxis])
         return self.rank(latents, k, ranking)[0]
@@ -185,9 +186,17 @@ class Tagger:
         """Suggest tags for each photo, in order; a photo that fails gives its error.
 
         Photos are taken from the iterable as they are needed. While one batch is
-        encoded the next is decoded, so memory holds two batches at most.
+        encoded the next is decoded, so memory holds two batches at most. Raises
+        `ValueError` as `suggest` does, and for an empty batch.
         """
-        remaining = iter(photos)
+        _refuse_unknown(ranking, k)
+        if batch_size < 1:
+            raise ValueError(f"a batch holds at least 1 photo, not {batch_size}")
+        return self._suggest_in_batches(iter(photos), k, ranking, batch_size)
+
+    def _suggest_in_batches(
+        self, remaining: Iterator[PhotoSource], k: int, ranking: str, batch_size: int
+    ) -> Iterator[Suggestion | PhotoError]:
         with ThreadPoolExecutor(max_workers=2) as pool:
             waiting: deque[Future[list[Suggestion | PhotoError]]] = deque()
             while True:
@@ -205,14 +214,18 @@ class Tagger:
         k: int = 10,
         ranking: str = "calibrated",
     ) -> list[Suggestion]:
-        """The `k` best tags (0: all) for each of the latents (N, d)."""
-        scores = self._ranker.scores(latents)
+        """The `k` best tags (0: all) for each of the latents (N, d).
+
+        Equal tags stay in the order of `tags`. Raises `ValueError` as `suggest`.
+        """
+        _refuse_unknown(ranking, k)
+        scores = self.ranker.scores(latents)
         ranked_by = scores.ranking(ranking)
         order = np.argsort(-ranked_by, axis=1, kind="stable")[:, : k or None]
         positions = self.latent_map.locate(latents)
         return [
             Suggestion(
-                tags=tuple(self._tag_score(scores, row, column) for column in columns),
+                tags=self._tag_scores(scores, row, columns),
                 latent=latents[row],
                 position=(float(positions[row, 0]), float(positions[row, 1])),
                 threshold=self.threshold,
@@ -240,19 +253,21 @@ class Tagger:
             found = iter(self.rank(latents, k, ranking))
         return [errors[i] if i in errors else next(found) for i in range(len(batch))]
 
-    def _tag_score(self, scores: Scores, row: int, column: int) -> TagScore:
-        return TagScore(
-            self.tags[column],
-            float(scores.probability[row, column]),
-            float(scores.squared_mahalanobis[row, column]),
-            float(scores.log_likelihood_ratio[row, column]),
+    def _tag_scores(
+        self, scores: Scores, row: int, columns: npt.NDArray[np.int_]
+    ) -> tuple[TagScore, ...]:
+        numbers = (
+            scores.probability[row, columns].tolist(),
+            scores.squared_mahalanobis[row, columns].tolist(),
+            scores.log_likelihood_ratio[row, columns].tolist(),
         )
+        return tuple(map(TagScore, map(self.tags.__getitem__, columns), *numbers))
 
     def _check(self) -> None:
         """Refuse parts that were made for different latents or tags."""
         found = {
             "encoder.onnx": self.encoder.n_latent,
-            "gaussians.npz": self._ranker.gaussians.means_.shape[1],
+            "gaussians.npz": self.ranker.gaussians.means_.shape[1],
             "map.npz": len(self.latent_map.mean),
         }
         if len(set(found.values())) != 1:
@@ -262,3 +277,17 @@ class Tagger:
                 f"map.npz: expected {len(self.tags)} tags, "
                 f"found {len(self.latent_map.centroids)}"
             )
+
+
+def _threshold(bundle: Bundle) -> float:
+    try:
+        return float(bundle.settings["threshold"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"the settings have no threshold: {error!r}") from error
+
+
+def _refuse_unknown(ranking: str, k: int = 0) -> None:
+    if k < 0:
+        raise ValueError(f"k is the number of tags, or 0 for all, not {k}")
+    if ranking not in RANKINGS:
+        raise ValueError(f"ranking {ranking!r} is none of {', '.join(RANKINGS)}")

@@ -7,9 +7,10 @@ latents come back in the order of the photos.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -53,32 +54,24 @@ def encode_corpus(
     corpus: Corpus,
     encoder: Encoder,
     *,
-    split: str | None = None,
+    splits: Collection[str] = (),
     tags: Sequence[str] | None = None,
     mirror: bool = False,
     progress: Progress = silent,
 ) -> EncodedPhotos:
-    """Encode the photos of `corpus`, of one `split` or of all.
+    """Encode the photos of `corpus`, of some `splits` or (none named) of all.
 
     `tags` (default: all that occur) are the columns of the membership. Photos that
     cannot be read are left out and named in the log. Raises `FitError` when none
     is left.
     """
-    photos = list(corpus.photos(split))
+    photos = [photo for photo in corpus.photos() if not splits or photo.split in splits]
     batches = [photos[i : i + BATCH_SIZE] for i in range(0, len(photos), BATCH_SIZE)]
-
-    def encode(batch: list[Photo]) -> tuple[list[Photo], list[npt.NDArray[np.float32]]]:
-        kept, images = _read(batch, encoder.size)
-        if not kept:
-            return kept, []
-        stack = np.stack(images)
-        views = [stack, stack[:, :, ::-1]] if mirror else [stack]
-        return kept, [encoder.encode(view) for view in views]
 
     kept: list[Photo] = []
     views: list[list[npt.NDArray[np.float32]]] = []
     with ThreadPoolExecutor(available_threads()) as pool:
-        encoded = pool.map(encode, batches)
+        encoded = pool.map(partial(_encode, encoder=encoder, mirror=mirror), batches)
         for done, latents in progress(encoded, len(batches), "encoding photos"):
             kept += done
             if done:
@@ -97,6 +90,18 @@ def encode_corpus(
         is_validation=np.array([photo.split == "val" for photo in kept], bool),
         tags=columns,
     )
+
+
+def _encode(
+    batch: Iterable[Photo], encoder: Encoder, mirror: bool
+) -> tuple[list[Photo], list[npt.NDArray[np.float32]]]:
+    """The readable photos of a batch, and the latents (n, d) of each view of them."""
+    kept, images = _read(batch, encoder.size)
+    if not kept:
+        return kept, []
+    stack = np.stack(images)
+    views = [stack, stack[:, :, ::-1]] if mirror else [stack]
+    return kept, [encoder.encode(view) for view in views]
 
 
 def _read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from lablr.evaluation import Report, evaluate
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_map import LatentMap
 from lablr.progress import Progress, silent
-from lablr.tagger import Ranker, Scores
+from lablr.tagger import Scores, Tagger
 
 __all__ = ["FitConfig", "evaluate_bundle", "fit", "fit_encoded"]
 
@@ -71,12 +72,18 @@ def fit(
 ) -> Bundle:
     """Fit Gaussians, calibration and map to `corpus` and put them in a bundle.
 
-    Gaussians see the training photos, calibration and threshold the validation
-    photos. Raises `FitError` when a tag has fewer than five training photos, or
-    when there are no validation photos.
+    Gaussians see the photos of the split "train", calibration and threshold those
+    of "val"; photos of other splits are not read. Raises `FitError` when a tag has
+    fewer than five training photos, or when there are no validation photos.
     """
     encoder = Encoder(encoder_onnx, preprocessing)
-    encoded = encode_corpus(corpus, encoder, mirror=config.mirror, progress=progress)
+    encoded = encode_corpus(
+        corpus,
+        encoder,
+        splits=("train", "val"),
+        mirror=config.mirror,
+        progress=progress,
+    )
     return fit_encoded(
         encoded,
         config,
@@ -101,15 +108,12 @@ def fit_encoded(
         raise FitError("both training and validation photos are needed")
     validation = encoded.is_validation
     statistics = _statistics(encoded, config)
-    shrinkage = config.shrinkage or _best_shrinkage(statistics, encoded, config)
+    shrinkage = config.shrinkage
+    if shrinkage is None:
+        shrinkage = _best_shrinkage(statistics, encoded, config)
     config = dataclasses.replace(config, shrinkage=shrinkage)
     gaussians = _gaussians(statistics, config, shrinkage)
-    relevant = encoded.membership[validation]
-    ratio = gaussians.log_likelihood_ratio(encoded.latents[validation])
-    calibration = Calibration.fit(ratio, relevant)
-    threshold = threshold_at_precision(
-        relevant, calibration.probability(ratio), config.precision
-    )
+    calibration, threshold = _calibrate(gaussians, encoded, config.precision)
     latent_map = LatentMap.fit(
         encoded.latents[~validation],
         encoded.membership[~validation],
@@ -144,13 +148,15 @@ def evaluate_bundle(
     With `cross_fit` each part of the photos is calibrated by the others, for an
     honest calibration error on the photos the bundle was calibrated on.
     """
-    encoder = Encoder(
-        bundle.encoder_onnx, Preprocessing.from_dict(bundle.preprocessing)
-    )
+    tagger = Tagger(bundle)
     encoded = encode_corpus(
-        corpus, encoder, split=split, tags=bundle.tags, progress=progress
+        corpus,
+        tagger.encoder,
+        splits=[split] if split else [],
+        tags=tagger.tags,
+        progress=progress,
     )
-    scores = Ranker(bundle).scores(encoded.latents)
+    scores = tagger.ranker.scores(encoded.latents)
     if cross_fit:
         probability = cross_fitted(scores.log_likelihood_ratio, encoded.membership)
         scores = dataclasses.replace(scores, probability=probability)
@@ -206,10 +212,22 @@ def _gaussians(
     return TagGaussians(statistics, absence, shrinkage, config.ridge)
 
 
+def _calibrate(
+    gaussians: TagGaussians, encoded: EncodedPhotos, precision: float
+) -> tuple[Calibration, float]:
+    """Calibration on the validation photos, and the threshold at a precision there."""
+    relevant = encoded.membership[encoded.is_validation]
+    latents = encoded.latents[encoded.is_validation]
+    ratio = gaussians.log_likelihood_ratio(latents)
+    calibration = Calibration.fit(ratio, relevant)
+    probability = calibration.probability(ratio)
+    return calibration, threshold_at_precision(relevant, probability, precision)
+
+
 def _best_shrinkage(
     statistics: GaussianStatistics, encoded: EncodedPhotos, config: FitConfig
 ) -> float:
-    """The shrinkage with the best macro AP plus image MAP, mean over sources."""
+    """The shrinkage with the best macro AP plus image MAP, summed over sources."""
 
     def quality(shrinkage: float) -> float:
         gaussians = _gaussians(statistics, config, shrinkage)
@@ -219,15 +237,17 @@ def _best_shrinkage(
         probability = cross_fitted(ratio, relevant)
         sources = encoded.sources[validation].tolist()
         reports = evaluate(relevant, probability, probability, sources)
-        return float(np.mean(list(_qualities(reports))))
+        return sum(_qualities(reports))
 
     return max(SHRINKAGES, key=quality)
 
 
 def _qualities(reports: list[Report]) -> Iterator[float]:
     for report in reports:
-        if report.source != "all":
-            yield report.macro_average_precision + report.mean_average_precision
+        quality = report.macro_average_precision + report.mean_average_precision
+        # Undefined where no photo of the source has a tag.
+        if report.source != "all" and not math.isnan(quality):
+            yield quality
 
 
 def _where_and_when() -> dict[str, Any]:
@@ -241,13 +261,16 @@ def _where_and_when() -> dict[str, Any]:
 
 
 def read_encoder(run: Path) -> tuple[bytes, Preprocessing]:
-    """The encoder of a finished training run.
+    """The encoder of a finished training run, or of a bundle.
 
-    Raises `FitError` when the folder has none.
+    Raises `FitError` when the folder has none, `BundleError` for a broken bundle.
     """
+    if (run / "manifest.json").exists():
+        bundle = Bundle.load(run)
+        return bundle.encoder_onnx, Preprocessing.from_dict(bundle.preprocessing)
     try:
         model = (run / "encoder.onnx").read_bytes()
-        preprocessing = json.loads((run / "encoder.json").read_text())
+        preprocessing = json.loads((run / "encoder.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise FitError(f"{run} is not a finished training run: {error}") from error
     return model, Preprocessing.from_dict(preprocessing)

@@ -81,7 +81,7 @@ def fit_command(
         model,
         preprocessing,
         FitConfig(**options),  # type: ignore[arg-type]
-        model_card=model_card.read_text() if model_card else "",
+        model_card=model_card.read_text("utf-8") if model_card else "",
         progress=progress_bar,
     )
     bundle.save(out)

@@ -56,7 +56,7 @@ class FitConfig:
     ridge: float = 0.01
     unknown_weight: float = 0.1
     mirror: bool = True
-    precision: float = 0.5
+    precision: float = 0.8
     seed: int = 0
 
 
@@ -274,3 +274,19 @@ def read_encoder(run: Path) -> tuple[bytes, Preprocessing]:
     except (OSError, ValueError) as error:
         raise FitError(f"{run} is not a finished training run: {error}") from error
     return model, Preprocessing.from_dict(preprocessing)
+
+
+def read_provenance(run: Path) -> dict[str, Any]:
+    """What a training run or a bundle says of its making, for the next bundle.
+
+    Raises `FitError` when a run's description cannot be read.
+    """
+    if (run / "manifest.json").exists():
+        made = Bundle.load(run).provenance
+        return {"training": made["training"]} if "training" in made else {}
+    try:
+        return {"training": json.loads((run / "config.json").read_text("utf-8"))}
+    except FileNotFoundError:
+        return {}  # an encoder from elsewhere
+    except (OSError, ValueError) as error:
+        raise FitError(f"{run / 'config.json'} cannot be read: {error}") from error

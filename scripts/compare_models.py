@@ -180,7 +180,7 @@ def _print(photos: EncodedPhotos, name: str, scores: Array) -> None:
 
 
 def _named_run(text: str) -> tuple[str, Path]:
-    name, _, path = text.partition("=")
+    name, _, path = text.rpartition("=")
     return name, Path(path)
 
 

@@ -48,7 +48,7 @@ __all__ = ["fit_command"]
 @click.option(
     "--precision",
     type=click.FloatRange(0, 1),
-    default=0.5,
+    default=0.8,
     show_default=True,
     help="Share of suggested tags that should be right; sets the threshold.",
 )
@@ -73,7 +73,7 @@ def fit_command(
       lablr serve --bundle my-bundle
     """
     from lablr.corpus import Corpus
-    from lablr.fitting import FitConfig, fit, read_encoder
+    from lablr.fitting import FitConfig, fit, read_encoder, read_provenance
 
     model, preprocessing = read_encoder(encoder)
     bundle = fit(
@@ -82,6 +82,7 @@ def fit_command(
         preprocessing,
         FitConfig(**options),  # type: ignore[arg-type]
         model_card=model_card.read_text("utf-8") if model_card else "",
+        provenance=read_provenance(encoder),
         progress=progress_bar,
     )
     bundle.save(out)

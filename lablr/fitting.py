@@ -27,7 +27,7 @@ from lablr.evaluation import Report, evaluate
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_map import LatentMap
 from lablr.progress import Progress, silent
-from lablr.tagger import Scores, Tagger
+from lablr.tagger import Tagger
 
 __all__ = ["FitConfig", "evaluate_bundle", "fit", "fit_encoded"]
 
@@ -145,8 +145,10 @@ def evaluate_bundle(
 ) -> list[Report]:
     """Figures of a bundle on the photos of one split (None: all), per source.
 
-    With `cross_fit` each part of the photos is calibrated by the others, for an
-    honest calibration error on the photos the bundle was calibrated on.
+    With `cross_fit` the calibration error is that of probabilities which the other
+    photos calibrated: honest on the photos the bundle was calibrated on. Tags are
+    ranked by the bundle as it is, since two photos calibrated by different parts
+    could not be compared.
     """
     tagger = Tagger(bundle)
     encoded = encode_corpus(
@@ -157,10 +159,15 @@ def evaluate_bundle(
         progress=progress,
     )
     scores = tagger.ranker.scores(encoded.latents)
+    probability = scores.probability
     if cross_fit:
         probability = cross_fitted(scores.log_likelihood_ratio, encoded.membership)
-        scores = dataclasses.replace(scores, probability=probability)
-    return _reports(scores, ranking, encoded.membership, encoded.sources)
+    return evaluate(
+        encoded.membership,
+        scores.ranking(ranking),
+        probability,
+        encoded.sources.tolist(),
+    )
 
 
 def cross_fitted(
@@ -177,17 +184,6 @@ def cross_fitted(
         calibration = Calibration.fit(ratio[~held_out], membership[~held_out])
         probability[held_out] = calibration.probability(ratio[held_out])
     return probability
-
-
-def _reports(
-    scores: Scores,
-    ranking: str,
-    membership: npt.NDArray[np.bool_],
-    sources: npt.NDArray[np.str_],
-) -> list[Report]:
-    return evaluate(
-        membership, scores.ranking(ranking), scores.probability, sources.tolist()
-    )
 
 
 def _statistics(encoded: EncodedPhotos, config: FitConfig) -> GaussianStatistics:

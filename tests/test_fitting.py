@@ -219,7 +219,7 @@ def test_cross_fitting_changes_probabilities_only(
 ) -> None:
     corpus = Corpus.open(corpus_folder)
     own, crossed = (
-        evaluate_bundle(fitted, corpus, None, "likelihood", cross_fit=cross_fit)[-1]
+        evaluate_bundle(fitted, corpus, None, cross_fit=cross_fit)[-1]
         for cross_fit in (False, True)
     )
     # All splits: that of the tests too.

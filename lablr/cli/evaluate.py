@@ -46,8 +46,8 @@ COLUMNS = {
 @click.option(
     "--cross-fit",
     is_flag=True,
-    help="Calibrate each half of the photos on the other half, for an honest"
-    " calibration error on the photos that the model was calibrated on.",
+    help="Judge the calibration by probabilities that the other four fifths of the"
+    " photos calibrated: honest on photos that the model was calibrated on.",
 )
 @ranking_option
 @bundle_option

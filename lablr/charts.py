@@ -153,12 +153,12 @@ def training_photos_figure(
     frame = padded_frame(points.min(0), points.max(0), 0.06)
     layout = _map_layout(latent_map, frame, narrow)
     layout["showlegend"] = True
-    layout["margin"]["t"] += 40
+    layout["margin"]["b" if narrow else "t"] += 56 if narrow else 40
     layout["legend"] = {
         "orientation": "h",
         "x": 0,
-        "y": 1.02,
-        "yanchor": "bottom",
+        "y": -0.2 if narrow else 1.02,  # the buttons to zoom stand above
+        "yanchor": "top" if narrow else "bottom",
         "itemsizing": "constant",
         "font": {"color": PALETTE["ink"], "size": 14},
     }
@@ -369,5 +369,5 @@ def _size_px(narrow: bool) -> tuple[int, int]:
 
 def _margin_px(narrow: bool) -> dict[str, int]:
     if narrow:
-        return {"l": 40, "r": 6, "t": 8, "b": 44}
+        return {"l": 50, "r": 6, "t": 8, "b": 44}
     return {"l": 56, "r": 16, "t": 16, "b": 52}

@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import secrets
+import select
 import signal
 import socket
 import threading
@@ -36,7 +37,7 @@ MAX_HEADER_BYTES = 32 << 10
 MAX_CONNECTIONS = 500
 IDLE_TIMEOUT_S = 30
 SPARE_THREADS = 4  # answer health checks and refusals while the model is busy
-SETTLE_S = 0.3  # after a stop, what had already been sent is still taken in
+SETTLE_S = 2.0  # after a stop, what had already arrived is still taken in
 GRACE_S = 20.0  # what running requests get to finish after a stop
 
 
@@ -176,7 +177,7 @@ def _run(server: Any, sockets: dict[int, Any]) -> None:
             _turn(sockets)
         log.info("stopping: no new connections, running requests finish")
         stopped = time.monotonic()
-        while time.monotonic() < stopped + SETTLE_S:
+        while _unread(sockets) and time.monotonic() < stopped + SETTLE_S:
             _turn(sockets, timeout_s=0.05)
         wasyncore.dispatcher.close(server)  # the listening socket, nothing else
         while _busy(server) and time.monotonic() < stopped + GRACE_S:
@@ -190,6 +191,15 @@ def _run(server: Any, sockets: dict[int, Any]) -> None:
 
 def _turn(sockets: dict[int, Any], timeout_s: float = 1.0) -> None:
     wasyncore.loop(timeout=timeout_s, map=sockets, use_poll=True, count=1)
+
+
+def _unread(sockets: dict[int, Any]) -> bool:
+    """Whether a connection or bytes wait that the loop would take in."""
+    poll = select.poll()
+    for number, sock in list(sockets.items()):
+        if sock.readable():
+            poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _busy(server: Any) -> bool:

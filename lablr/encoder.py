@@ -6,6 +6,7 @@ on two cores that is quicker for everyone than two threads for each photo in tur
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +85,9 @@ class Encoder:
     def __init__(
         self, model: bytes, preprocessing: Preprocessing, n_threads: int = 1
     ) -> None:
+        # ONNX Runtime's wheels report to their maker and leave an id in the temporary
+        # folder, unless told otherwise before they are first imported.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         # A tensor kept outside the file names a "location" to read: a bundle's

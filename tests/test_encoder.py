@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -210,3 +213,15 @@ def test_preprocessing_that_makes_no_sense_is_refused(change: dict[str, Any]) ->
     without = {k: v for k, v in GREY.to_dict().items() if k not in change}
     with pytest.raises(BundleError, match="unreadable"):
         Preprocessing.from_dict(without)
+
+
+def test_nothing_is_reported_or_left_behind(tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ORT_")}
+    load = "import lablr; lablr.Tagger.load()"
+    subprocess.run(
+        [sys.executable, "-c", load],
+        check=True,
+        cwd=Path(__file__).parent.parent,
+        env=environment | {"TMPDIR": str(tmp_path), "OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert not list(tmp_path.iterdir())

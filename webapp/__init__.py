@@ -7,7 +7,6 @@ runs what it returns.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,9 +39,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.request_class = UploadRequest
     app.config.from_mapping(config or {})
     settings = Settings.read(config or {})
-    # ONNX Runtime's wheels report to their maker and leave an id in the temporary
-    # folder, unless told otherwise before they are first imported
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     tagger = Tagger.load(settings.bundle)
     app.config.update(
         MAX_CONTENT_LENGTH=tagger.limits.max_bytes + FORM_SLACK_BYTES,

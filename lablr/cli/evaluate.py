@@ -85,18 +85,10 @@ def evaluate_command(
         progress=progress_bar,
     )
     if as_json:
-        # NaN, "there is none", is no JSON.
-        records = [_without_nan(report.to_dict()) for report in reports]
+        records = [report.to_dict() for report in reports]
         click.echo(json.dumps({"split": split, "ranking": ranking, "reports": records}))
     else:
         click.echo(_table(reports))
-
-
-def _without_nan(record: dict[str, object]) -> dict[str, object]:
-    return {
-        key: None if isinstance(value, float) and math.isnan(value) else value
-        for key, value in record.items()
-    }
 
 
 def _table(reports: list[Report]) -> str:

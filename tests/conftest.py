@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
 ROOT = Path(__file__).parent.parent
 
@@ -72,3 +74,16 @@ def run_lablr() -> RunLablr:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    """The real application on the bundled model."""
+    from webapp import create_app
+
+    return create_app({"TESTING": True, "PROPAGATE_EXCEPTIONS": False})
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

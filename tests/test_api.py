@@ -27,16 +27,6 @@ SECURITY_HEADERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def app():
-    return create_app({"TESTING": True, "PROPAGATE_EXCEPTIONS": False})
-
-
-@pytest.fixture
-def client(app):
-    return app.test_client()
-
-
 def post(client, payload: bytes, name: str = "photo.jpg", **query):
     form = form_of(payload, name)
     return client.post(URL, query_string=query, data=form, content_type=MULTIPART)

@@ -7,26 +7,14 @@ import io
 import re
 import tempfile
 
-import pytest
 from bad_photos import bad_photos
 from photo_makers import jpeg
 from PIL import Image
 from serving import MULTIPART, form_of
 
-from webapp import create_app
 from webapp.assets import plotly_file_name
 from webapp.pages import card_html
 from webapp.security import CONTENT_SECURITY_POLICY
-
-
-@pytest.fixture(scope="module")
-def app():
-    return create_app({"TESTING": True, "PROPAGATE_EXCEPTIONS": False})
-
-
-@pytest.fixture
-def client(app):
-    return app.test_client()
 
 
 def post(client, payload: bytes, name: str = "photo.jpg"):

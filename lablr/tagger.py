@@ -172,9 +172,19 @@ class Tagger:
         negative `k` or a ranking that is not in `RANKINGS`.
         """
         _refuse_unknown(ranking, k)
-        image = self._read(photo)
-        latents = self.encoder.encode(image[np.newaxis])
+        latents = self.encode(self.read(photo)[np.newaxis])
         return self.rank(latents, k, ranking)[0]
+
+    def read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
+        """The image (S, S, 3) of a photo, as the encoder takes it.
+
+        Raises `PhotoError` when the photo cannot be used.
+        """
+        return read_image(photo, self.encoder.size, self.limits)
+
+    def encode(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """The latents (N, d), posterior means, of images (N, S, S, 3)."""
+        return self.encoder.encode(images)
 
     def suggest_many(
         self,
@@ -234,9 +244,6 @@ class Tagger:
             for row, columns in enumerate(order)
         ]
 
-    def _read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
-        return read_image(photo, self.encoder.size, self.limits)
-
     def _suggest_batch(
         self, batch: list[PhotoSource], k: int, ranking: str
     ) -> list[Suggestion | PhotoError]:
@@ -244,12 +251,12 @@ class Tagger:
         images, errors = [], {}
         for i, photo in enumerate(batch):
             try:
-                images.append(self._read(photo))
+                images.append(self.read(photo))
             except PhotoError as error:
                 errors[i] = error
         found: Iterator[Suggestion] = iter(())
         if images:
-            latents = self.encoder.encode(np.stack(images))
+            latents = self.encode(np.stack(images))
             found = iter(self.rank(latents, k, ranking))
         return [errors[i] if i in errors else next(found) for i in range(len(batch))]
 

@@ -60,7 +60,9 @@ def test_a_photo_gets_what_the_library_gives(client, china_jpg, ranking):
 
 def test_k_zero_is_every_tag(client, app, china_jpg):
     found = post(client, china_jpg.read_bytes(), k=0).json["tags"]
-    assert sorted(tag["tag"] for tag in found) == sorted(app.extensions["lablr"].tags)
+    assert sorted(tag["tag"] for tag in found) == sorted(
+        app.extensions["lablr.model"].tagger.tags
+    )
 
 
 def test_a_threshold_decides_what_is_sure(client, china_jpg):
@@ -92,9 +94,9 @@ def test_figures_come_for_plotly(client, china_jpg, width):
 def test_tags_are_listed(client, app):
     response = client.get("/api/v1/tags")
     assert response.json == {
-        "tags": list(app.extensions["lablr"].tags),
+        "tags": list(app.extensions["lablr.model"].tagger.tags),
         "rankings": list(RANKINGS),
-        "bundle": app.extensions["lablr"].bundle_digest,
+        "bundle": app.extensions["lablr.model"].tagger.bundle_digest,
     }
 
 
@@ -102,7 +104,7 @@ def test_health(client, app):
     assert client.get("/livez").json == {"status": "alive"}
     assert client.get("/readyz").json == {
         "status": "ready",
-        "bundle": app.extensions["lablr"].bundle_digest,
+        "bundle": app.extensions["lablr.model"].tagger.bundle_digest,
     }
 
 

@@ -38,7 +38,7 @@ def test_a_posted_photo_gets_its_whole_result_without_javascript(
 ):
     page = post(client, china_jpg.read_bytes())
     assert page.status_code == 200
-    expected = app.extensions["lablr"].suggest(china_jpg, k=10)
+    expected = app.extensions["lablr.model"].tagger.suggest(china_jpg, k=10)
     listed = re.findall(r'<th scope="row">(\w+)</th>', page.text)
     assert listed == [score.tag for score in expected.tags]
     assert f"{expected.tags[0].squared_mahalanobis:.1f}" in page.text
@@ -147,7 +147,9 @@ def test_security_headers_are_on_every_kind_of_answer(client):
 
 def test_about_shows_the_model_card(client, app):
     page = client.get("/about")
-    title = re.search(r"^# (.+)$", app.extensions["lablr"].model_card, re.MULTILINE)[1]
+    title = re.search(
+        r"^# (.+)$", app.extensions["lablr.model"].tagger.model_card, re.MULTILINE
+    )[1]
     assert f"<h1>{title}</h1>" in page.text
     assert "/api/v1/suggestions" in page.text
 

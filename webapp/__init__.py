@@ -13,8 +13,7 @@ from typing import Any
 
 from flask import Flask
 
-from lablr import Tagger
-from webapp import api, assets, errors, health, pages, security
+from webapp import api, assets, errors, health, model, pages, security
 from webapp.admission import Admission
 from webapp.settings import Settings
 from webapp.uploads import FORM_SLACK_BYTES, MAX_FIELD_BYTES, MAX_PARTS, UploadRequest
@@ -39,15 +38,15 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.request_class = UploadRequest
     app.config.from_mapping(config or {})
     settings = Settings.read(config or {})
-    tagger = Tagger.load(settings.bundle)
+    app.extensions["lablr.settings"] = settings
+    model.init_app(app)
+    limits = app.extensions["lablr.model"].tagger.limits
     app.config.update(
-        MAX_CONTENT_LENGTH=tagger.limits.max_bytes + FORM_SLACK_BYTES,
+        MAX_CONTENT_LENGTH=limits.max_bytes + FORM_SLACK_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
         MAX_FORM_PARTS=MAX_PARTS,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # best tag first
-    app.extensions["lablr"] = tagger
-    app.extensions["lablr.settings"] = settings
     app.extensions["lablr.admission"] = Admission(
         settings.max_running, settings.max_waiting, settings.max_wait_s
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from lablr.tagger import RANKINGS
-from webapp.suggestions import Asked, as_json, suggest, tagger
+from webapp.model import tagger
+from webapp.suggestions import Asked, as_json, suggest
 from webapp.uploads import uploaded_photo
 
 __all__ = ["init_app"]

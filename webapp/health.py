@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
+from webapp.model import Model
+
 __all__ = ["init_app"]
 
 blueprint = Blueprint("health", __name__)
@@ -22,5 +24,9 @@ def live() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """The model is loaded; its digest tells which one."""
-    return jsonify(status="ready", bundle=current_app.extensions["lablr"].bundle_digest)
+    """Which model is served, and why a newer one is not."""
+    model: Model = current_app.extensions["lablr.model"]
+    answer = {"status": "ready", "bundle": model.tagger.bundle_digest}
+    if model.last_error is not None:
+        answer["last_error"] = model.last_error
+    return jsonify(answer)

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from lablr import Suggestion
 from lablr.charts import PALETTE, draw_map_png
 from lablr.map_layout import percent
-from webapp.suggestions import Asked, shown, suggest, tagger
+from webapp.model import tagger
+from webapp.suggestions import Asked, shown, suggest
 from webapp.uploads import uploaded_photo
 
 __all__ = ["card_html", "init_app"]

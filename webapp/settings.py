@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -27,12 +28,18 @@ class Settings:
     max_running : photos that are worked on at the same time.
     max_waiting : photos that may wait for their turn; the next one is refused.
     max_wait_s : seconds that a photo waits before it is refused.
+    reload_s : seconds between two looks at the bundle's folder; 0 is never.
+    max_body_memory_mib : what the bodies of all requests may hold together, MiB.
+    trusted_proxy : address of the proxy whose X-Forwarded-For is believed.
     """
 
     bundle: str | None = None
     max_running: int = os.cpu_count() or 2
     max_waiting: int = 16
     max_wait_s: float = 10.0
+    reload_s: float = 2.0
+    max_body_memory_mib: int = 256
+    trusted_proxy: str | None = None
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Settings:
@@ -59,9 +66,9 @@ def _parsed(name: str, value: object) -> object:
         raise SettingError(f"LABLR_{name} must be {form}, not {value!r}") from None
 
 
-def _whole(text: str, low: int) -> int:
+def _whole(text: str, low: int, high: int = 1000) -> int:
     number = int(text)
-    if not low <= number <= 1000:
+    if not low <= number <= high:
         raise ValueError
     return number
 
@@ -78,4 +85,13 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     "MAX_RUNNING": (lambda text: _whole(text, 1), "a whole number from 1 to 1000"),
     "MAX_WAITING": (lambda text: _whole(text, 0), "a whole number from 0 to 1000"),
     "MAX_WAIT_S": (_seconds, "a number of seconds from 0 to 600"),
+    "RELOAD_S": (_seconds, "a number of seconds from 0 to 600"),
+    "MAX_BODY_MEMORY_MIB": (
+        lambda text: _whole(text, 16, 1 << 20),
+        "a whole number of MiB from 16 to 1048576",
+    ),
+    "TRUSTED_PROXY": (
+        lambda text: str(ipaddress.ip_address(text)),
+        "the address of one proxy, such as 127.0.0.1",
+    ),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import current_app
 
-from lablr import Suggestion, Tagger
+from lablr import Suggestion
 from lablr.charts import (
     latent_map_figure,
     ranked_tags_figure,
@@ -17,8 +17,9 @@ from lablr.charts import (
 )
 from lablr.tagger import RANKINGS
 from webapp.errors import Refused
+from webapp.model import tagger
 
-__all__ = ["Asked", "as_json", "figures", "map_numbers", "shown", "suggest", "tagger"]
+__all__ = ["Asked", "as_json", "figures", "map_numbers", "shown", "suggest"]
 
 N_MAP_TAGS = 20
 
@@ -46,12 +47,6 @@ class Asked:
             map=_yes("map", query.get("map", "0")),
             figures=_figures(query.get("figures")),
         )
-
-
-def tagger() -> Tagger:
-    """The application's model."""
-    found: Tagger = current_app.extensions["lablr"]
-    return found
 
 
 def suggest(photo: bytes, asked: Asked) -> Suggestion:

@@ -1,0 +1,128 @@
+"""The model that is served, and the newer one that takes its place.
+
+A server runs for months and a bundle is replaced in a moment. So the folder is
+looked at again and again; a bundle that can be used is loaded beside the old one and
+takes its place between two requests. One that cannot is said once, and the old one
+goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+from flask import Flask, current_app, g
+
+from lablr import Tagger
+from lablr.bundle import default_folder
+from lablr.errors import BundleError
+
+__all__ = ["Model", "init_app", "tagger"]
+
+log = logging.getLogger("lablr.web")
+
+Stamp = frozenset[tuple[str, int, int, int, int]]
+
+
+class Model:
+    """The tagger of a folder, loaded again when the folder changes.
+
+    folder : the bundle's; None is ``LABLR_BUNDLE`` or the bundled model.
+
+    Attributes
+    ----------
+    tagger : the Tagger served now; take it once and keep it for the whole request.
+    last_error : why the folder's newer bundle is not served; None when it is.
+
+    Raises BundleError when there is no usable bundle to begin with.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self._folder = default_folder() if folder is None else Path(folder)
+        self._refreshing = threading.Lock()
+        # taken before the load: a change in the meantime is then seen as one
+        self._seen = _stamp(self._folder)
+        self.tagger = Tagger.load(self._folder)
+        self.last_error: str | None = None
+
+    def refresh(self) -> None:
+        """Serve what the folder holds now, if it changed and can be used."""
+        with self._refreshing:
+            stamp = _stamp(self._folder)
+            if stamp == self._seen:
+                return
+            self._seen = stamp
+            try:
+                found = Tagger.load(self._folder, self.tagger.limits)
+            except BundleError as error:
+                self._refuse(str(error))
+                return
+            self.last_error = None
+            if found.bundle_digest != self.tagger.bundle_digest:
+                self.tagger = found
+                log.warning("now serving the bundle %s", found.bundle_digest)
+
+    def watch(self, every_s: float) -> None:
+        """Refresh every so many seconds from now on, in a thread; 0 is never."""
+        if every_s > 0:
+            threading.Thread(
+                target=self._watch, args=(every_s,), name="lablr-model", daemon=True
+            ).start()
+
+    def _watch(self, every_s: float) -> None:
+        pause = threading.Event()
+        while not pause.wait(every_s):
+            try:
+                self.refresh()
+            except Exception:  # whatever it is, the next bundle is to be seen
+                log.exception("looking for a newer bundle failed")
+
+    def _refuse(self, message: str) -> None:
+        # without the folder: what the web shows holds no path
+        self.last_error = message.removeprefix(f"{self._folder}: ")
+        log.warning(
+            "%s: newer bundle refused, still serving %s: %s",
+            self._folder,
+            self.tagger.bundle_digest,
+            self.last_error,
+        )
+
+
+def init_app(app: Flask) -> None:
+    """Load the model of the application's settings.
+
+    Raises `BundleError` when it cannot be used.
+    """
+    settings = app.extensions["lablr.settings"]
+    app.extensions["lablr.model"] = Model(settings.bundle)
+
+
+def tagger() -> Tagger:
+    """The model of this request: one and the same until its answer is sent."""
+    if "tagger" not in g:
+        g.tagger = current_app.extensions["lablr.model"].tagger
+    found: Tagger = g.tagger
+    return found
+
+
+def _stamp(folder: Path) -> Stamp:
+    """What tells one state of a folder from another, without reading its files.
+
+    A folder that is missing, or not to be read, is a state, too.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(
+                (entry.name, status.st_ino, status.st_size, *_times(status))
+                for entry in entries
+                if (status := entry.stat(follow_symlinks=False))
+            )
+    except OSError:
+        return frozenset()
+
+
+def _times(status: os.stat_result) -> tuple[int, int]:
+    # the change time, too: a copy may give a new file the old one's time
+    return status.st_mtime_ns, status.st_ctime_ns

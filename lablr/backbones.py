@@ -183,8 +183,8 @@ def _fold(module: Any, convolution: str, normalization: str) -> None:
     if isinstance(padding, nn.ZeroPad2d) and len(set(padding.padding)) == 1:
         fused.padding = (padding.padding[0], padding.padding[0])
         fused.static_padding = nn.Identity()
-    # What is left of the normalization stays as it is, as its statistics would.
-    fused.bias.requires_grad_(False)
+    # PyTorch hands the normalization's frozen shift on; as a bias it learns.
+    fused.bias.requires_grad_(True)
     setattr(module, convolution, fused)
     setattr(module, normalization, nn.Identity())
 

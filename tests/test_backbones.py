@@ -63,10 +63,9 @@ def test_frozen_stages_get_no_gradient(lite0):
     for number, stage in enumerate(lite0.stages):
         assert stage.training == (number >= 5)
         for name, parameter in stage.named_parameters():
-            # A bias is what is left of normalization, which keeps to ImageNet's.
-            learns = number >= 5 and name.endswith("weight")
-            assert parameter.requires_grad == learns
-            assert (parameter.grad is not None) == learns
+            learns = number >= 5
+            assert parameter.requires_grad == learns, name
+            assert (parameter.grad is not None) == learns, name
 
 
 def test_stochastic_depth_only_while_training(lite0):

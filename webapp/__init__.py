@@ -43,6 +43,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     limits = app.extensions["lablr.model"].tagger.limits
     app.config.update(
         MAX_CONTENT_LENGTH=limits.max_bytes + FORM_SLACK_BYTES,
+        MAX_BODY_BYTES=dict(api.MAX_BODY_BYTES),  # by address, where it is another
         MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
         MAX_FORM_PARTS=MAX_PARTS,
     )

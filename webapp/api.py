@@ -6,10 +6,13 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from lablr.tagger import RANKINGS
 from webapp.model import tagger
-from webapp.suggestions import Asked, as_json, suggest
+from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
+from webapp.suggestions import Asked, as_json, rank, suggest
 from webapp.uploads import uploaded_photo
 
-__all__ = ["init_app"]
+__all__ = ["MAX_BODY_BYTES", "init_app"]
+
+MAX_BODY_BYTES = {"/api/v1/rankings": MAX_LATENT_BODY_BYTES}
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -25,6 +28,14 @@ def create_suggestion() -> Response:
     current_app.extensions["lablr.admission"].check()  # refuse before parsing
     asked = Asked.read(request.args)
     return jsonify(as_json(suggest(uploaded_photo(), asked), asked))
+
+
+@blueprint.post("/rankings")
+def create_ranking() -> Response:
+    """Rank the tags for the latent of an earlier answer; the photo is not needed."""
+    asked = Asked.read(request.args)
+    latent = posted_latent(tagger().encoder.n_latent)
+    return jsonify(as_json(rank(latent, asked), asked))
 
 
 @blueprint.get("/tags")

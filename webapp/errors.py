@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from flask import (
     Flask,
     Response,
-    current_app,
     g,
     jsonify,
     make_response,
@@ -33,7 +32,7 @@ MESSAGES = {
     400: ("bad_request", "The request could not be understood."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not answer that method."),
-    413: ("photo_too_large", "The photo is too large: at most {limit_mib} MiB."),
+    413: ("photo_too_large", "The photo is too large: at most {limit}."),
     500: ("internal_error", "Something went wrong here; it is not your photo's fault."),
 }
 
@@ -80,13 +79,17 @@ def _busy(error: Busy) -> Response:
 def _http_exception(error: HTTPException) -> Response:
     status = error.code or 500
     code, message = MESSAGES.get(status, ("http_error", error.name + "."))
-    limit_mib = (current_app.config["MAX_CONTENT_LENGTH"] or 0) >> 20
     kept = {
         name: value
         for name, value in error.get_headers(request.environ)
         if name.lower() in ("allow", "retry-after")
     }
-    return _answer(status, code, message.format(limit_mib=limit_mib), kept)
+    message = message.format(limit=_bytes(request.max_content_length or 0))
+    return _answer(status, code, message, kept)
+
+
+def _bytes(number: int) -> str:
+    return f"{number >> 20} MiB" if number >> 20 else f"{number >> 10} KiB"
 
 
 def _unexpected(error: Exception) -> Response:

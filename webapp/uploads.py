@@ -1,11 +1,11 @@
-"""The photo of a request: exactly one, in memory only, gone with the request."""
+"""The photos of a request: in memory only, bounded, gone with the request."""
 
 from __future__ import annotations
 
 import io
 from typing import IO
 
-from flask import Request, request
+from flask import Request, current_app, request
 
 from webapp.errors import Refused
 
@@ -26,8 +26,17 @@ class UploadRequest(Request):
     """A request whose files stay in memory.
 
     Werkzeug writes a file over 500 kB to a temporary file, where a crash would
-    leave it. The whole body is bounded by ``MAX_CONTENT_LENGTH``, so memory is.
+    leave it. The whole body is bounded, so memory is.
     """
+
+    @property
+    def max_content_length(self) -> int | None:
+        """``MAX_BODY_BYTES`` of the address, or ``MAX_CONTENT_LENGTH``."""
+        config = current_app.config
+        limit: int = config["MAX_BODY_BYTES"].get(
+            self.path, config["MAX_CONTENT_LENGTH"]
+        )
+        return limit
 
     def _get_file_stream(
         self,

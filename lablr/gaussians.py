@@ -32,16 +32,14 @@ import numpy.typing as npt
 
 from lablr.errors import BundleError, FitError
 from lablr.evidence import absence_weights
+from lablr.mahalanobis import gaussians_of
 
-__all__ = ["GaussianStatistics", "TagGaussians"]
+__all__ = ["GaussianStatistics", "TagGaussians", "shrunk_covariances"]
 
 Array = npt.NDArray[np.float64]
 FloatArray = npt.NDArray[np.floating]
 
 MIN_PHOTOS = 5
-
-# How many float32 of the (photos, tags, d) array are held while scoring: 16 MiB.
-NUMBERS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -260,8 +258,8 @@ class TagGaussians:
 
     Attributes
     ----------
-    n_photos_ : (T,), means_ : (T, d), covariances_ : (T, d, d),
-    log_determinants_ : (T,) of the shrunk covariances.
+    n_photos_ : (T,), means_ : (T, d), log_determinants_ : (T,) of the shrunk
+    covariances.
 
     Raises `FitError` naming the tags with fewer than five photos, or when a
     covariance is not positive definite.
@@ -282,9 +280,12 @@ class TagGaussians:
         tied = tag.within_covariance()
         self.n_photos_ = tag.n
         self.means_ = tag.means
-        self._rest = _Gaussians(rest.means, _shrunk(rest, tied, shrinkage, ridge))
-        self.covariances_ = np.stack([*_shrunk(tag, tied, shrinkage, ridge)])
-        self._tag = _Gaussians(tag.means, self.covariances_)
+        self._rest = gaussians_of(
+            rest.means, shrunk_covariances(rest, tied, shrinkage, ridge)
+        )
+        self._tag = gaussians_of(
+            tag.means, shrunk_covariances(tag, tied, shrinkage, ridge)
+        )
         self.log_determinants_ = self._tag.log_determinants
         self._log_prior_odds = np.log(tag.n / rest.n)
 
@@ -306,55 +307,7 @@ class TagGaussians:
         return to_tag, ratio
 
 
-class _Gaussians:
-    """G Gaussians, kept as what scoring needs.
-
-    With the Cholesky factor ``Sigma = L L^T`` the squared Mahalanobis distance is
-    ``|L^-1 x - L^-1 m|^2``, so all of them are one matrix product.
-    """
-
-    def __init__(self, means: Array, covariances: Iterable[Array]) -> None:
-        n_groups, d = means.shape
-        self.log_determinants = np.empty(n_groups)
-        self._offsets = np.empty((n_groups, d), np.float32)
-        whiteners = np.empty((n_groups, d, d), np.float32)
-        for group, covariance in enumerate(covariances):
-            factor = _cholesky(covariance)
-            whitener = np.linalg.inv(factor)
-            self.log_determinants[group] = 2 * np.log(np.diagonal(factor)).sum()
-            self._offsets[group] = whitener @ means[group]
-            whiteners[group] = whitener
-        self._whiteners = whiteners.reshape(-1, d)
-
-    def squared_mahalanobis(self, latents: FloatArray) -> Array:
-        """Latents (N, d) -> (N, G), in float32 but for the result."""
-        latents = np.asarray(latents, np.float32)
-        squares = np.empty((len(latents), len(self._offsets)))
-        n_at_once = max(1, NUMBERS_AT_ONCE // self._offsets.size)
-        for start in range(0, len(latents), n_at_once):
-            photos = slice(start, start + n_at_once)
-            whitened = latents[photos] @ self._whiteners.T
-            whitened = whitened.reshape(-1, *self._offsets.shape)
-            whitened -= self._offsets
-            squares[photos] = np.einsum("ngi,ngi->ng", whitened, whitened)
-        return squares
-
-
-def _cholesky(covariance: Array) -> Array:
-    """The lower triangular factor (d, d) of a covariance; raises `FitError`."""
-    try:
-        factor = np.asarray(np.linalg.cholesky(covariance), np.float64)
-    except np.linalg.LinAlgError:
-        factor = np.full(covariance.shape, np.nan)
-    if not np.isfinite(factor).all():
-        raise FitError(
-            "a covariance is not positive definite: the latents are not finite, or "
-            "there are too few photos for so little shrinkage and ridge"
-        )
-    return factor
-
-
-def _shrunk(
+def shrunk_covariances(
     groups: Moments, tied: Array, shrinkage: float, ridge: float
 ) -> Iterator[Array]:
     """``(1 - alpha) S + alpha S_w + ridge I`` (d, d) of each group."""

@@ -34,7 +34,7 @@ ROOMS = (
     "training",
     "encoder",
     "encoding",
-    "encoding",
+    "mahalanobis",
     "gaussians",
     "calibration",
     "latent_map",

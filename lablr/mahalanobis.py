@@ -1,0 +1,192 @@
+"""Squared Mahalanobis distances of photos to many Gaussians at once.
+
+A few hundred Gaussians each keep the inverse of their Cholesky factor. With
+``Sigma = L L^T`` the squared distance is ``|L^-1 x - L^-1 m|^2``, so all of them
+are one matrix product that reads d^2 numbers a Gaussian.
+
+Ten thousand would read more than a gigabyte for each photo. Their precision
+matrices are close to each other, as every covariance is shrunk toward the same one,
+so they share a basis of K symmetric matrices, and only their weights differ::
+
+    P_g ~ sum_k w_gk B_k
+    D2_g(x) = x^T P_g x - 2 x . P_g m_g + m_g . P_g m_g
+            ~ (x^T B_1 x, ..., x^T B_K x, x, 1) . (w_g, -2 P_g m_g, m_g . P_g m_g)
+
+Again one matrix product, of K + d + 1 numbers a Gaussian. Only the quadratic term
+is approximate. The basis are the leading right singular vectors of the precision
+matrices, found by random projection (Halko, Martinsson and Tropp, "Finding structure
+with randomness", SIAM Review 53, 2011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.errors import FitError
+
+__all__ = ["FactoredGaussians", "SharedBasisGaussians", "gaussians_of"]
+
+Array = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.floating]
+
+# Beyond so many Gaussians they share a basis, of so many matrices.
+MAX_FACTORED = 1000
+N_BASIS = 64
+
+# How many float32 are held while scoring: 16 MiB.
+NUMBERS_AT_ONCE = 1 << 22
+
+
+def gaussians_of(
+    means: Array, covariances: Iterable[Array]
+) -> FactoredGaussians | SharedBasisGaussians:
+    """G Gaussians with `means` (G, d) and `covariances` (d, d), made for scoring.
+
+    Raises `FitError` when a covariance is not positive definite.
+    """
+    if len(means) <= MAX_FACTORED:
+        return FactoredGaussians(means, covariances)
+    return SharedBasisGaussians(means, covariances)
+
+
+class FactoredGaussians:
+    """G Gaussians, each with its own factor: exact but for float32.
+
+    Attributes
+    ----------
+    log_determinants : (G,) of the covariances.
+    """
+
+    def __init__(self, means: Array, covariances: Iterable[Array]) -> None:
+        n_groups, d = means.shape
+        self.log_determinants = np.empty(n_groups)
+        self._offsets = np.empty((n_groups, d), np.float32)
+        whiteners = np.empty((n_groups, d, d), np.float32)
+        for group, covariance in enumerate(covariances):
+            factor = _cholesky(covariance)
+            whitener = np.linalg.inv(factor)
+            self.log_determinants[group] = _log_determinant(factor)
+            self._offsets[group] = whitener @ means[group]
+            whiteners[group] = whitener
+        self._whiteners = whiteners.reshape(-1, d)
+
+    def squared_mahalanobis(self, latents: FloatArray) -> Array:
+        """Latents (N, d) -> (N, G), in float32 but for the result."""
+        latents = np.asarray(latents, np.float32)
+        squares = np.empty((len(latents), len(self._offsets)))
+        n_at_once = max(1, NUMBERS_AT_ONCE // self._offsets.size)
+        for start in range(0, len(latents), n_at_once):
+            photos = slice(start, start + n_at_once)
+            whitened = latents[photos] @ self._whiteners.T
+            whitened = whitened.reshape(-1, *self._offsets.shape)
+            whitened -= self._offsets
+            squares[photos] = np.einsum("ngi,ngi->ng", whitened, whitened)
+        return squares
+
+
+class SharedBasisGaussians:
+    """G Gaussians whose precision matrices are combinations of the same few.
+
+    Latents are first taken to the axes in which the mean of all covariances is the
+    identity, around the mean of all means: there the precision matrices differ
+    least, and float32 loses least.
+
+    Attributes
+    ----------
+    log_determinants : (G,) of the covariances, exact.
+    """
+
+    def __init__(
+        self, means: Array, covariances: Iterable[Array], n_basis: int = N_BASIS
+    ) -> None:
+        n_groups, d = means.shape
+        self._lower = np.tril_indices(d)
+        # Off the diagonal a symmetric matrix holds each number twice: scaled so,
+        # the packed numbers keep its Frobenius norm.
+        self._scale = np.where(self._lower[0] == self._lower[1], 1, np.sqrt(2))
+        packed = np.empty((n_groups, len(self._scale)), np.float32)
+        for group, covariance in enumerate(covariances):
+            packed[group] = covariance[self._lower] * self._scale
+        self._origin = means.mean(axis=0)
+        factor = _cholesky(self._unpacked(packed.mean(axis=0, dtype=np.float64)))
+        self._whitener = np.linalg.inv(factor)
+        centred = (means - self._origin) @ self._whitener.T
+        self.log_determinants = np.full(n_groups, _log_determinant(factor))
+        linear, constant = np.empty((n_groups, d)), np.empty((n_groups, 1))
+        for group, mean in enumerate(centred):
+            covariance = self._whitener @ self._unpacked(packed[group])
+            precision_matrix, log_determinant = _inverse(covariance @ self._whitener.T)
+            self.log_determinants[group] += log_determinant
+            packed[group] = precision_matrix[self._lower] * self._scale
+            linear[group] = precision_matrix @ mean
+            constant[group] = linear[group] @ mean
+        weights, basis = _leading(packed, n_basis)
+        self._basis = np.ascontiguousarray(basis.T)
+        numbers = np.hstack([weights, -2 * linear, constant])
+        self._numbers = np.ascontiguousarray(numbers.T, np.float32)
+
+    def squared_mahalanobis(self, latents: FloatArray) -> Array:
+        """Latents (N, d) -> (N, G), in float32 but for the result."""
+        squares = np.empty((len(latents), self._numbers.shape[1]))
+        n_at_once = max(1, NUMBERS_AT_ONCE // sum(self._basis.shape))
+        for start in range(0, len(latents), n_at_once):
+            photos = slice(start, start + n_at_once)
+            centred = np.asarray(latents[photos], np.float64) - self._origin
+            x = (centred @ self._whitener.T).astype(np.float32)
+            products = x[:, self._lower[0]] * x[:, self._lower[1]]
+            products *= self._scale.astype(np.float32)
+            ones = np.ones((len(x), 1), np.float32)
+            terms = np.hstack([products @ self._basis, x, ones])
+            squares[photos] = terms @ self._numbers
+        # An approximate precision matrix need not be positive definite.
+        return np.maximum(squares, 0, out=squares)
+
+    def _unpacked(self, packed: FloatArray) -> Array:
+        """The symmetric matrix (d, d) of packed numbers (d (d+1) / 2,)."""
+        d = self._lower[0][-1] + 1
+        matrix = np.empty((d, d))
+        matrix[self._lower] = matrix.T[self._lower] = packed / self._scale
+        return matrix
+
+
+def _leading(rows: Float32Array, k: int) -> tuple[Float32Array, Float32Array]:
+    """Weights (G, K) and orthonormal basis (K, M) with ``weights @ basis ~ rows``.
+
+    One power iteration sharpens the random projection.
+    """
+    k = min(k, *rows.shape)
+    rng = np.random.default_rng(0)
+    probe = rng.standard_normal((rows.shape[1], k), np.float32)
+    for _ in range(2):
+        columns, _ = np.linalg.qr(rows @ probe)
+        probe, _ = np.linalg.qr(rows.T @ columns)
+    return rows @ probe, np.ascontiguousarray(probe.T)
+
+
+def _inverse(covariance: Array) -> tuple[Array, float]:
+    """The precision matrix (d, d), and the log-determinant of the covariance."""
+    factor = _cholesky(covariance)
+    whitener = np.linalg.inv(factor)
+    return whitener.T @ whitener, _log_determinant(factor)
+
+
+def _log_determinant(factor: Array) -> float:
+    return float(2 * np.log(np.diagonal(factor)).sum())
+
+
+def _cholesky(covariance: Array) -> Array:
+    """The lower triangular factor (d, d) of a covariance; raises `FitError`."""
+    try:
+        factor = np.asarray(np.linalg.cholesky(covariance), np.float64)
+    except np.linalg.LinAlgError:
+        factor = np.full(covariance.shape, np.nan)
+    if not np.isfinite(factor).all():
+        raise FitError(
+            "a covariance is not positive definite: the latents are not finite, or "
+            "there are too few photos for so little shrinkage and ridge"
+        )
+    return factor

@@ -32,7 +32,7 @@ from lablr.tagger import Tagger
 __all__ = ["FitConfig", "evaluate_bundle", "fit", "fit_encoded"]
 
 # Tried on validation when the shrinkage is not given, from hardly any to all tied.
-SHRINKAGES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 10_000.0)
+SHRINKAGES = (10.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0, 100_000.0)
 
 # Calibration is judged on photos it was not fitted on, this many parts in turn.
 N_FOLDS = 5
@@ -230,9 +230,9 @@ def _best_shrinkage(
         validation = encoded.is_validation
         ratio = gaussians.log_likelihood_ratio(encoded.latents[validation])
         relevant = encoded.membership[validation]
-        probability = cross_fitted(ratio, relevant)
+        probability = Calibration.fit(ratio, relevant).probability(ratio)
         sources = encoded.sources[validation].tolist()
-        reports = evaluate(relevant, probability, probability, sources)
+        reports = evaluate(relevant, probability, None, sources)
         return sum(_qualities(reports))
 
     return max(SHRINKAGES, key=quality)

@@ -38,11 +38,11 @@ def test_the_shrinkage_is_the_best_on_validation() -> None:
             config.ridge,
         )
         ratio = model.log_likelihood_ratio(photos.latents[~train])
-        probability = cross_fitted(ratio, relevant)
+        probability = Calibration.fit(ratio, relevant).probability(ratio)
         sources = photos.sources[~train].tolist()
         qualities[shrinkage] = sum(
             report.macro_average_precision + report.mean_average_precision
-            for report in evaluate(relevant, probability, probability, sources)[:-1]
+            for report in evaluate(relevant, probability, None, sources)[:-1]
         )
     assert len(set(qualities.values())) > 1
     bundle = make_bundle(photos, config, n_latent=30)

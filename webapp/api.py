@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from lablr.tagger import RANKINGS
-from webapp.model import tagger
 from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
+from webapp.model import tagger
 from webapp.suggestions import Asked, as_json, rank, suggest
 from webapp.uploads import uploaded_photo
 
@@ -20,6 +20,14 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 def init_app(app: Flask) -> None:
     """Add the routes under ``/api/v1``."""
     app.register_blueprint(blueprint)
+
+
+@blueprint.before_request
+def bound_body() -> None:
+    """Hold the address's own limit, where it has one."""
+    limit = current_app.config["MAX_BODY_BYTES"].get(request.path)
+    if limit is not None:
+        request.max_content_length = limit
 
 
 @blueprint.post("/suggestions")

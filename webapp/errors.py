@@ -32,7 +32,7 @@ MESSAGES = {
     400: ("bad_request", "The request could not be understood."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not answer that method."),
-    413: ("photo_too_large", "The photo is too large: at most {limit}."),
+    413: ("photo_too_large", "This is too large: at most {limit_mib} MiB."),
     500: ("internal_error", "Something went wrong here; it is not your photo's fault."),
 }
 
@@ -84,12 +84,8 @@ def _http_exception(error: HTTPException) -> Response:
         for name, value in error.get_headers(request.environ)
         if name.lower() in ("allow", "retry-after")
     }
-    message = message.format(limit=_bytes(request.max_content_length or 0))
-    return _answer(status, code, message, kept)
-
-
-def _bytes(number: int) -> str:
-    return f"{number >> 20} MiB" if number >> 20 else f"{number >> 10} KiB"
+    limit_mib = (request.max_content_length or 0) >> 20
+    return _answer(status, code, message.format(limit_mib=limit_mib), kept)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO
 
-from flask import Request, current_app, request
+from flask import Request, request
 
 from webapp.errors import Refused
 
@@ -28,15 +28,6 @@ class UploadRequest(Request):
     Werkzeug writes a file over 500 kB to a temporary file, where a crash would
     leave it. The whole body is bounded, so memory is.
     """
-
-    @property
-    def max_content_length(self) -> int | None:
-        """``MAX_BODY_BYTES`` of the address, or ``MAX_CONTENT_LENGTH``."""
-        config = current_app.config
-        limit: int = config["MAX_BODY_BYTES"].get(
-            self.path, config["MAX_CONTENT_LENGTH"]
-        )
-        return limit
 
     def _get_file_stream(
         self,

@@ -4,7 +4,7 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# More words for pytest, such as ARGS="tests/test_cli.py -k help".
+# More words for pytest and the benchmarks, such as ARGS="tests/test_cli.py -k help".
 ARGS ?=
 
 BIN := .venv/bin
@@ -34,11 +34,8 @@ format: .venv/.test ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
-bench: .venv/.test ## Run the benchmarks
-	@for file in benchmarks/[a-z]*.py; do \
-		[ -e "$$file" ] || { echo "no benchmark in benchmarks/ yet"; continue; }; \
-		echo "== $$file"; $(BIN)/python "$$file" || exit; \
-	done
+bench: .venv/.test ## Run the benchmarks and write docs/performance.md
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: .venv/.test ## Write docs/cli.md from the commands' --help
 	@$(BIN)/python scripts/cli_reference.py

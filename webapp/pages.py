@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from functools import lru_cache
 
 from flask import Blueprint, Flask, current_app, render_template
@@ -10,8 +9,10 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from lablr import Suggestion
-from lablr.charts import PALETTE, draw_map_png
+from lablr.charts import PALETTE
 from lablr.map_layout import percent
+from webapp import samples
+from webapp.map_picture import MapPicture, map_picture
 from webapp.model import tagger
 from webapp.suggestions import Asked, shown, suggest
 from webapp.uploads import uploaded_photo
@@ -24,8 +25,9 @@ blueprint = Blueprint("pages", __name__)
 def init_app(app: Flask) -> None:
     """Add the pages and what their templates need."""
     app.register_blueprint(blueprint)
+    samples.init_app(app)
     app.add_template_filter(percent, "percent")
-    app.add_template_filter(_data_uri, "data_uri")
+    app.add_template_global(_max_photo_bytes, "max_photo_bytes")
     app.jinja_env.globals["palette"] = PALETTE
 
 
@@ -47,8 +49,8 @@ def create_suggestion() -> str:
     return render_template(
         "index.html",
         suggestion=shown(suggestion, asked.k),
-        map_light=_map_png(suggestion, dark=False),
-        map_dark=_map_png(suggestion, dark=True),
+        map_wide=_map_picture(suggestion, narrow=False),
+        map_narrow=_map_picture(suggestion, narrow=True),
     )
 
 
@@ -58,14 +60,12 @@ def about() -> str:
     return render_template("about.html", card=card_html(tagger().model_card))
 
 
-def _map_png(suggestion: Suggestion, dark: bool) -> bytes:
-    return draw_map_png(
-        tagger().latent_map, tagger().tags, suggestion, size_px=(960, 720), dark=dark
-    )
+def _map_picture(suggestion: Suggestion, narrow: bool) -> MapPicture:
+    return map_picture(tagger().latent_map, tagger().tags, suggestion, narrow)
 
 
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _max_photo_bytes() -> int:
+    return tagger().limits.max_bytes
 
 
 @lru_cache(maxsize=4)

@@ -3,10 +3,10 @@
 const desk = document.getElementById("desk");
 const palette = JSON.parse(desk.dataset.palette); // role -> the figures' colour
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const drawn = new Map(); // element -> its figure, to draw again in other colours
+const drawn = new Map(); // element -> how to draw it again
 
-/** Whether labels must be placed for a phone. */
-export const isNarrow = () => window.innerWidth < 560;
+/** How figures' labels are placed: for a phone or not. */
+export const width = () => (window.innerWidth < 560 ? "narrow" : "wide");
 
 let plotly;
 
@@ -26,23 +26,33 @@ export function loadPlotly() {
   return plotly;
 }
 
-/** Draw a figure into an element; `zoom` gives it Plotly's buttons. */
-export async function draw(element, figure, { zoom = false } = {}) {
+/** Draw a figure into an element; `layout` goes before the figure's own. */
+export async function draw(element, figure, layout = {}, config = {}) {
   const Plotly = await loadPlotly();
-  drawn.set(element, { figure, zoom });
-  const { data, layout } = themed(figure);
-  const config = {
-    responsive: true,
-    displaylogo: false,
-    displayModeBar: zoom,
-    modeBarButtons: [["zoomIn2d", "zoomOut2d", "pan2d", "resetScale2d", "toImage"]],
-    toImageButtonOptions: { filename: "lablr-map", scale: 2 },
-  };
-  await Plotly.react(element, data, layout, config);
+  drawn.set(element, { figure, layout, config });
+  const themed = inTheme(figure);
+  await Plotly.react(
+    element,
+    themed.data,
+    { ...themed.layout, ...layout },
+    { responsive: true, displayModeBar: false, ...config },
+  );
+  return element;
+}
+
+/** A drawn figure as a PNG's data address, on the page's own ground. */
+export async function toPng(element) {
+  const Plotly = await loadPlotly();
+  const { data, layout, clientWidth, clientHeight } = element;
+  const ground = getComputedStyle(document.documentElement).getPropertyValue("--card");
+  return Plotly.toImage(
+    { data, layout: { ...layout, paper_bgcolor: ground.trim() } },
+    { format: "png", width: clientWidth, height: clientHeight, scale: 2 },
+  );
 }
 
 /** Copy a figure with every colour of the neutral palette replaced by the theme's. */
-function themed(figure) {
+function inTheme(figure) {
   const style = getComputedStyle(document.documentElement);
   const colors = new Map(
     Object.entries(palette).map(([role, color]) => [
@@ -53,10 +63,8 @@ function themed(figure) {
   return JSON.parse(JSON.stringify(figure), (_, value) => colors.get(value) ?? value);
 }
 
-export function redraw() {
-  for (const [element, { figure, zoom }] of drawn) {
-    if (element.clientWidth) draw(element, figure, { zoom });
+dark.addEventListener("change", () => {
+  for (const [element, { figure, layout, config }] of drawn) {
+    if (element.clientWidth) draw(element, figure, layout, config);
   }
-}
-
-dark.addEventListener("change", redraw);
+});

@@ -1,79 +1,142 @@
 // Fills the result's markup (the same that the server fills without JavaScript)
-// with an answer of the API.
+// with the answer for a photo.
 
 import { draw } from "./charts.js";
+import { expectedTags } from "./controls.js";
+import { linkElements, onMark, repaint } from "./links.js";
+import { drawMaps, listenToHover } from "./maps.js";
+import { percent, signed } from "./words.js";
 
 const part = (id) => document.getElementById(id);
 const clone = (id) => part(id).content.firstElementChild.cloneNode(true);
+const BAR_PX = 36; // as lablr.charts draws them
+const AXIS_PX = 56;
 
-let figures = null;
+let shown = null; // the photo in the markup
 
-export function showResult(answer) {
-  const good = (tag) => tag.probability >= answer.threshold;
+/** Put in a photo's answer: chips and numbers now, charts when they can be drawn. */
+export function showResult(photo) {
+  shown = photo;
+  const { answer } = photo;
   part("unsure").hidden = answer.sure;
-  part("chips").replaceChildren(...answer.tags.map((tag) => chip(tag, good(tag))));
+  part("chips").replaceChildren(...photo.offered.map((score) => chip(photo, score)));
   part("rows").replaceChildren(
-    ...answer.tags.map((tag, index) => row(tag, index + 1, good(tag))),
+    ...answer.tags.map((score, index) => row(score, index, photo.isGood(score))),
   );
-  for (const id of ["result", "maps", "numbers"]) part(id).hidden = false;
-  countChosen();
-  figures = answer.figures;
+  part("bars").style.minHeight = px(answer.tags.length);
+  countAccepted();
   describe(answer.tags);
   return drawCharts();
 }
 
-/** What can be copied: the checked tags, in their order. */
-export function chosenTags() {
-  return [...part("chips").querySelectorAll("input:checked")].map((box) => box.value);
+/** Room for the answer that is to come, so that nothing moves when it does. */
+export function showRoom() {
+  shown = null;
+  const n = expectedTags();
+  const pills = Array.from({ length: n }, (_, index) => {
+    const pill = document.createElement("li");
+    pill.className = "pill";
+    pill.style.width = `${[8.6, 7.4, 6.5, 7.9, 7.1][index % 5]}rem`;
+    return pill;
+  });
+  part("unsure").hidden = true;
+  part("chips").replaceChildren(...pills);
+  part("rows").replaceChildren();
+  part("bars").style.minHeight = px(n);
+  countAccepted();
 }
 
-export function countChosen() {
-  const { length } = chosenTags();
+const px = (tags) => `${BAR_PX * Math.max(tags, 1) + AXIS_PX}px`;
+
+/** Draw what is in sight, as soon as the answer holds its figures. */
+export async function drawCharts() {
+  const { figures } = shown?.answer ?? {};
+  if (!figures) return;
+  const photo = shown;
+  await draw(part("bars"), figures.ranked_tags);
+  listenToHover(part("bars"), (point) => point.y);
+  await drawMaps(photo);
+  listenToHoverOfDots();
+  repaint();
+}
+
+function listenToHoverOfDots() {
+  if (!part("dots").data) return;
+  listenToHover(part("dots"), ({ data, curveNumber }) =>
+    curveNumber < part("dots").data.length - 1 ? data.name : null,
+  );
+}
+
+export function countAccepted() {
+  const length = shown?.accepted.length ?? 0;
   part("copy").disabled = length === 0;
-  part("copy").textContent = length === 1 ? "Copy 1 tag" : `Copy ${length || ""} tags`;
+  part("copy-label").textContent = length === 1 ? "Copy 1 tag" : `Copy ${length || ""} tags`;
   part("copied").textContent = "";
 }
 
-/** Draw what is in sight; a hidden panel has no width to draw for. */
-export async function drawCharts() {
-  if (!figures) return;
-  await draw(part("bars"), figures.ranked_tags);
-  if (part("panel-map").hidden) {
-    await draw(part("dots"), figures.training_photos, { zoom: true });
-  } else {
-    await draw(part("map"), figures.latent_map, { zoom: true });
-  }
+/** Listen to the chips and rows; `accept(tag, wanted)` tells what a person wants. */
+export function listenToResult(accept) {
+  part("chips").addEventListener("change", ({ target }) => {
+    accept(target.value, target.checked);
+    countAccepted();
+  });
+  linkElements(part("chips"));
+  linkElements(part("rows"));
+  part("rows").addEventListener("keydown", walkRows);
+  onMark((tag) => {
+    const tags = part("bars").data?.[0]?.y ?? [];
+    part("bars").classList.toggle("marking", tags.includes(tag));
+    part("bars").querySelectorAll(".bars .point").forEach((bar, index) => {
+      bar.classList.toggle("marked", tags[index] === tag);
+    });
+  });
 }
 
-function chip(tag, good) {
+/** One row takes the Tab key, the arrows go on from there. */
+function walkRows(event) {
+  const rows = [...part("rows").children];
+  const place = rows.indexOf(event.target.closest("tr"));
+  const places = { ArrowUp: place - 1, ArrowDown: place + 1, Home: 0, End: rows.length - 1 };
+  const next = rows[places[event.key]];
+  if (!next) return;
+  event.preventDefault();
+  rows[place].tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}
+
+function chip(photo, score) {
   const item = clone("chip");
-  item.classList.toggle("good", good);
+  item.dataset.tag = score.tag;
+  item.classList.toggle("good", photo.isGood(score));
   const box = item.querySelector("input");
-  box.value = tag.tag;
-  box.checked = good;
-  item.querySelector(".name").textContent = tag.tag;
-  item.querySelector(".share").textContent = percent(tag.probability);
+  box.value = score.tag;
+  box.checked = photo.isAccepted(score);
+  item.querySelector(".name").textContent = score.tag;
+  item.querySelector(".share").textContent = percent(score.probability);
   return item;
 }
 
-function row(tag, rank, good) {
+function row(score, index, good) {
   const line = clone("row");
+  line.dataset.tag = score.tag;
   line.classList.toggle("good", good);
+  line.tabIndex = index === 0 ? 0 : -1;
   const cells = [
-    rank,
-    tag.tag,
-    percent(tag.probability),
-    tag.squared_mahalanobis.toFixed(1),
-    signed(tag.log_likelihood_ratio),
+    index + 1,
+    score.tag,
+    percent(score.probability),
+    score.squared_mahalanobis.toFixed(1),
+    signed(score.log_likelihood_ratio),
   ];
-  [...line.children].forEach((cell, index) => (cell.textContent = cells[index]));
+  [...line.children].forEach((cell, place) => (cell.textContent = cells[place]));
   return line;
 }
 
 /** Words for those who cannot see the pictures. */
-function describe(tags) {
-  const names = (count) => tags.slice(0, count).map((tag) => tag.tag).join(", ");
-  const bars = tags.map((tag) => `${tag.tag} ${percent(tag.probability)}`).join(", ");
+function describe(scores) {
+  const names = (count) => scores.slice(0, count).map((score) => score.tag).join(", ");
+  const bars = scores.map((score) => `${score.tag} ${percent(score.probability)}`).join(", ");
   part("bars").setAttribute("aria-label", `Bar chart of probabilities: ${bars}`);
   part("map").setAttribute(
     "aria-label",
@@ -84,12 +147,3 @@ function describe(tags) {
     `Map: your photo, a red cross, among training photos of ${names(3)}`,
   );
 }
-
-// the same words as lablr.map_layout.percent
-function percent(probability) {
-  if (probability > 0 && probability < 0.01) return "< 1 %";
-  return `${Math.min(Math.round(100 * probability), probability < 1 ? 99 : 100)} %`;
-}
-
-const signed = (number) =>
-  (number >= 0 ? "+" : "\u2212") + Math.abs(number).toFixed(2);

@@ -1,0 +1,80 @@
+// The JSON API: a photo to tags, and a latent to tags ranked otherwise.
+
+import { token } from "./access.js";
+
+const { api, rankings } = document.getElementById("desk").dataset;
+const TIMEOUT_MS = 120_000;
+
+/**
+ * Why there is no answer. `hold` names what all photos must wait for ("busy",
+ * "limited", "lost", "offline", "token"), and is empty when the photo itself is at fault.
+ */
+export class ApiError extends Error {
+  constructor(message, { code = "", retry = false, hold = "", seconds = 0 } = {}) {
+    super(message);
+    Object.assign(this, { code, retry, hold, seconds });
+  }
+}
+
+const CANCELLED = "cancelled";
+export const isCancelled = (error) => error.code === CANCELLED;
+
+/**
+ * Send a photo; resolves to the API's object with its latent.
+ * XMLHttpRequest, because fetch does not tell how much has been sent.
+ */
+export function suggest(file, query, { onProgress, signal }) {
+  const form = new FormData();
+  form.append("photo", file, file.name || "photo");
+  return send(`${api}?${query}&latent=1`, form, { onProgress, signal });
+}
+
+/** Rank a photo again by the latent of its first answer. */
+export function rank(latent, query, { signal }) {
+  const body = JSON.stringify({ latent });
+  return send(`${rankings}?${query}`, body, { type: "application/json", signal });
+}
+
+function send(address, body, { type, onProgress, signal }) {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(cancelled());
+    const request = new XMLHttpRequest();
+    request.open("POST", address);
+    request.responseType = "json";
+    request.timeout = TIMEOUT_MS;
+    if (type) request.setRequestHeader("Content-Type", type);
+    if (token.get()) request.setRequestHeader("Authorization", `Bearer ${token.get()}`);
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable) onProgress?.(event.loaded / event.total);
+    };
+    request.onload = () => {
+      if (request.status === 200 && request.response) resolve(request.response);
+      else reject(refusal(request));
+    };
+    request.onerror = () => reject(unreachable());
+    request.ontimeout = () =>
+      reject(new ApiError("The server took too long to answer.", { retry: true }));
+    request.onabort = () => reject(cancelled());
+    signal.addEventListener("abort", () => request.abort());
+    request.send(body);
+  });
+}
+
+const cancelled = () => new ApiError("", { code: CANCELLED });
+
+const HOLDS = { 401: "token", 429: "limited", 503: "busy" };
+
+function refusal(request) {
+  const said = request.response?.error;
+  return new ApiError(said?.message ?? `The server answered ${request.status}.`, {
+    retry: request.status >= 500,
+    code: said?.code,
+    hold: HOLDS[request.status] ?? "",
+    seconds: Number.parseInt(request.getResponseHeader("Retry-After"), 10) || 2,
+  });
+}
+
+const unreachable = () =>
+  new ApiError("The server cannot be reached.", {
+    hold: navigator.onLine === false ? "offline" : "lost",
+  });

@@ -1,0 +1,95 @@
+// How many tags, ranked how, suggested from where: for all photos of the page, kept
+// in its address.
+
+const part = (id) => document.getElementById(id);
+const RANKINGS = ["calibrated", "likelihood", "mahalanobis"];
+const COUNTS = ["5", "10", "20", "0"]; // 0 is all
+const SETTLE_MS = 150; // a slider moves in many small steps
+
+const chosen = { k: "10", ranking: "calibrated", threshold: "" }; // "": the model's own
+
+/** What to ask the API for; `figures` is "", "wide" or "narrow". */
+export function query(figures = "") {
+  const asked = new URLSearchParams({ k: chosen.k, ranking: chosen.ranking });
+  if (chosen.threshold) asked.set("threshold", chosen.threshold);
+  if (figures) asked.set("figures", figures);
+  return asked.toString();
+}
+
+/** How many tags the result will have room for. */
+export const expectedTags = () => Number(chosen.k) || 20;
+
+/** Call back when something else is asked for. */
+export function listenToControls(changed) {
+  read();
+  show();
+  let timer;
+  const settle = () => {
+    write();
+    clearTimeout(timer);
+    timer = setTimeout(changed, SETTLE_MS);
+  };
+  part("controls").addEventListener("change", ({ target }) => {
+    if (target.name === "k") chosen.k = target.value;
+    else if (target === part("ranking")) chosen.ranking = target.value;
+    else return;
+    settle();
+  });
+  for (const field of [part("threshold"), part("threshold-number")]) {
+    field.addEventListener("input", () => {
+      if (!field.checkValidity() || field.value === "") return;
+      chosen.threshold = String(Number(field.value) / 100);
+      show(field);
+      settle();
+    });
+  }
+  part("threshold-number").addEventListener("change", () => show());
+  part("threshold-reset").addEventListener("click", () => {
+    chosen.threshold = "";
+    show();
+    part("threshold").focus();
+    settle();
+  });
+}
+
+let own = ""; // the model's threshold, from its answers
+
+/** Show what an answer used, where the person chose nothing. */
+export function showThreshold(threshold) {
+  if (chosen.threshold) return;
+  own = String(Math.round(100 * threshold));
+  show();
+}
+
+/** All fields but the one that is being typed into. */
+function show(typing) {
+  for (const radio of part("controls").querySelectorAll("[name=k]")) {
+    radio.checked = radio.value === chosen.k;
+  }
+  part("ranking").value = chosen.ranking;
+  const value = chosen.threshold ? String(Math.round(100 * chosen.threshold)) : own;
+  for (const field of [part("threshold"), part("threshold-number")]) {
+    if (field !== typing) field.value = value;
+  }
+  part("threshold").style.setProperty("--share", `${value || 0}%`);
+  part("threshold-reset").classList.toggle("unused", !chosen.threshold);
+  part("threshold-reset").disabled = !chosen.threshold;
+}
+
+function read() {
+  const given = new URLSearchParams(location.search);
+  const threshold = Number(given.get("threshold") ?? Number.NaN);
+  if (COUNTS.includes(given.get("k"))) chosen.k = given.get("k");
+  if (RANKINGS.includes(given.get("ranking"))) chosen.ranking = given.get("ranking");
+  if (threshold >= 0 && threshold <= 1) chosen.threshold = String(threshold);
+}
+
+function write() {
+  const address = new URL(location.href);
+  const plain = { k: "10", ranking: "calibrated", threshold: "" };
+  for (const [name, value] of Object.entries(chosen)) {
+    if (value === plain[name]) address.searchParams.delete(name);
+    else address.searchParams.set(name, value);
+  }
+  history.replaceState(null, "", address);
+}

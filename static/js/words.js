@@ -1,0 +1,33 @@
+// Numbers, tags and results in words.
+
+/** The same words as lablr.map_layout.percent. */
+export function percent(probability) {
+  if (probability > 0 && probability < 0.01) return "< 1 %";
+  return `${Math.min(Math.round(100 * probability), probability < 1 ? 99 : 100)} %`;
+}
+
+export const signed = (number) =>
+  (number >= 0 ? "+" : "\u2212") + Math.abs(number).toFixed(2);
+
+export const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
+export const mebibytes = (bytes) => (bytes / 1024 / 1024).toFixed(1);
+
+/** Tags as one line: with commas, or as Flickr's own field takes them. */
+export function joined(tags, form) {
+  if (form !== "flickr") return tags.join(", ");
+  return tags.map(quoted).join(" ");
+}
+
+// Flickr splits at spaces outside double quotes and knows no escape for a quote.
+function quoted(tag) {
+  const plain = tag.replaceAll('"', "");
+  return /[\s,]/.test(plain) ? `"${plain}"` : plain;
+}
+
+/** What is said aloud when a photo's answer is there. */
+export function spoken(photo) {
+  const tags = photo.good.map((score) => score.tag);
+  if (!tags.length) return `${photo.name}: not sure, no tag is likely enough.`;
+  return `${photo.name}: ${counted(tags.length, "tag")} suggested: ${tags.join(", ")}.`;
+}

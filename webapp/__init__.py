@@ -1,4 +1,4 @@
-"""Lablr on the web: one page, a JSON API and two health checks.
+"""Lablr on the web: one page, a JSON API, two health checks and the metrics.
 
 The application keeps nothing: no cookie, no session, no file, no photo once its
 answer is sent. `create_app` is the only thing to import; `webapp.server.serve`
@@ -13,7 +13,17 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import api, assets, errors, health, model, pages, security
+from webapp import (
+    access,
+    api,
+    assets,
+    errors,
+    health,
+    metrics,
+    model,
+    pages,
+    security,
+)
 from webapp.admission import Admission
 from webapp.settings import Settings
 from webapp.uploads import FORM_SLACK_BYTES, MAX_FIELD_BYTES, MAX_PARTS, UploadRequest
@@ -51,7 +61,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["lablr.admission"] = Admission(
         settings.max_running, settings.max_waiting, settings.max_wait_s
     )
-    for part in (security, errors, assets, health, api, pages):
+    # in the order in which they see a request
+    for part in (metrics, security, access, errors, assets, health, api, pages):
         part.init_app(app)
     return app
 

@@ -33,11 +33,22 @@ class Admission:
         self._running = threading.BoundedSemaphore(max_running)
         self._lock = threading.Lock()
         self._inside = 0
+        self._n_running = 0
 
     @property
     def inside(self) -> int:
         """How many run or wait."""
         return self._inside
+
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return self._n_running
+
+    @property
+    def waiting(self) -> int:
+        """How many stand in line."""
+        return max(0, self._inside - self._n_running)
 
     def check(self) -> None:
         """Raise `Busy` when every place is taken; reserves nothing."""
@@ -54,9 +65,15 @@ class Admission:
             if not self._running.acquire(timeout=self._max_wait_s):
                 raise Busy(retry_after_s=5)
             try:
+                self._count_running(1)
                 yield
             finally:
+                self._count_running(-1)
                 self._running.release()
         finally:
             with self._lock:
                 self._inside -= 1
+
+    def _count_running(self, change: int) -> None:
+        with self._lock:
+            self._n_running += change

@@ -5,14 +5,22 @@ from __future__ import annotations
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from lablr.tagger import RANKINGS
+from webapp.access import PHOTO_COST, charge
 from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.model import tagger
-from webapp.suggestions import Asked, as_json, rank, suggest
-from webapp.uploads import uploaded_photo
+from webapp.openapi import document
+from webapp.suggestions import Asked, as_json, rank, suggest, suggest_each
+from webapp.uploads import MAX_PARTS, uploaded_photo, uploaded_photos
 
 __all__ = ["MAX_BODY_BYTES", "init_app"]
 
-MAX_BODY_BYTES = {"/api/v1/rankings": MAX_LATENT_BODY_BYTES}
+MAX_BATCH_PHOTOS = 32
+MAX_BATCH_PARTS = MAX_BATCH_PHOTOS + MAX_PARTS
+MAX_BATCH_BYTES = 64 << 20
+MAX_BODY_BYTES = {
+    "/api/v1/rankings": MAX_LATENT_BODY_BYTES,
+    "/api/v1/suggestions/batch": MAX_BATCH_BYTES,
+}
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -33,9 +41,18 @@ def bound_body() -> None:
 @blueprint.post("/suggestions")
 def create_suggestion() -> Response:
     """Suggest tags for the photo in the multipart field ``photo``."""
-    current_app.extensions["lablr.admission"].check()  # refuse before parsing
     asked = Asked.read(request.args)
     return jsonify(as_json(suggest(uploaded_photo(), asked), asked))
+
+
+@blueprint.post("/suggestions/batch")
+def create_batch() -> Response:
+    """Suggest tags for each photo of the multipart field ``photo``, in order."""
+    asked = Asked.read(request.args)
+    request.max_form_parts = MAX_BATCH_PARTS
+    photos = uploaded_photos(at_most=MAX_BATCH_PHOTOS)
+    charge(PHOTO_COST * (len(photos) - 1), read=True)
+    return jsonify(results=suggest_each(photos, asked))
 
 
 @blueprint.post("/rankings")
@@ -44,6 +61,13 @@ def create_ranking() -> Response:
     asked = Asked.read(request.args)
     latent = posted_latent(tagger().encoder.n_latent)
     return jsonify(as_json(rank(latent, asked), asked))
+
+
+@blueprint.get("/openapi.json")
+def describe() -> Response:
+    """The OpenAPI document of this server."""
+    token = current_app.extensions["lablr.settings"].api_token
+    return jsonify(document(tagger(), MAX_BATCH_PHOTOS, token is not None))
 
 
 @blueprint.get("/tags")

@@ -24,7 +24,7 @@ from werkzeug.exceptions import HTTPException
 from lablr.errors import PhotoError
 from webapp.admission import Busy
 
-__all__ = ["Refused", "init_app", "wants_json"]
+__all__ = ["CODES", "Refused", "error_of", "init_app", "wants_json"]
 
 log = logging.getLogger("lablr.web")
 
@@ -36,14 +36,39 @@ MESSAGES = {
     500: ("internal_error", "Something went wrong here; it is not your photo's fault."),
 }
 
+# Every code that an answer of the API may bear, by its status.
+CODES = {
+    400: ("bad_latent", "bad_parameter", "bad_request", "no_photo", "too_many_photos"),
+    401: ("unauthorized",),
+    404: ("not_found",),
+    405: ("method_not_allowed",),
+    413: ("bad_latent", "photo_too_large"),
+    415: ("unsupported_photo",),
+    422: ("broken_photo", "photo_too_large"),
+    429: ("too_many_requests",),
+    500: ("internal_error",),
+    503: ("busy", "photo_error"),
+}
+
+BUSY = "The server is busy. Please try again in {seconds} seconds."
+
+FOR_PROGRAMS = ("/livez", "/readyz", "/metrics")
+
 
 class Refused(Exception):  # named for what is wrong, like its siblings
     """A request that breaks one of the API's rules; the message says which."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self.headers = headers
 
 
 def init_app(app: Flask) -> None:
@@ -57,23 +82,29 @@ def init_app(app: Flask) -> None:
 
 def wants_json() -> bool:
     """Whether the client is a program: the address tells."""
-    return request.path.startswith("/api/") or request.path in ("/livez", "/readyz")
+    return request.path.startswith("/api/") or request.path in FOR_PROGRAMS
+
+
+def error_of(error: PhotoError | Busy) -> dict[str, str]:
+    """Code and message of an error that is one photo's, not the request's."""
+    if isinstance(error, Busy):
+        return {"code": "busy", "message": BUSY.format(seconds=error.retry_after_s)}
+    return {"code": error.code, "message": str(error)}
 
 
 def _refused(error: Refused) -> Response:
-    return _answer(error.status, error.code, str(error))
+    return _answer(error.status, error.code, str(error), error.headers)
 
 
 def _photo_error(error: PhotoError) -> Response:
     # 503: the machine, not the photo, could not decode now
     headers = {"Retry-After": "5"} if error.http_status == 503 else {}
-    return _answer(error.http_status, error.code, str(error), headers)
+    return _answer(error.http_status, **error_of(error), headers=headers)
 
 
 def _busy(error: Busy) -> Response:
-    seconds = str(error.retry_after_s)
-    message = f"The server is busy. Please try again in {seconds} seconds."
-    return _answer(503, "busy", message, {"Retry-After": seconds})
+    headers = {"Retry-After": str(error.retry_after_s)}
+    return _answer(503, **error_of(error), headers=headers)
 
 
 def _http_exception(error: HTTPException) -> Response:
@@ -97,6 +128,7 @@ def _unexpected(error: Exception) -> Response:
 def _answer(
     status: int, code: str, message: str, headers: Mapping[str, str] | None = None
 ) -> Response:
+    g.error_code = code
     details = {"code": code, "message": message, "request_id": g.request_id}
     if wants_json():
         response = jsonify(error=details)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lablr.errors import LablrError
 
 __all__ = ["SettingError", "Settings"]
+
+
+# Settings whose value no message shows.
+SECRET = {"API_TOKEN"}
 
 
 class SettingError(LablrError):
@@ -31,6 +36,8 @@ class Settings:
     reload_s : seconds between two looks at the bundle's folder; 0 is never.
     max_body_memory_mib : what the bodies of all requests may hold together, MiB.
     trusted_proxy : address of the proxy whose X-Forwarded-For is believed.
+    api_token : what every use of the model has to bring; None asks for nothing.
+    rate_limit : photos that one client may send a minute; 0 is as many as it likes.
     """
 
     bundle: str | None = None
@@ -40,6 +47,8 @@ class Settings:
     reload_s: float = 2.0
     max_body_memory_mib: int = 256
     trusted_proxy: str | None = None
+    api_token: str | None = field(default=None, repr=False)
+    rate_limit: int = 0
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Settings:
@@ -50,11 +59,11 @@ class Settings:
         SettingError : a value is not of its form.
         """
         given: dict[str, Any] = {}
-        for field in fields(cls):
-            name = field.name.upper()
+        for setting in fields(cls):
+            name = setting.name.upper()
             value = config.get(name, os.environ.get(f"LABLR_{name}"))
             if value is not None and value != "":
-                given[field.name] = _parsed(name, value)
+                given[setting.name] = _parsed(name, value)
         return cls(**given)
 
 
@@ -63,7 +72,8 @@ def _parsed(name: str, value: object) -> object:
     try:
         return parse(str(value))
     except ValueError:
-        raise SettingError(f"LABLR_{name} must be {form}, not {value!r}") from None
+        found = "what it is" if name in SECRET else repr(value)
+        raise SettingError(f"LABLR_{name} must be {form}, not {found}") from None
 
 
 def _whole(text: str, low: int, high: int = 1000) -> int:
@@ -71,6 +81,13 @@ def _whole(text: str, low: int, high: int = 1000) -> int:
     if not low <= number <= high:
         raise ValueError
     return number
+
+
+def _token(text: str) -> str:
+    # what RFC 6750 lets a bearer token be made of, so that a header can carry it
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", text):
+        raise ValueError
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -93,5 +110,10 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     "TRUSTED_PROXY": (
         lambda text: str(ipaddress.ip_address(text)),
         "the address of one proxy, such as 127.0.0.1",
+    ),
+    "API_TOKEN": (_token, "letters, digits and -._~+/, without spaces"),
+    "RATE_LIMIT": (
+        lambda text: _whole(text, 0, 1_000_000),
+        "a whole number of photos from 0 to 1000000",
     ),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,13 +19,29 @@ from lablr.charts import (
     ranked_tags_figure,
     training_photos_figure,
 )
+from lablr.errors import PhotoError
 from lablr.tagger import RANKINGS
-from webapp.errors import Refused
+from webapp.admission import Busy
+from webapp.errors import Refused, error_of
+from webapp.metrics import stage
 from webapp.model import tagger
 
-__all__ = ["Asked", "as_json", "figures", "map_numbers", "rank", "shown", "suggest"]
+__all__ = [
+    "Asked",
+    "as_json",
+    "figures",
+    "map_numbers",
+    "rank",
+    "shown",
+    "suggest",
+    "suggest_each",
+]
 
 N_MAP_TAGS = 20
+MAX_K = 999_999  # no model has as many tags
+WIDTHS = ("wide", "narrow")
+BATCH_S = 15.0
+DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -56,18 +74,47 @@ class Asked:
 
 def suggest(photo: bytes, asked: Asked) -> Suggestion:
     """Rank all tags for a photo once there is room; `shown` cuts to what was asked."""
-    model = tagger()
     with current_app.extensions["lablr.admission"].admit():
-        latents = model.encode(model.read(photo)[np.newaxis])
-        return rank(latents[0], asked)
+        return look(photo, asked)
+
+
+def look(photo: bytes, asked: Asked) -> Suggestion:
+    """Rank all tags for a photo, each stage timed; for who holds a place to run."""
+    with stage("read"):
+        image = tagger().read(photo)
+    with stage("encode"):
+        latents = tagger().encode(image[np.newaxis])
+    return rank(latents[0], asked)
 
 
 def rank(latent: npt.NDArray[np.float32], asked: Asked) -> Suggestion:
     """Rank all tags for a photo's latent (d,); costs a hundredth of reading a photo."""
-    (suggestion,) = tagger().rank(latent[np.newaxis], 0, asked.ranking)
+    with stage("rank"):
+        (suggestion,) = tagger().rank(latent[np.newaxis], 0, asked.ranking)
     if asked.threshold is not None:
         suggestion = replace(suggestion, threshold=asked.threshold)
     return suggestion
+
+
+def suggest_each(photos: Sequence[bytes], asked: Asked) -> list[dict[str, Any]]:
+    """The answers for photos, in order; one that fails gives its error.
+
+    They hold one place to run, one after the other. Those that are still to do when
+    `BATCH_S` seconds are over give the error ``busy``: a batch of costly photos
+    must not keep the place from everybody else.
+    """
+    with current_app.extensions["lablr.admission"].admit():
+        end = time.monotonic() + BATCH_S
+        return [_answer_in_time(photo, asked, end) for photo in photos]
+
+
+def _answer_in_time(photo: bytes, asked: Asked, end: float) -> dict[str, Any]:
+    try:
+        if time.monotonic() > end:
+            raise Busy(retry_after_s=2)
+        return as_json(look(photo, asked), asked)
+    except (PhotoError, Busy) as error:
+        return {"error": error_of(error)}
 
 
 def shown(suggestion: Suggestion, k: int) -> Suggestion:
@@ -81,7 +128,9 @@ def as_json(suggestion: Suggestion, asked: Asked) -> dict[str, Any]:
     if asked.map:
         answer["map"] = map_numbers(suggestion)
     if asked.figures:
-        answer["figures"] = figures(suggestion, asked.k, asked.figures == "narrow")
+        with stage("draw"):
+            narrow = asked.figures == "narrow"
+            answer["figures"] = figures(suggestion, asked.k, narrow)
     if asked.latent:
         answer["latent"] = suggestion.latent.tolist()
     return answer
@@ -119,7 +168,7 @@ def figures(suggestion: Suggestion, k: int, narrow: bool) -> dict[str, Any]:
 
 def _whole_number(name: str, text: str) -> int:
     # not int(): it takes " 1_0 ", "+5" and, slowly, five thousand digits
-    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_K))):
         raise Refused("bad_parameter", f"{name} must be a whole number, 0 for all.")
     return int(text)
 
@@ -127,10 +176,8 @@ def _whole_number(name: str, text: str) -> int:
 def _probability(name: str, text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    # not float() alone: it takes " 0_1 " and other people's digits
+    number = float(text) if DECIMAL.fullmatch(text) else math.nan
     if not 0 <= number <= 1:
         raise Refused("bad_parameter", f"{name} must be a number from 0 to 1.")
     return number
@@ -143,7 +190,7 @@ def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
 
 
 def _figures(text: str | None) -> str:
-    return "" if text is None else _one_of("figures", text, ("wide", "narrow"))
+    return "" if text is None else _one_of("figures", text, WIDTHS)
 
 
 def _yes(name: str, text: str) -> bool:

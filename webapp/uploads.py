@@ -15,6 +15,7 @@ __all__ = [
     "MAX_PARTS",
     "UploadRequest",
     "uploaded_photo",
+    "uploaded_photos",
 ]
 
 FORM_SLACK_BYTES = 64 << 10  # what a form may weigh beside its photo
@@ -40,20 +41,27 @@ class UploadRequest(Request):
 
 
 def uploaded_photo() -> bytes:
-    """The bytes of the one file in the field ``photo``; its name is never read.
+    """The bytes of the one file in the field ``photo``; see `uploaded_photos`."""
+    (photo,) = uploaded_photos(at_most=1)
+    return photo
+
+
+def uploaded_photos(at_most: int) -> list[bytes]:
+    """The bytes of the files in the field ``photo``; their names are never read.
 
     Raises
     ------
-    Refused : no photo (400), more than one (400).
-    RequestEntityTooLarge : the body is larger than any photo we take.
+    Refused : no photo (400), more than `at_most` (400).
+    RequestEntityTooLarge : the body is larger than it may be.
     """
     photos = request.files.getlist("photo")
     # a browser sends an empty part without a name when nothing was chosen
     chosen = [photo for photo in photos if photo.filename]
-    if len(chosen) > 1:
-        raise Refused("too_many_photos", "Send one photo at a time.")
+    if len(chosen) > at_most:
+        many = f"at most {at_most} photos" if at_most > 1 else "one photo"
+        raise Refused("too_many_photos", f"Send {many} at a time.")
     if chosen:
-        return chosen[0].stream.read()
+        return [photo.stream.read() for photo in chosen]
     if photos:
         raise Refused("no_photo", "Choose a photo first.")
     if "photo" in request.form:

@@ -1,0 +1,277 @@
+"""The API described for programs: an OpenAPI 3.1 document, made of the code's own
+constants, so that it cannot say something else than the code does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lablr
+from lablr import Tagger
+from lablr.tagger import RANKINGS
+from webapp.access import COSTS, WANT_ROOM, WANT_TOKEN
+from webapp.errors import CODES
+from webapp.latents import MAX_COORDINATE
+from webapp.suggestions import MAX_K, N_MAP_TAGS, WIDTHS
+
+__all__ = ["document"]
+
+Schema = dict[str, Any]
+
+NUMBER: Schema = {"type": "number"}
+TEXT: Schema = {"type": "string"}
+POINT: Schema = {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}
+PROBABILITY: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+PHOTO: Schema = {"type": "string", "format": "binary"}
+PHOTO_TYPES = "image/jpeg, image/png, image/webp, image/gif"
+
+
+def document(tagger: Tagger, max_batch_photos: int, token_needed: bool) -> Schema:
+    """The document of a server that serves `tagger`."""
+    described: Schema = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Lablr",
+            "version": lablr.__version__,
+            "summary": "Suggests tags for a photo, out of those used on Flickr.",
+            "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": _paths(tagger, max_batch_photos),
+        "components": {"schemas": _schemas(tagger, max_batch_photos)},
+    }
+    if token_needed:
+        bearer = {"type": "http", "scheme": "bearer"}
+        described["components"]["securitySchemes"] = {"bearer": bearer}
+        for operations in described["paths"].values():
+            for operation in operations.values():
+                if operation["operationId"] in WANT_TOKEN:
+                    operation["security"] = [{"bearer": []}]
+    return described
+
+
+# ---------------------------------------------------------------------- operations
+
+
+def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
+    max_mib = tagger.limits.max_bytes >> 20
+    many = {
+        "type": "array",
+        "items": PHOTO,
+        "minItems": 1,
+        "maxItems": max_batch_photos,
+    }
+    return {
+        "/api/v1/suggestions": {
+            "post": _operation(
+                "api.create_suggestion",
+                f"Suggest tags for one photo of at most {max_mib} MiB.",
+                "Suggestion",
+                _form(PHOTO),
+                (400, 413, 415, 422),
+            )
+        },
+        "/api/v1/suggestions/batch": {
+            "post": _operation(
+                "api.create_batch",
+                f"Suggest tags for up to {max_batch_photos} photos, in their order.",
+                "Batch",
+                _form(many),
+                (400, 413),
+            )
+        },
+        "/api/v1/rankings": {
+            "post": _operation(
+                "api.create_ranking",
+                "Rank the tags for the latent of an earlier answer.",
+                "Suggestion",
+                {"application/json": {"schema": _ref("Latent")}},
+                (400, 413),
+            )
+        },
+        "/api/v1/tags": {
+            "get": _operation("api.list_tags", "Every tag of the model.", "Tags")
+        },
+        "/api/v1/openapi.json": {
+            "get": _operation("api.describe", "This document.", "Document")
+        },
+        "/livez": {"get": _operation("health.live", "The process answers.", "Live")},
+        "/readyz": {"get": _operation("health.ready", "The model is served.", "Ready")},
+        "/metrics": {
+            "get": _operation("metrics.show", "Numbers for Prometheus.", None)
+        },
+    }
+
+
+def _operation(
+    endpoint: str,
+    summary: str,
+    answer: str | None,
+    body: Schema | None = None,
+    refusals: tuple[int, ...] = (),
+) -> Schema:
+    """One operation; what access.py may refuse it for is added by its endpoint."""
+    content = (
+        {"text/plain": {"schema": TEXT}}
+        if answer is None
+        else {"application/json": {"schema": _ref(answer)}}
+    )
+    refusals += (401,) * (endpoint in WANT_TOKEN)
+    refusals += (429,) * (endpoint in COSTS) + (503,) * (endpoint in WANT_ROOM)
+    described: Schema = {
+        "operationId": endpoint,
+        "summary": summary,
+        "responses": {
+            "200": {"description": "What was asked for.", "content": content},
+            **{str(status): _refusal(status) for status in sorted(refusals)},
+        },
+    }
+    if body is not None:
+        described["parameters"] = _parameters()
+        described["requestBody"] = {"required": True, "content": body}
+    return described
+
+
+def _form(photo: Schema) -> Schema:
+    return {
+        "multipart/form-data": {
+            "schema": _object({"photo": photo}),
+            "encoding": {"photo": {"contentType": PHOTO_TYPES}},
+        }
+    }
+
+
+def _refusal(status: int) -> Schema:
+    described: Schema = {
+        "description": " or ".join(CODES[status]),
+        "content": {"application/json": {"schema": _error(CODES[status])}},
+    }
+    if status in (429, 503):
+        seconds = {"type": "integer", "minimum": 1}
+        described["headers"] = {
+            "Retry-After": {"description": "Seconds.", "schema": seconds}
+        }
+    return described
+
+
+def _parameters() -> list[Schema]:
+    yes = {"type": "integer", "enum": [0, 1], "default": 0}
+    about: dict[str, tuple[str, Schema]] = {
+        "k": (
+            "How many tags; 0 is all of them.",
+            {"type": "integer", "minimum": 0, "maximum": MAX_K, "default": 10},
+        ),
+        "ranking": (
+            "What the tags are ordered by.",
+            {"type": "string", "enum": list(RANKINGS), "default": RANKINGS[0]},
+        ),
+        "threshold": (
+            "The probability from which `sure` is true; the model's own if left out.",
+            PROBABILITY,
+        ),
+        "map": ("1 adds `map`: where photo and tags lie.", yes),
+        "figures": (
+            "Adds `figures`: the page's pictures for Plotly.",
+            {"type": "string", "enum": list(WIDTHS)},
+        ),
+        "latent": ("1 adds `latent`, which /api/v1/rankings takes.", yes),
+    }
+    return [
+        {"name": name, "in": "query", "description": description, "schema": schema}
+        for name, (description, schema) in about.items()
+    ]
+
+
+# ------------------------------------------------------------------------- schemas
+
+
+def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
+    coordinate = {
+        "type": "number",
+        "minimum": -MAX_COORDINATE,
+        "maximum": MAX_COORDINATE,
+    }
+    n_latent = tagger.encoder.n_latent
+    latent = _list(coordinate, n_latent, n_latent)
+    failed = _object({"error": _object({"code": TEXT, "message": TEXT})})
+    results = {"anyOf": [_ref("Suggestion"), failed]}
+    return {
+        "Suggestion": _suggestion(latent),
+        "TagScore": _object(
+            {
+                "tag": TEXT,
+                "probability": PROBABILITY,
+                "squared_mahalanobis": {"type": "number", "minimum": 0},
+                "log_likelihood_ratio": NUMBER,
+            }
+        ),
+        "Map": _map(),
+        "Batch": _object({"results": _list(results, 1, max_batch_photos)}),
+        "Latent": {**_object({"latent": latent}), "additionalProperties": True},
+        "Tags": _object(
+            {
+                "tags": _list(TEXT, len(tagger.tags), len(tagger.tags)),
+                "rankings": _list({"enum": list(RANKINGS)}),
+                "bundle": TEXT,
+            }
+        ),
+        "Live": _object({"status": {"const": "alive"}}),
+        "Ready": _object(
+            {"status": {"const": "ready"}, "bundle": TEXT}, {"last_error": TEXT}
+        ),
+        "Document": {"type": "object", "required": ["openapi", "paths"]},
+    }
+
+
+def _suggestion(latent: Schema) -> Schema:
+    figure = {"type": "object", "required": ["data", "layout"]}
+    return _object(
+        {
+            "tags": _list(_ref("TagScore")),
+            "sure": {"type": "boolean"},
+            "threshold": PROBABILITY,
+            "ranking": {"enum": list(RANKINGS)},
+        },
+        {
+            "map": _ref("Map"),
+            "figures": _object(
+                dict.fromkeys(("ranked_tags", "latent_map", "training_photos"), figure)
+            ),
+            "latent": latent,
+        },
+    )
+
+
+def _map() -> Schema:
+    radius = {"type": "number", "exclusiveMinimum": 0}
+    circle = _object({"tag": TEXT, "centre": POINT, "radius": radius})
+    return _object(
+        {
+            "position": POINT,
+            "explained_variance_ratio": POINT,
+            "circles": _list(circle, 0, N_MAP_TAGS),
+        }
+    )
+
+
+def _error(codes: tuple[str, ...]) -> Schema:
+    details = {"code": {"enum": list(codes)}, "message": TEXT, "request_id": TEXT}
+    return _object({"error": _object(details)})
+
+
+def _object(required: Schema, optional: Schema | None = None) -> Schema:
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Schema, at_least: int = 0, at_most: int | None = None) -> Schema:
+    bounds = {} if at_most is None else {"maxItems": at_most}
+    return {"type": "array", "items": items, "minItems": at_least, **bounds}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}

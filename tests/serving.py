@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import re
+import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
+SERVE = (sys.executable, "-W", "error", "-m", "lablr", "serve", "--port", "0")
+
 BOUNDARY = "----lablr-test"
+SUGGESTIONS = "/api/v1/suggestions"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 
 
@@ -34,19 +40,63 @@ def form_of(photo: bytes, name: str = "photo.jpg") -> bytes:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers at ``url``, as process."""
+    """A server that answers at ``url``; `process` is its supervisor."""
 
     url: str
     port: int
     process: subprocess.Popen[str]
 
+    def connect(self) -> http.client.HTTPConnection:
+        """A new connection that waits long enough for any machine."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+
+    def request(self, method, path, body=None, headers=None, **options):
+        """One request, one connection; returns status, headers and body."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, headers or {}, **options)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def suggest(self, photo: bytes, query: str = ""):
+        """Send a photo to the API; returns status, headers and body."""
+        kind = {"Content-Type": MULTIPART}
+        return self.request("POST", SUGGESTIONS + query, form_of(photo), kind)
+
+    def worker(self) -> int:
+        """The process id of the supervisor's one child."""
+        (worker,) = children_of(self.process.pid)
+        return worker
+
+
+def children_of(parent: int) -> list[int]:
+    """The process ids of a process's living children."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            # "pid (name) state parent ...", where the name may hold anything
+            state, its_parent = status.read_text().rpartition(")")[2].split()[:2]
+            if int(its_parent) == parent and state != "Z":
+                found.append(int(status.parent.name))
+    return found
+
+
+def wait_for_end(pidfd: int, timeout_s: float = 60) -> None:
+    """Wait until a process that `os.pidfd_open` opened has ended."""
+    ended, _, _ = select.select([pidfd], [], [], timeout_s)
+    assert ended, f"the process still runs after {timeout_s} s"
+
 
 @contextmanager
-def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+def running_server(
+    folder: Path, command: Sequence[str] = SERVE, **settings: str
+) -> Iterator[Server]:
     """``lablr serve`` on a free port, its temporary files in `folder`."""
     environment = {**os.environ, "TMPDIR": str(folder), **settings}
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "lablr", "serve", "--port", "0"],
+        command,
         cwd=ROOT,
         env=environment,
         stderr=subprocess.PIPE,

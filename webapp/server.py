@@ -2,37 +2,33 @@
 
 Waitress reads a request to its end before a thread sees it, so clients that
 stall their uploads hold a socket and no thread. What it does not do by itself is
-done here: bodies stay out of temporary files, one that is too large is read to
-its end without being kept (a browser shows our answer instead of a torn
-connection), its own errors have our shape, and a stop lets running requests end.
+done here and in webapp/bodies.py: bodies stay in memory and within its bounds, its
+own errors have our shape, and a stop lets running requests end.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import logging
-import secrets
 import select
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import IO, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import waitress
 from flask import Flask
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.task import ErrorTask
+
+from webapp.bodies import BodyMemory, channel_class
+from webapp.settings import Settings
 
 __all__ = ["serve"]
 
 log = logging.getLogger("lablr.web")
 
-MAX_DRAINED_BYTES = 64 << 20  # larger bodies are cut off, not read to their end
+MAX_DRAINED_BYTES = 96 << 20  # larger bodies are cut off, not read to their end
 MAX_HEADER_BYTES = 32 << 10
 MAX_CONNECTIONS = 500
 IDLE_TIMEOUT_S = 30
@@ -43,21 +39,16 @@ GRACE_S = 20.0  # what running requests get to finish after a stop
 
 def serve(
     app: Flask,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    on_listening: Callable[[str], None] | None = None,
+    listener: socket.socket,
+    on_ready: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what runs.
 
-    on_listening: called with the address once connections are accepted; with
-    port 0 the system chose one.
-
-    Raises
-    ------
-    OSError : the address cannot be listened on.
+    listener: a listening TCP socket, such as `socket.create_server` makes; it is
+    closed in the end. on_ready: called once, when requests are about to be taken.
     """
-    settings = app.extensions["lablr.settings"]
-    listener = _listen(host, port)
+    settings: Settings = app.extensions["lablr.settings"]
+    app.extensions["lablr.model"].watch(settings.reload_s)
     sockets: dict[int, Any] = {}
     server = waitress.create_server(
         app,
@@ -72,91 +63,33 @@ def serve(
         outbuf_overflow=64 << 20,  # answers, too, stay out of temporary files
         asyncore_use_poll=True,
         ident=None,
-        clear_untrusted_proxy_headers=True,
+        **_proxy(settings.trusted_proxy),
     )
-    server.channel_class = _channel_class(app.config["MAX_CONTENT_LENGTH"])
-    if on_listening is not None:
-        name = f"[{host}]" if ":" in host else host
-        on_listening(f"http://{name}:{listener.getsockname()[1]}")
+    server.channel_class = channel_class(
+        BodyMemory(settings.max_body_memory_mib << 20), _limit_of(app)
+    )
+    if on_ready is not None:
+        on_ready()
     _run(server, sockets)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
+def _proxy(address: str | None) -> dict[str, Any]:
+    """Believe one header of one neighbour, and nobody else's."""
+    if address is None:
+        return {"clear_untrusted_proxy_headers": True}
+    return {
+        "clear_untrusted_proxy_headers": True,
+        "trusted_proxy": address,
+        "trusted_proxy_count": 1,
+        "trusted_proxy_headers": {"x-forwarded-for"},
+    }
 
 
-# ------------------------------------------------------------------ bounded bodies
-
-
-class _Body:
-    """A request's body in memory; beyond `max_bytes` it is counted, not kept.
-
-    The application sees the full length in CONTENT_LENGTH and refuses it.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._length = 0
-        self._file = io.BytesIO()
-
-    def append(self, data: bytes) -> None:
-        self._length += len(data)
-        if self._length <= self._max_bytes:
-            self._file.write(data)
-        elif self._file.tell():
-            self._file = io.BytesIO()  # never looked at: let it go
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __bool__(self) -> bool:
-        return True
-
-    def getfile(self) -> IO[bytes]:
-        self._file.seek(0)
-        return self._file
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _channel_class(max_body_bytes: int) -> type:
-    class Parser(HTTPRequestParser):  # type: ignore[misc]
-        def parse_header(self, header_plus: bytes) -> None:
-            super().parse_header(header_plus)
-            if self.body_rcv is not None:
-                self.body_rcv.buf = _Body(max_body_bytes)
-
-    class Channel(HTTPChannel):  # type: ignore[misc]
-        parser_class = Parser
-        error_task_class = _JsonErrorTask
-
-    return Channel
-
-
-class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Waitress's own refusals (a broken header, an endless body) in our shape."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        request_id = secrets.token_hex(8)
-        details = {
-            "code": error.reason.lower().replace(" ", "_"),
-            "message": f"{error.reason}.",
-            "request_id": request_id,
-        }
-        body = json.dumps({"error": details}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers += [
-            ("Content-Type", "application/json"),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("X-Request-Id", request_id),
-        ]
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
+def _limit_of(app: Flask) -> Callable[[str], int]:
+    """The bytes that a body may have at a path, as the application has it."""
+    usual: int = app.config["MAX_CONTENT_LENGTH"]
+    by_path: Mapping[str, int] = app.config.get("MAX_BODY_BYTES", {})
+    return lambda path: by_path.get(path, usual)
 
 
 # ------------------------------------------------------------------------ stopping

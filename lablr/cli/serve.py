@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -9,8 +11,11 @@ import click
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, say
 from lablr.cli.options import bundle_option
+from lablr.cli.supervisor import Supervisor
 
 __all__ = ["serve_command"]
+
+BACKLOG = 1024  # connections that wait while a worker is replaced
 
 
 @click.command("serve")
@@ -31,6 +36,9 @@ __all__ = ["serve_command"]
 def serve_command(host: str, port: int, bundle: Path | None) -> None:
     """Serve the page and the JSON API until Ctrl-C.
 
+    The process that serves is replaced when it dies. A bundle that takes the place
+    of another in its folder is served without a restart.
+
     \b
     Examples:
       lablr serve
@@ -38,16 +46,31 @@ def serve_command(host: str, port: int, bundle: Path | None) -> None:
       curl -F photo=@photo.jpg http://127.0.0.1:8000/api/v1/suggestions
     """
     use_one_blas_thread()
-    from webapp import create_app
-    from webapp.server import serve
+    listener = _listen(host, port)
 
-    config = {} if bundle is None else {"BUNDLE": str(bundle)}
-    app = create_app(config)
+    def work(on_ready: Callable[[], None]) -> None:
+        # imported in the worker only: the supervisor stays small
+        from webapp import create_app
+        from webapp.server import serve
+
+        app = create_app({} if bundle is None else {"BUNDLE": str(bundle)})
+        serve(app, listener, on_ready)
+
+    address = _address(host, listener)
+    said = f"serving on {address} (stop with Ctrl-C)"
+    with listener:
+        status = Supervisor(listener, work, lambda: say(said)).run()
+    raise click.exceptions.Exit(status)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        serve(app, host, port, on_listening=_say_where)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         fail(f"cannot listen on {host} port {port}: {error.strerror or error}")
 
 
-def _say_where(address: str) -> None:
-    say(f"serving on {address} (stop with Ctrl-C)")
+def _address(host: str, listener: socket.socket) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listener.getsockname()[1]}"

@@ -72,9 +72,9 @@ def _require(token: str) -> None:
 
 
 def _given_token() -> str:
-    given = request.authorization
-    if given is not None and given.type == "bearer" and given.token:
-        return given.token
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
     # the page's form, for a browser without JavaScript, cannot set a header
     if request.endpoint == "pages.create_suggestion":
         return request.form.get("token", "")

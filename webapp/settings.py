@@ -84,8 +84,8 @@ def _whole(text: str, low: int, high: int = 1000) -> int:
 
 
 def _token(text: str) -> str:
-    # what RFC 6750 lets a bearer token be made of, so that a header can carry it
-    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", text):
+    # what a header carries unchanged
+    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", text):
         raise ValueError
     return text
 
@@ -111,7 +111,7 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
         lambda text: str(ipaddress.ip_address(text)),
         "the address of one proxy, such as 127.0.0.1",
     ),
-    "API_TOKEN": (_token, "letters, digits and -._~+/, without spaces"),
+    "API_TOKEN": (_token, "printable ASCII, no space at its ends"),
     "RATE_LIMIT": (
         lambda text: _whole(text, 0, 1_000_000),
         "a whole number of photos from 0 to 1000000",

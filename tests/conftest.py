@@ -15,6 +15,8 @@ from flask.testing import FlaskClient
 
 ROOT = Path(__file__).parent.parent
 
+pytest_plugins = ("browsing",)  # the page in a real browser
+
 RunLablr = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 

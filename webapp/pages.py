@@ -28,6 +28,7 @@ def init_app(app: Flask) -> None:
     samples.init_app(app)
     app.add_template_filter(percent, "percent")
     app.add_template_global(_max_photo_bytes, "max_photo_bytes")
+    app.add_template_global(_threshold_percent, "threshold_percent")
     app.jinja_env.globals["palette"] = PALETTE
 
 
@@ -66,6 +67,10 @@ def _map_picture(suggestion: Suggestion, narrow: bool) -> MapPicture:
 
 def _max_photo_bytes() -> int:
     return tagger().limits.max_bytes
+
+
+def _threshold_percent() -> int:
+    return round(100 * tagger().threshold)
 
 
 @lru_cache(maxsize=4)

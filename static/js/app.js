@@ -2,7 +2,7 @@
 
 import { loadPlotly, width } from "./charts.js";
 import { listenToControls, query } from "./controls.js";
-import { announce, listenToCharts, showCharts, showDesk, tell } from "./desk.js";
+import { announce, listenToCharts, note, showCharts, showDesk, tell } from "./desk.js";
 import { Hold } from "./hold.js";
 import { listenToIntake } from "./intake.js";
 import { listenToMaps } from "./maps.js";
@@ -47,12 +47,12 @@ listenToHold(hold);
 listenToIntake(
   (files, credit) => {
     const added = photos.add(files, credit);
-    if (added.length < files.length) {
-      announce(`At most ${MAX_PHOTOS} photos at a time; ${added.length} were added.`);
-    } else announce(`${counted(added.length, "photo")} added.`);
+    const all = added.length === files.length;
+    announce(`${counted(added.length, "photo")} added.`);
+    note(all ? "" : `A page holds ${MAX_PHOTOS} photos; ${added.length} of ${files.length} were added.`);
     queue.wake();
   },
-  (message) => announce(message),
+  note,
 );
 
 part("retry").addEventListener("click", () => queue.retry(photos.selected));

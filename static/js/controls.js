@@ -52,7 +52,7 @@ export function listenToControls(changed) {
   });
 }
 
-let own = ""; // the model's threshold, from its answers
+let own = part("threshold").value; // the model's threshold, in percent
 
 /** Show what an answer used, where the person chose nothing. */
 export function showThreshold(threshold) {

@@ -18,6 +18,9 @@ let shown = { photo: undefined, answer: null };
 /** Say something to those who listen to the page. */
 export const announce = (text) => (part("status").textContent = text);
 
+/** Say something about photos that did not come in; "" takes it back. */
+export const note = (text) => (part("note").textContent = text);
+
 export function showDesk(photos, hold) {
   const photo = photos.selected;
   const state = photo?.state ?? "empty";
@@ -33,7 +36,7 @@ export function showDesk(photos, hold) {
   part("controls").hidden = !opened;
   for (const id of ["result", "maps"]) part(id).hidden = !opened || state === "failed";
   part("numbers").hidden = state !== "done";
-  part("result").toggleAttribute("aria-busy", working);
+  part("result").setAttribute("aria-busy", String(working));
   showPreview(photo);
   showWork(photo, state, hold);
   showError(photo);
@@ -53,7 +56,7 @@ function showError(photo) {
   part("error").hidden = !error;
   part("error-message").textContent = error ? `${photo.name}: ${error.message}` : "";
   part("retry").hidden = !error?.retry;
-  part("photo").toggleAttribute("aria-invalid", Boolean(error));
+  part("photo").setAttribute("aria-invalid", String(Boolean(error)));
 }
 
 /** The picture takes its place when its size is known, so that nothing jumps. */

@@ -38,6 +38,7 @@ TOP_LEVEL = (
     "artifacts",
     "benchmarks",
     "constraints.txt",
+    "deploy",
     "docs",
     "lablr",
     "pyproject.toml",

@@ -27,6 +27,8 @@ from webapp.settings import Settings
 __all__ = ["serve"]
 
 log = logging.getLogger("lablr.web")
+# It would warn at every request that waits a moment; admission bounds that.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 MAX_DRAINED_BYTES = 96 << 20  # larger bodies are cut off, not read to their end
 MAX_HEADER_BYTES = 32 << 10

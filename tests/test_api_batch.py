@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+import urllib.request
 
 from bad_photos import bad_photos
 from photo_makers import jpeg
-from serving import BOUNDARY, MULTIPART, form_of
+from serving import BOUNDARY, MULTIPART, form_of, running_server
 
 from webapp import create_app, suggestions
 from webapp.api import MAX_BATCH_BYTES, MAX_BATCH_PHOTOS
@@ -134,3 +136,19 @@ def test_a_batch_holds_one_place():
             assert_error(refused, 503, "busy")
             assert int(refused.headers["Retry-After"]) > 0
     assert admission.inside == admission.running == 0
+
+
+def test_a_large_batch_over_the_wire(tmp_path, china_jpg):
+    photo = china_jpg.read_bytes() + bytes(6 << 20)
+    with running_server(tmp_path, LABLR_API_TOKEN="", LABLR_RATE_LIMIT="") as server:
+        request = urllib.request.Request(
+            f"{server.url}{URL}?k=1",
+            form_of_all(photo, b"text", photo, photo, photo),
+            {"Content-Type": MULTIPART},
+        )
+        with urllib.request.urlopen(request, timeout=120) as response:
+            results = json.load(response)["results"]
+    assert ["error" in result for result in results] == [False, True, *[False] * 3]
+    assert (
+        len({result["tags"][0]["tag"] for result in results if "tags" in result}) == 1
+    )

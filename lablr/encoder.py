@@ -63,10 +63,13 @@ class Preprocessing:
 
     def normalize(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """uint8 images (N, H, W, 3) -> float32 (N, 3, H, W) as the encoder expects."""
-        mean = np.array(self.mean, np.float32)
-        factor = (1 / np.array(self.scale)).astype(np.float32)
-        channels_first = np.moveaxis((images - mean) * factor, -1, 1)
-        return np.ascontiguousarray(channels_first)
+        mean = np.array(self.mean, np.float32).reshape(-1, 1, 1)
+        factor = (1 / np.array(self.scale)).astype(np.float32).reshape(-1, 1, 1)
+        # Bytes are moved before they become floats: a quarter of the memory.
+        channels_first = np.moveaxis(images, -1, 1).astype(np.float32, order="C")
+        channels_first -= mean
+        channels_first *= factor
+        return channels_first
 
 
 class Encoder:

@@ -34,7 +34,7 @@ Float32Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.floating]
 
 # Beyond so many Gaussians they share a basis, of so many matrices.
-MAX_FACTORED = 1000
+MAX_FACTORED = 300
 N_BASIS = 64
 
 # How many float32 are held while scoring: 16 MiB.

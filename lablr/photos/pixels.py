@@ -77,8 +77,10 @@ def decode_pixels(
     box = (0.0, 0.0, float(image.width), float(image.height))
     if size is not None:
         # A JPEG is decoded straight to 1/2, 1/4 or 1/8; the box says which part of
-        # the rounded-up result is picture.
-        drafted = image.draft("RGB", (2 * size, 2 * size))
+        # the rounded-up result is picture. Half as large again as the square leaves
+        # the resampling enough to average over.
+        enough = 3 * size // 2
+        drafted = image.draft("RGB", (enough, enough))
         box = drafted[1] if drafted else box
     image = _load_webp(image) if kind == "WEBP" else image
     image.load()

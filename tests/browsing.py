@@ -45,6 +45,7 @@ class Visit:
     page: Any
     expect: Any
     complaints: list[str] = field(default_factory=list)
+    holding: bool = False
 
     def take(self, *photos: Path | dict[str, Any]) -> None:
         """Choose photos as the file dialogue would."""
@@ -190,14 +191,18 @@ def fits(width: int, scheme: str) -> dict[str, Any]:
     return {"viewport": size, "color_scheme": scheme}
 
 
-def hold_answers(visit: Visit, pattern: str = "**/api/v1/suggestions*") -> list[Any]:
-    """Keep requests from the server until the test lets them go on."""
+def hold_answers(visit: Visit) -> list[Any]:
+    """Keep photos from the server until the test lets them go on."""
     held: list[Any] = []
-    visit.page.route(pattern, lambda route: held.append(route))
+    visit.holding = True
+    visit.page.route(
+        "**/api/v1/suggestions*",
+        lambda route: held.append(route) if visit.holding else route.continue_(),
+    )
     return held
 
 
 def let_go(visit: Visit, held: list[Any]) -> None:
-    visit.page.unroute_all()
+    visit.holding = False
     while held:
-        held.pop().continue_()
+        held.pop(0).continue_()

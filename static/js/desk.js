@@ -31,6 +31,7 @@ export function showDesk(photos, hold) {
   desk.classList.toggle("failed", opened && state === "failed");
   desk.classList.toggle("working", working);
   part("drop").classList.toggle("compact", opened);
+  part("photo").setAttribute("aria-label", opened ? "Add photos" : "Choose photos");
   part("samples")?.toggleAttribute("hidden", opened);
   part("preview").hidden = !opened;
   part("controls").hidden = !opened;

@@ -8,6 +8,8 @@ Two preparations make fine-tuning fast on a CPU. Batch normalization is folded
 into the convolutions (its statistics are ImageNet's and stay as they are), and
 the first stages, which see edges and colours, can be frozen so that no gradient
 is computed for the largest feature maps.
+
+Several backbones can stand side by side: ``"efficientnet-lite0+efficientnet-lite2"``.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lablr.errors import MissingExtra, TrainingError
 from lablr.torchvision_import import import_torchvision
 
-__all__ = ["EFFICIENTNET_LITE", "Backbone", "load_backbone"]
+__all__ = ["EFFICIENTNET_LITE", "Backbone", "SideBySide", "load_backbone"]
 
 log = logging.getLogger("lablr")
 
@@ -89,16 +91,69 @@ class Backbone(nn.Module):
         return features
 
 
-def load_backbone(name: str, n_frozen: int, pretrained: bool = True) -> Backbone:
+class SideBySide(nn.Module):
+    """Several backbones, whose features (N, F1 + F2 + ...) stand side by side.
+
+    While it trains, a photo passes one of them only, each in its share of the batch:
+    a step costs what one backbone costs, and each learns to do without the others.
+    Serving asks all. A linear head then takes the mean of what it has learned to
+    take from each, and nets that err on different photos are right more often
+    together (Hansen and Salamon, "Neural network ensembles", 1990).
+
+    Raises `TrainingError` when the backbones expect differently scaled pixels.
+    """
+
+    def __init__(self, backbones: Sequence[Backbone]) -> None:
+        super().__init__()
+        first = backbones[0]
+        for other in backbones[1:]:
+            if (other.mean, other.scale) != (first.mean, first.scale):
+                raise TrainingError(
+                    "backbones side by side must take the same pixels: these "
+                    f"expect means {first.mean} and {other.mean}"
+                )
+        self.backbones = nn.ModuleList(backbones)
+        self.mean = first.mean
+        self.scale = first.scale
+        self.n_features = sum(backbone.n_features for backbone in backbones)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features (N, F) of normalized images (N, 3, H, W)."""
+        if not self.training:
+            return torch.cat([each(images) for each in self.backbones], dim=1)
+        rows = []
+        before, n_backbones = 0, len(self.backbones)
+        shares = images.tensor_split(n_backbones)
+        for backbone, share in zip(self.backbones, shares, strict=True):
+            after = self.n_features - before - backbone.n_features
+            if len(share):
+                # Scaled, so that a head gets as much from one as later from all.
+                features = n_backbones * backbone(share)
+                rows.append(nn.functional.pad(features, (before, after)))
+            before += backbone.n_features
+        return torch.cat(rows)
+
+
+def load_backbone(
+    name: str, n_frozen: int, pretrained: bool = True
+) -> Backbone | SideBySide:
     """Return the backbone called `name`, without its classifier.
 
     `name` is one of `EFFICIENTNET_LITE` or a torchvision classifier such as
-    ``"resnet50"``. With ``pretrained=False`` the weights are left random, for a
+    ``"resnet50"``, or several of them joined by ``+``; `n_frozen` counts the stages
+    of each. With ``pretrained=False`` the weights are left random, for a
     caller about to load a checkpoint.
 
     Raises `TrainingError` when the name is unknown or its weights cannot be had,
     `MissingExtra` when their package is not installed.
     """
+    if "+" in name:
+        parts = name.split("+")
+        return SideBySide([_load_one(part, n_frozen, pretrained) for part in parts])
+    return _load_one(name, n_frozen, pretrained)
+
+
+def _load_one(name: str, n_frozen: int, pretrained: bool) -> Backbone:
     if name in EFFICIENTNET_LITE:
         stages = _efficientnet_lite_stages(name, pretrained)
         # efficientnet-lite was trained on (pixel - 127) / 128.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,7 @@ from lablr.run_folder import write_json, write_whole
 from lablr.training_set import Batch
 from lablr.vae import VAE
 
-__all__ = ["draw_losses", "draw_reconstructions", "export_encoder"]
+__all__ = ["draw_losses", "draw_reconstructions", "export_encoder", "rounded"]
 
 ONNX_OPSET = 17
 
@@ -37,8 +39,11 @@ def export_encoder(model: VAE, folder: Path) -> None:
     The graph takes ``image`` (N, 3, S, S) float32, normalized, and gives
     ``posterior_mean`` and ``log_variance`` (N, d). The JSON file holds the
     preprocessing: size in pixels, mean and scale a channel.
+
+    Weights are rounded to half precision and kept so, which halves the file; the
+    runtime makes them float32 again when it loads them, and computes in float32.
     """
-    model.eval()
+    model = rounded(model).eval()
     model.encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     size = model.config.image_size
     unfinished = folder / "encoder.onnx.partial"
@@ -65,7 +70,46 @@ def export_encoder(model: VAE, folder: Path) -> None:
         "scale": list(model.encoder.scale),
     }
     write_json(folder / "encoder.json", preprocessing)
+    _keep_in_half_precision(unfinished)
     unfinished.replace(folder / "encoder.onnx")
+
+
+def rounded(model: VAE) -> VAE:
+    """A copy of `model` whose weight matrices hold numbers of half precision."""
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.copy_(parameter.half())
+    return model
+
+
+def _keep_in_half_precision(path: Path) -> None:
+    """Store as float16, with a cast behind, each tensor that it holds exactly.
+
+    Where the exporter folded batch normalization into a weight, it stays as it is.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(path)
+    casts = []
+    for tensor in graph.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.ndim < 2:
+            continue
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
+        if not np.array_equal(half.astype(np.float32), values):
+            continue
+        name, stored = tensor.name, f"{tensor.name}.float16"
+        tensor.CopyFrom(numpy_helper.from_array(half, stored))
+        casts.append(
+            onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT)
+        )
+    for cast in reversed(casts):
+        graph.graph.node.insert(0, cast)
+    onnx.save(graph, path)
 
 
 def draw_losses(history: list[dict[str, float]], path: Path) -> None:

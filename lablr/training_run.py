@@ -81,7 +81,7 @@ class TrainingConfig:
     weight_decay: float = 0.02
     warmup_steps: int = 200
     beta_warmup_epochs: float = 1.0
-    average_decay: float = 0.998
+    average_decay: float = 0.99
     gradient_clip: float = 5.0
     patience: int = 4
     unknown_weight: float = 0.1

@@ -60,7 +60,8 @@ def _options(command: Any) -> Any:
     "--backbone",
     default="efficientnet-lite2",
     show_default=True,
-    help="seed, scratch, efficientnet-lite0|1|2 or a torchvision classifier.",
+    help="seed, scratch, efficientnet-lite0|1|2 or a torchvision classifier; "
+    "pretrained ones joined by + stand side by side.",
 )
 @click.option(
     "--start",

@@ -113,9 +113,10 @@ class SideBySide(nn.Module):
                     f"expect means {first.mean} and {other.mean}"
                 )
         self.backbones = nn.ModuleList(backbones)
+        self._widths = [backbone.n_features for backbone in backbones]
+        self.n_features = sum(self._widths)
         self.mean = first.mean
         self.scale = first.scale
-        self.n_features = sum(backbone.n_features for backbone in backbones)
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, F) of normalized images (N, 3, H, W)."""
@@ -124,13 +125,15 @@ class SideBySide(nn.Module):
         rows = []
         before, n_backbones = 0, len(self.backbones)
         shares = images.tensor_split(n_backbones)
-        for backbone, share in zip(self.backbones, shares, strict=True):
-            after = self.n_features - before - backbone.n_features
+        for backbone, width, share in zip(
+            self.backbones, self._widths, shares, strict=True
+        ):
+            after = self.n_features - before - width
             if len(share):
                 # Scaled, so that a head gets as much from one as later from all.
                 features = n_backbones * backbone(share)
                 rows.append(nn.functional.pad(features, (before, after)))
-            before += backbone.n_features
+            before += width
         return torch.cat(rows)
 
 

@@ -78,6 +78,7 @@ def test_the_slider_moves_by_keyboard(visit, china_jpg):
     page.keyboard.press("End")
     expect(page.locator("#unsure")).to_be_visible()
     expect(page.locator("#copy")).to_be_disabled()
+    expect(page.locator("#legend-tag")).to_have_text("closest tag")
     expect(page.locator("#threshold")).to_be_focused()
     visit.screenshot("unsure-1280-light")
 

@@ -29,7 +29,8 @@ def test_a_sample_is_tried_with_one_click(visit, name):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_offline_photos_wait_and_go_on_by_themselves(visit, china_jpg, width):
-    visit = visit(**fits(width, "light"))
+    # Plotly, still on its way, is fetched again later
+    visit = visit(complaints=("ERR_INTERNET_DISCONNECTED",), **fits(width, "light"))
     page, expect = visit.page, visit.expect
     page.context.set_offline(True)
     expect(page.locator("#hold-message")).to_contain_text("You are offline")

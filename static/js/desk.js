@@ -38,6 +38,7 @@ export function showDesk(photos, hold) {
   for (const id of ["result", "maps"]) part(id).hidden = !opened || state === "failed";
   part("numbers").hidden = state !== "done";
   part("result").setAttribute("aria-busy", String(working));
+  part("saving").inert = working; // there is nothing to save yet
   showPreview(photo);
   showWork(photo, state, hold);
   showError(photo);

@@ -22,7 +22,7 @@ export function showHold(hold) {
   const refused = kind === "token" && token.get();
   setText("hold-message", refused ? "The server did not take that token." : MESSAGES[reason] ?? "");
   // not in the live part: nobody wants to hear every second
-  setText("hold-clock", seconds ? `Trying again in ${seconds} s.` : "");
+  setText("hold-clock", seconds ? `Trying again in ${seconds}\u00a0s.` : "");
 }
 
 /** Only when it differs, so that it is announced once. */

@@ -19,6 +19,7 @@ export function showResult(photo) {
   shown = photo;
   const { answer } = photo;
   part("unsure").hidden = answer.sure;
+  part("legend-tag").textContent = answer.sure ? "suggested tag" : "closest tag";
   part("chips").replaceChildren(...photo.offered.map((score) => chip(photo, score)));
   part("rows").replaceChildren(
     ...answer.tags.map((score, index) => row(score, index, photo.isGood(score))),

@@ -15,6 +15,10 @@ from flask.testing import FlaskClient
 
 ROOT = Path(__file__).parent.parent
 
+# Before NumPy is imported: a test beside others must not wait for OpenBLAS's threads,
+# which spin on cores that the others use (see lablr/cli/blas.py).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 pytest_plugins = ("browsing",)  # the page in a real browser
 
 RunLablr = Callable[..., "subprocess.CompletedProcess[bytes]"]

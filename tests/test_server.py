@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
-from photo_makers import jpeg
-from serving import MULTIPART, SUGGESTIONS, Server, form_of, running_server
+from photo_makers import jpeg, progressive_bomb
+from serving import MULTIPART, SERVE, SUGGESTIONS, Server, form_of, running_server
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,19 @@ def test_all_bodies_together_have_a_bound(tmp_path, china_jpg):
             # what is small still fits in
             assert server.suggest(china_jpg.read_bytes())[0] == 200
         until(200, lambda: server.suggest(photo))  # they left, and gave it back
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_not_noticed(tmp_path, china_jpg):
+    """No file may grow by a byte: what a full disk is to a program."""
+    command = ("sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", *SERVE)
+    with running_server(tmp_path, command) as server:
+        photo = china_jpg.read_bytes() + bytes(9 << 20)
+        assert server.suggest(photo)[0] == 200
+        form = {"Content-Type": MULTIPART}
+        assert server.request("POST", "/", form_of(photo), form)[0] == 200
+        # one that is decoded by a child process
+        assert server.suggest(progressive_bomb(4500, 4000, 3))[0] == 200
     assert list(tmp_path.iterdir()) == []
 
 

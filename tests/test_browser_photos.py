@@ -50,7 +50,9 @@ def test_two_photos_are_sent_at_a_time(visit, photos):
     held = hold_answers(visit)
     visit.take(*[upload(photos["china"], f"{name}.jpg") for name in "abcd"])
     expect(page.locator(".thumbnail[data-state=waiting]")).to_have_count(2)
-    page.wait_for_timeout(200)  # a third would have been sent by now
+    while len(held) < 2:  # Playwright hears of requests only while it waits
+        page.wait_for_timeout(50)
+    expect(page.locator(".thumbnail[data-state=waiting]")).to_have_count(2)
     assert len(held) == 2
     let_go(visit, held)
     visit.wait_for_photos(4)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import re
+import sys
 import tempfile
 
+import pytest
 from bad_photos import bad_photos
 from photo_makers import jpeg
 from serving import MULTIPART, form_of
 
 from webapp.assets import plotly_file_name
 from webapp.pages import card_html
+from webapp.samples import SAMPLES, available_samples
 from webapp.security import CONTENT_SECURITY_POLICY
 
 
@@ -166,3 +169,35 @@ def test_a_model_card_cannot_bring_a_script():
     assert '<a href="https://example.org">b</a>' in html
     assert "<td>1</td>" in html
     assert "&lt;i&gt;" in html
+
+
+# --- Samples --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_scikit_learn(monkeypatch):
+    """A Python that finds no scikit-learn."""
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    available_samples.cache_clear()
+    yield
+    available_samples.cache_clear()
+
+
+def test_samples_are_photos_and_credited(client, china_jpg):
+    page = client.get("/").text
+    for sample in SAMPLES:
+        photo = client.get(f"/samples/{sample.name}")
+        assert photo.mimetype == "image/jpeg"
+        assert photo.data == (china_jpg.parent / sample.name).read_bytes()
+        assert f'data-sample="/samples/{sample.name}"' in page
+        assert f'<a href="{sample.page}">{sample.author}</a>' in page
+        credit = (china_jpg.parent / "README.txt").read_text()
+        assert sample.page in credit
+    assert page.count("creativecommons.org/licenses/by/2.0/") >= len(SAMPLES)
+    assert client.get("/samples/README.txt").status_code == 404
+    assert client.get("/samples/..%2Ffashion.jpg").status_code == 404
+
+
+def test_where_the_samples_are_missing_none_is_shown(client, no_scikit_learn):
+    assert 'id="samples"' not in client.get("/").text
+    assert client.get("/samples/china.jpg").status_code == 404

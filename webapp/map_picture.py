@@ -66,10 +66,13 @@ def map_picture(
     latent_map: TagPlane, tags: Sequence[str], suggestion: RankedTags, narrow: bool
 ) -> MapPicture:
     """The `N_TAGS` most relevant tags as circles, and the photo; to one scale."""
-    width, height = size_px = NARROW_PX if narrow else WIDE_PX
+    width, height = NARROW_PX if narrow else WIDE_PX
     circles = circles_of(latent_map, tags, suggestion, N_TAGS)
     frame = frame_of(circles, suggestion)
-    scale = frame.scale(size_px)
+    scale = frame.scale((width, height))
+    # no taller than it need be, but with room for names
+    tall = round((frame.high[1] - frame.low[1]) * scale)
+    height = min(height, max(tall, width // 2))
     left = (width - (frame.high[0] - frame.low[0]) * scale) / 2
     top = (height - (frame.high[1] - frame.low[1]) * scale) / 2
 
@@ -89,7 +92,7 @@ def map_picture(
             Disc(circle.role, *centre, round(circle.radius * scale, 1))
             for circle, centre in zip(circles[::-1], centres[::-1], strict=True)
         ],
-        labels=_labels(named, centres, size_px, photo),
+        labels=_labels(named, centres, (width, height), photo),
         photo_x=photo[0],
         photo_y=photo[1],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import fits
+from browsing import SCREENSHOTS, fits
 from PIL import Image
 
 NO_FULL_SCREEN = "delete Element.prototype.requestFullscreen;"
@@ -108,7 +108,7 @@ def test_full_screen_where_the_browser_has_none(shown, width):
     assert page.locator("#chips input").first.evaluate(
         "box => !!box.closest('[inert]')"
     )
-    page.screenshot(path=f"build/screenshots/map-full-{width}-light.png")
+    page.screenshot(path=SCREENSHOTS / f"map-full-{width}-light.png")
     page.keyboard.press("Escape")
     expect(card).to_have_class("maps card")
     expect(page.locator("#map-full")).to_be_focused()

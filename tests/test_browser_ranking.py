@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from browsing import TIMEOUT_MS, fits
+from browsing import SCREENSHOTS, TIMEOUT_MS, fits
 
 
 def asked_of_the_api(visit, photo: Path, query: str) -> dict[str, Any]:
@@ -218,7 +218,7 @@ def test_a_tag_under_the_pointer_is_marked_in_all_places(visit, china_jpg):
 
     page.hover("#chips li:nth-child(2) label")
     assert marked(visit) == everywhere(tags[1])
-    page.screenshot(path="build/screenshots/marked-1280-light.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / "marked-1280-light.png", full_page=True)
     page.hover("#rows tr:nth-child(3)")
     assert marked(visit) == everywhere(tags[2])
     page.hover("#numbers-title")

@@ -8,6 +8,8 @@ own errors have our shape, and a stop lets running requests end.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import select
 import signal
@@ -36,6 +38,7 @@ MAX_CONNECTIONS = 500
 IDLE_TIMEOUT_S = 30
 SPARE_THREADS = 4  # answer health checks and refusals while the model is busy
 SETTLE_S = 2.0  # after a stop, what had already arrived is still taken in
+M_ARENA_MAX = -8  # malloc.h
 GRACE_S = 20.0  # what running requests get to finish after a stop
 
 
@@ -51,6 +54,7 @@ def serve(
     """
     settings: Settings = app.extensions["lablr.settings"]
     app.extensions["lablr.model"].watch(settings.reload_s)
+    _share_heaps()
     sockets: dict[int, Any] = {}
     server = waitress.create_server(
         app,
@@ -73,6 +77,17 @@ def serve(
     if on_ready is not None:
         on_ready()
     _run(server, sockets)
+
+
+def _share_heaps() -> None:
+    """Let all threads allocate from two heaps.
+
+    glibc would give them eight a core, each keeping what a large photo once took:
+    380 MiB instead of 230 after 1,200 requests, and still growing. Where there is no
+    glibc nothing is done.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def _proxy(address: str | None) -> dict[str, Any]:

@@ -10,14 +10,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from serving import ROOT, Server, running_server
 
 from webapp.errors import CODES
-from webapp.settings import Settings
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCS = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -141,11 +139,6 @@ def test_every_error_is_listed():
     assert listed == {
         (status, code) for status, codes in CODES.items() for code in codes
     }
-
-
-def test_every_setting_is_listed():
-    listed = re.findall(r"^\| `LABLR_(\w+)` \|", DOCS, re.MULTILINE)
-    assert {name.lower() for name in listed} == {f.name for f in fields(Settings)}
 
 
 def test_every_metric_is_listed(client):

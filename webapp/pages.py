@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Blueprint, Flask, current_app, render_template
+from flask import Blueprint, Flask, render_template
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -13,6 +13,7 @@ from lablr.charts import PALETTE
 from lablr.map_layout import percent
 from webapp import samples
 from webapp.map_picture import MapPicture, map_picture
+from webapp.metrics import stage
 from webapp.model import tagger
 from webapp.suggestions import Asked, shown, suggest
 from webapp.uploads import uploaded_photo
@@ -44,15 +45,14 @@ def create_suggestion() -> str:
 
     With JavaScript the page asks the API and never comes here.
     """
-    current_app.extensions["lablr.admission"].check()  # refuse before parsing
     asked = Asked()
     suggestion = suggest(uploaded_photo(), asked)
-    return render_template(
-        "index.html",
-        suggestion=shown(suggestion, asked.k),
-        map_wide=_map_picture(suggestion, narrow=False),
-        map_narrow=_map_picture(suggestion, narrow=True),
-    )
+    with stage("draw"):
+        maps = {
+            "map_wide": _map_picture(suggestion, narrow=False),
+            "map_narrow": _map_picture(suggestion, narrow=True),
+        }
+    return render_template("index.html", suggestion=shown(suggestion, asked.k), **maps)
 
 
 @blueprint.get("/about")

@@ -94,11 +94,9 @@ class Backbone(nn.Module):
 class SideBySide(nn.Module):
     """Several backbones, whose features (N, F1 + F2 + ...) stand side by side.
 
-    While it trains, a photo passes one of them only, each in its share of the batch:
-    a step costs what one backbone costs, and each learns to do without the others.
-    Serving asks all. A linear head then takes the mean of what it has learned to
-    take from each, and nets that err on different photos are right more often
-    together (Hansen and Salamon, "Neural network ensembles", 1990).
+    Nets that were trained apart err on different photos; a linear head over both is
+    right more often than over each (Hansen and Salamon, "Neural network ensembles",
+    1990).
 
     Raises `TrainingError` when the backbones expect differently scaled pixels.
     """
@@ -113,28 +111,13 @@ class SideBySide(nn.Module):
                     f"expect means {first.mean} and {other.mean}"
                 )
         self.backbones = nn.ModuleList(backbones)
-        self._widths = [backbone.n_features for backbone in backbones]
-        self.n_features = sum(self._widths)
         self.mean = first.mean
         self.scale = first.scale
+        self.n_features = sum(backbone.n_features for backbone in backbones)
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, F) of normalized images (N, 3, H, W)."""
-        if not self.training:
-            return torch.cat([each(images) for each in self.backbones], dim=1)
-        rows = []
-        before, n_backbones = 0, len(self.backbones)
-        shares = images.tensor_split(n_backbones)
-        for backbone, width, share in zip(
-            self.backbones, self._widths, shares, strict=True
-        ):
-            after = self.n_features - before - width
-            if len(share):
-                # Scaled, so that a head gets as much from one as later from all.
-                features = n_backbones * backbone(share)
-                rows.append(nn.functional.pad(features, (before, after)))
-            before += width
-        return torch.cat(rows)
+        return torch.cat([backbone(images) for backbone in self.backbones], dim=1)
 
 
 def load_backbone(

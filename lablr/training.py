@@ -16,12 +16,15 @@ stopped and resumed equals one that was not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
+from lablr.backbones import SideBySide
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
 from lablr.machine import available_threads, keep_freed_memory
@@ -48,7 +51,7 @@ def train(
     vae: VAEConfig,
     config: TrainingConfig,
     *,
-    start: Path | None = None,
+    start: Sequence[Path] = (),
     resume: bool = False,
     cache: Path | None = None,
     progress: Progress = silent,
@@ -56,9 +59,10 @@ def train(
     """Train a VAE on `corpus` into the run `folder` and return its history.
 
     `start` is another run, of the same networks, whose averaged weights this one
-    begins with. Heads trained on a frozen backbone make a good start for
-    fine-tuning: random ones would first spoil the pretrained features (Kumar et
-    al., "Fine-tuning can distort pretrained features", ICLR 2022).
+    begins with; or, for backbones side by side, one run of each. Heads trained on a
+    frozen backbone make a good start for fine-tuning: random ones would first spoil
+    the pretrained features (Kumar et al., "Fine-tuning can distort pretrained
+    features", ICLR 2022).
 
     With `resume` an existing run goes on after its last whole epoch; its
     configuration must be the same. `cache` (default: inside the folder) keeps
@@ -93,7 +97,7 @@ def train(
 
 
 def _describe(
-    vae: VAEConfig, config: TrainingConfig, corpus: Corpus, start: Path | None
+    vae: VAEConfig, config: TrainingConfig, corpus: Corpus, start: Sequence[Path]
 ) -> dict[str, Any]:
     """What makes two runs the same run."""
     tags = sorted({tag for photo in corpus.photos() for tag in photo.tags})
@@ -106,25 +110,46 @@ def _describe(
         "corpus_digest": corpus.digest,
     }
     if start:
-        description["start"] = checkpoint_digest(start)
+        description["start"] = [checkpoint_digest(run) for run in start]
     return description
 
 
 def _new_model(
-    vae: VAEConfig, config: TrainingConfig, n_tags: int, start: Path | None
+    vae: VAEConfig, config: TrainingConfig, n_tags: int, start: Sequence[Path]
 ) -> VAE:
     """A model before its first step, with the averaged weights of `start` if given."""
     torch.manual_seed(config.seed)
     model = VAE(vae, n_tags)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start:
-        try:
-            model.load_state_dict(read_checkpoint(start)["average"])
-        except RuntimeError as error:
-            raise TrainingError(
-                f"{start} has other networks: {first_line(error)}"
-            ) from error
+        _take_weights(model, start)
     return model
+
+
+def _take_weights(model: VAE, start: Sequence[Path]) -> None:
+    """Give `model` all weights of one run, or each backbone those of its run."""
+    parts: Sequence[tuple[nn.Module, str]] = [(model, "")]
+    if len(start) > 1:
+        encoder = model.encoder
+        backbones = encoder.backbones if isinstance(encoder, SideBySide) else [encoder]
+        if len(backbones) != len(start):
+            raise TrainingError(
+                f"{len(start)} runs to start from, but {len(backbones)} backbones: "
+                "join as many backbones with +"
+            )
+        parts = [(backbone, "encoder.") for backbone in backbones]
+    for (part, prefix), run in zip(parts, start, strict=True):
+        average = read_checkpoint(run)["average"]
+        weights = {
+            name.removeprefix(prefix): weight
+            for name, weight in average.items()
+            if name.startswith(prefix)
+        }
+        try:
+            part.load_state_dict(weights)
+        except RuntimeError as error:
+            message = f"{run} has other networks: {first_line(error)}"
+            raise TrainingError(message) from error
 
 
 def _batches(

@@ -103,7 +103,7 @@ def pair() -> SideBySide:
     return load_backbone("efficientnet-lite0+efficientnet-lite1", n_frozen=5)
 
 
-def test_serving_asks_every_backbone(pair, lite0):
+def test_features_stand_side_by_side(pair, lite0):
     photos = images(lite0, 64)
     with torch.no_grad():
         found = pair.eval()(photos)
@@ -111,24 +111,6 @@ def test_serving_asks_every_backbone(pair, lite0):
     assert found.shape == (3, pair.n_features) == (3, 2560)
     assert found.equal(torch.cat(expected, dim=1))
     torch.testing.assert_close(expected[0], lite0.eval()(photos))
-
-
-def test_training_asks_one_backbone_a_photo(pair, lite0):
-    photos = images(lite0, 64)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        found = pair.train()(photos)
-        torch.manual_seed(0)
-        first, second = (each.train() for each in pair.backbones)
-        expected = [2 * first(photos[:2]), 2 * second(photos[2:])]
-    assert found[:2, :1280].equal(expected[0])
-    assert found[2:, 1280:].equal(expected[1])
-    assert not found[:2, 1280:].any()
-    assert not found[2:, :1280].any()
-
-
-def test_one_photo_is_enough_to_train(pair, lite0):
-    assert pair.train()(images(lite0, 64, n_photos=1)).shape == (1, 2560)
 
 
 def test_backbones_of_other_pixels_do_not_stand_side_by_side():

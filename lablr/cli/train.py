@@ -67,7 +67,9 @@ def _options(command: Any) -> Any:
     "--start",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Start from the weights of another run of the same backbone.",
+    multiple=True,
+    help="Start from the weights of another run of the same backbone; for backbones "
+    "side by side, name one run of each.",
 )
 @click.option("--resume", is_flag=True, help="Go on where the run stopped.")
 @click.option(
@@ -81,7 +83,7 @@ def train_command(
     corpus: Path,
     out: Path,
     backbone: str,
-    start: Path | None,
+    start: tuple[Path, ...],
     resume: bool,
     cache: Path | None,
     **options: Any,
@@ -98,6 +100,8 @@ def train_command(
       lablr train corpus/ --out run --start heads --epochs 8
       lablr train corpus/ --out run --start heads --epochs 8 --resume
       lablr train corpus/ --out plain --backbone scratch --tag-weight 0
+      lablr train corpus/ --out both --backbone efficientnet-lite0+efficientnet-lite2 \
+          --start run0 --start run2 --frozen -1 --epochs 6 --batch-size 128
     """
     try:
         from lablr.training import TrainingConfig, kept_epoch, train

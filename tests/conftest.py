@@ -1,4 +1,4 @@
-"""Fixtures that several tests share, and the rule that CI skips nothing."""
+"""Fixtures that several tests share."""
 
 from __future__ import annotations
 
@@ -19,28 +19,10 @@ ROOT = Path(__file__).parent.parent
 # which spin on cores that the others use (see lablr/cli/blas.py).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-pytest_plugins = ("browsing",)  # the page in a real browser
+# The page in a real browser; the rule that CI skips nothing.
+pytest_plugins = ("browsing", "no_skips")
 
 RunLablr = Callable[..., "subprocess.CompletedProcess[bytes]"]
-
-
-def fail_if_skipped(report):
-    """In CI a test that cannot run is a failure: nobody reads what was skipped."""
-    in_ci = os.environ.get("CI") == "true"
-    if in_ci and report.skipped and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"skipped, which fails in CI: {report.longrepr}"
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport():
-    return fail_if_skipped((yield))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report():
-    return fail_if_skipped((yield))
 
 
 @pytest.fixture(scope="session")

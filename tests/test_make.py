@@ -58,7 +58,8 @@ def test_known_to_fail():
 
 @pytest.mark.parametrize(("ci", "counts"), [("true", (2, 0)), ("", (0, 2))])
 def test_a_skip_fails_in_ci(tmp_path, ci, counts):
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "tests" / "no_skips.py", tmp_path)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ("no_skips",)')
     (tmp_path / "test_skips.py").write_text(SKIPS)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--rootdir", tmp_path, tmp_path],
@@ -75,7 +76,8 @@ def test_a_skip_fails_in_ci(tmp_path, ci, counts):
 
 
 def test_a_module_that_skips_itself_fails_in_ci(tmp_path):
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "tests" / "no_skips.py", tmp_path)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ("no_skips",)')
     (tmp_path / "test_all.py").write_text("import pytest\npytest.importorskip('x_y')\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--rootdir", tmp_path, tmp_path],

@@ -159,7 +159,7 @@ def test_the_worst_accepted_photo(name, record_testsuite_property):
 def bare_pillow(payload: bytes, size: int) -> np.ndarray:
     """Return what the door returns, for a photo that can be trusted."""
     image: Image.Image = Image.open(io.BytesIO(payload))
-    drafted = image.draft("RGB", (2 * size, 2 * size))
+    drafted = image.draft("RGB", (3 * size // 2, 3 * size // 2))
     assert drafted is not None
     square = image.convert("RGB").resize((size, size), box=drafted[1])
     return np.asarray(square)

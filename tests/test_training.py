@@ -302,7 +302,7 @@ def test_a_stopped_run_keeps_its_best_epoch(corpus, cache, stopped, tmp_path):
         progress=heard,
     )
     assert heard.labels == []
-    model = averaged(stopped, "frozen")
+    model = rounded(averaged(stopped, "frozen")).eval()
     preprocessing = json.loads((stopped / "encoder.json").read_text())
     graph = (stopped / "encoder.onnx").read_bytes()
     images = np.stack([np.asarray(photo) for photo, _ in crops(2, 64, seed=4)])

@@ -94,8 +94,8 @@ class Backbone(nn.Module):
 class SideBySide(nn.Module):
     """Several backbones, whose features (N, F1 + F2 + ...) stand side by side.
 
-    Nets that were trained apart err on different photos; a linear head over both is
-    right more often than over each (Hansen and Salamon, "Neural network ensembles",
+    Nets that were trained apart err on different photos, and together can be right
+    more often than each (Hansen and Salamon, "Neural network ensembles",
     1990).
 
     Raises `TrainingError` when the backbones expect differently scaled pixels.

@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from lablr.errors import BundleError, FitError
 from lablr.evidence import absence_weights
-from lablr.mahalanobis import gaussians_of
+from lablr.mahalanobis import ManyGaussians
 
 __all__ = ["GaussianStatistics", "TagGaussians", "shrunk_covariances"]
 
@@ -280,10 +280,10 @@ class TagGaussians:
         tied = tag.within_covariance()
         self.n_photos_ = tag.n
         self.means_ = tag.means
-        self._rest = gaussians_of(
+        self._rest = ManyGaussians(
             rest.means, shrunk_covariances(rest, tied, shrinkage, ridge)
         )
-        self._tag = gaussians_of(
+        self._tag = ManyGaussians(
             tag.means, shrunk_covariances(tag, tied, shrinkage, ridge)
         )
         self.log_determinants_ = self._tag.log_determinants

@@ -1,10 +1,10 @@
 """Squared Mahalanobis distances of photos to many Gaussians at once.
 
-A few hundred Gaussians each keep the inverse of their Cholesky factor. With
-``Sigma = L L^T`` the squared distance is ``|L^-1 x - L^-1 m|^2``, so all of them
-are one matrix product that reads d^2 numbers a Gaussian.
+A precision matrix P is symmetric, so its quadratic form is one dot product: of its
+d (d + 1) / 2 packed numbers with the packed products of x. Several hundred tags are
+one matrix product that reads half of what their matrices would take.
 
-Ten thousand would read more than a gigabyte for each photo. Their precision
+Ten thousand would still read most of a gigabyte for each photo. Their precision
 matrices are close to each other, as every covariance is shrunk toward the same one,
 so they share a basis of K symmetric matrices, and only their weights differ::
 
@@ -15,7 +15,8 @@ so they share a basis of K symmetric matrices, and only their weights differ::
 Again one matrix product, of K + d + 1 numbers a Gaussian. Only the quadratic term
 is approximate. The basis are the leading right singular vectors of the precision
 matrices, found by random projection (Halko, Martinsson and Tropp, "Finding structure
-with randomness", SIAM Review 53, 2011).
+with randomness", SIAM Review 53, 2011). A few hundred Gaussians are their own basis,
+and nothing is approximate.
 """
 
 from __future__ import annotations
@@ -27,69 +28,22 @@ import numpy.typing as npt
 
 from lablr.errors import FitError
 
-__all__ = ["FactoredGaussians", "SharedBasisGaussians", "gaussians_of"]
+__all__ = ["ManyGaussians"]
 
 Array = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.floating]
 
 # Beyond so many Gaussians they share a basis, of so many matrices.
-MAX_FACTORED = 300
+MAX_OWN = 300
 N_BASIS = 64
 
 # How many float32 are held while scoring: 16 MiB.
 NUMBERS_AT_ONCE = 1 << 22
 
 
-def gaussians_of(
-    means: Array, covariances: Iterable[Array]
-) -> FactoredGaussians | SharedBasisGaussians:
+class ManyGaussians:
     """G Gaussians with `means` (G, d) and `covariances` (d, d), made for scoring.
-
-    Raises `FitError` when a covariance is not positive definite.
-    """
-    if len(means) <= MAX_FACTORED:
-        return FactoredGaussians(means, covariances)
-    return SharedBasisGaussians(means, covariances)
-
-
-class FactoredGaussians:
-    """G Gaussians, each with its own factor: exact but for float32.
-
-    Attributes
-    ----------
-    log_determinants : (G,) of the covariances.
-    """
-
-    def __init__(self, means: Array, covariances: Iterable[Array]) -> None:
-        n_groups, d = means.shape
-        self.log_determinants = np.empty(n_groups)
-        self._offsets = np.empty((n_groups, d), np.float32)
-        whiteners = np.empty((n_groups, d, d), np.float32)
-        for group, covariance in enumerate(covariances):
-            factor = _cholesky(covariance)
-            whitener = np.linalg.inv(factor)
-            self.log_determinants[group] = _log_determinant(factor)
-            self._offsets[group] = whitener @ means[group]
-            whiteners[group] = whitener
-        self._whiteners = whiteners.reshape(-1, d)
-
-    def squared_mahalanobis(self, latents: FloatArray) -> Array:
-        """Latents (N, d) -> (N, G), in float32 but for the result."""
-        latents = np.asarray(latents, np.float32)
-        squares = np.empty((len(latents), len(self._offsets)))
-        n_at_once = max(1, NUMBERS_AT_ONCE // self._offsets.size)
-        for start in range(0, len(latents), n_at_once):
-            photos = slice(start, start + n_at_once)
-            whitened = latents[photos] @ self._whiteners.T
-            whitened = whitened.reshape(-1, *self._offsets.shape)
-            whitened -= self._offsets
-            squares[photos] = np.einsum("ngi,ngi->ng", whitened, whitened)
-        return squares
-
-
-class SharedBasisGaussians:
-    """G Gaussians whose precision matrices are combinations of the same few.
 
     Latents are first taken to the axes in which the mean of all covariances is the
     identity, around the mean of all means: there the precision matrices differ
@@ -98,10 +52,15 @@ class SharedBasisGaussians:
     Attributes
     ----------
     log_determinants : (G,) of the covariances, exact.
+
+    Raises `FitError` when a covariance is not positive definite.
     """
 
     def __init__(
-        self, means: Array, covariances: Iterable[Array], n_basis: int = N_BASIS
+        self,
+        means: Array,
+        covariances: Iterable[Array],
+        n_basis: int | None = None,
     ) -> None:
         n_groups, d = means.shape
         self._lower = np.tril_indices(d)
@@ -124,7 +83,9 @@ class SharedBasisGaussians:
             packed[group] = precision_matrix[self._lower] * self._scale
             linear[group] = precision_matrix @ mean
             constant[group] = linear[group] @ mean
-        weights, basis = _leading(packed, n_basis)
+        if n_basis is None:
+            n_basis = n_groups if n_groups <= MAX_OWN else N_BASIS
+        weights, basis = _basis(packed, n_basis)
         self._basis = np.ascontiguousarray(basis.T)
         numbers = np.hstack([weights, -2 * linear, constant])
         self._numbers = np.ascontiguousarray(numbers.T, np.float32)
@@ -153,12 +114,14 @@ class SharedBasisGaussians:
         return matrix
 
 
-def _leading(rows: Float32Array, k: int) -> tuple[Float32Array, Float32Array]:
-    """Weights (G, K) and orthonormal basis (K, M) with ``weights @ basis ~ rows``.
+def _basis(rows: Float32Array, k: int) -> tuple[Float32Array, Float32Array]:
+    """Weights (G, K) and basis (K, M) with ``weights @ basis ~ rows``.
 
     One power iteration sharpens the random projection.
     """
-    k = min(k, *rows.shape)
+    if k >= len(rows):
+        return np.eye(len(rows), dtype=np.float32), rows
+    k = min(k, rows.shape[1])
     rng = np.random.default_rng(0)
     probe = rng.standard_normal((rows.shape[1], k), np.float32)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Many Gaussians at once, with factors of their own or a shared basis."""
+"""Many Gaussians at once, with a basis of their own or a shared one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.spatial import distance
 
 from lablr import mahalanobis
 from lablr.errors import FitError
-from lablr.mahalanobis import FactoredGaussians, SharedBasisGaussians, gaussians_of
+from lablr.mahalanobis import ManyGaussians
 
 D = 6
 
@@ -42,12 +42,12 @@ def latents_near(means: np.ndarray) -> np.ndarray:
     return (means[:15] + 3 * rng.normal(size=(15, D))).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", [FactoredGaussians, SharedBasisGaussians])
-def test_squared_distances_are_scipys(kind):
+@pytest.mark.parametrize("n_basis", [None, 21])
+def test_squared_distances_are_scipys(n_basis):
     # 21 = d (d + 1) / 2 matrices are a basis of all, so nothing is approximate.
     means, covariances = draw(40)
     latents = latents_near(means)
-    model = kind(means, covariances)
+    model = ManyGaussians(means, covariances, n_basis)
     found = model.squared_mahalanobis(latents)
     np.testing.assert_allclose(
         found, naive(latents, means, covariances), rtol=1e-3, atol=1e-3
@@ -62,8 +62,7 @@ def test_a_larger_basis_is_nearer():
     expected = naive(latents, means, covariances)
     errors = [
         np.abs(
-            SharedBasisGaussians(means, covariances, k).squared_mahalanobis(latents)
-            - expected
+            ManyGaussians(means, covariances, k).squared_mahalanobis(latents) - expected
         ).mean()
         for k in (1, 4, 12, 21)
     ]
@@ -75,26 +74,29 @@ def test_equal_covariances_need_one_matrix():
     means, covariances = draw(30)
     covariances[:] = covariances[0]
     latents = latents_near(means)
-    found = SharedBasisGaussians(means, covariances, 1).squared_mahalanobis(latents)
+    found = ManyGaussians(means, covariances, 1).squared_mahalanobis(latents)
     np.testing.assert_allclose(found, naive(latents, means, covariances), rtol=1e-3)
 
 
 def test_no_square_is_negative():
     means, covariances = draw(60, spread=5.0)
-    model = SharedBasisGaussians(means, covariances, 1)
+    model = ManyGaussians(means, covariances, 1)
     assert (model.squared_mahalanobis(means) >= 0).all()
 
 
 def test_the_basis_is_shared_beyond_a_number(monkeypatch):
-    means, covariances = draw(5)
-    assert isinstance(gaussians_of(means, covariances), FactoredGaussians)
-    monkeypatch.setattr(mahalanobis, "MAX_FACTORED", 4)
-    assert isinstance(gaussians_of(means, covariances), SharedBasisGaussians)
+    means, covariances = draw(30, spread=5.0)
+    latents = latents_near(means)
+    exact = ManyGaussians(means, covariances).squared_mahalanobis(latents)
+    monkeypatch.setattr(mahalanobis, "MAX_OWN", 29)
+    monkeypatch.setattr(mahalanobis, "N_BASIS", 3)
+    shared = ManyGaussians(means, covariances).squared_mahalanobis(latents)
+    assert not np.allclose(shared, exact, rtol=1e-2)
 
 
 def test_many_photos_go_in_parts(monkeypatch):
     means, covariances = draw(40)
-    model = SharedBasisGaussians(means, covariances)
+    model = ManyGaussians(means, covariances)
     latents = np.tile(latents_near(means), (20, 1))
     at_once = model.squared_mahalanobis(latents)
     monkeypatch.setattr(mahalanobis, "NUMBERS_AT_ONCE", 7 * 42)
@@ -102,10 +104,9 @@ def test_many_photos_go_in_parts(monkeypatch):
     np.testing.assert_allclose(in_parts, at_once, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", [FactoredGaussians, SharedBasisGaussians])
-def test_a_flat_covariance_is_refused(kind):
+def test_a_flat_covariance_is_refused():
     means, covariances = draw(3)
     covariances[1] = 0
     covariances[1, 0, 0] = -1e6
     with pytest.raises(FitError, match="not positive definite"):
-        kind(means, covariances)
+        ManyGaussians(means, covariances)

@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
+import onnx
 
 from benchmarks.photos import crops
 from benchmarks.reporting import Report, Table, run_as_command, say
 from benchmarks.timing import milliseconds, ratios, times_in_turns
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
-from lablr.encoder import Preprocessing
-from lablr.errors import PhotoError
 from lablr.evaluation import Report as Evaluation
 from lablr.fitting import evaluate_bundle
-from lablr.photos import read_image
 from lablr.tagger import Tagger
 
 METHOD = """\
-ONNX Runtime quantizes the encoder statically (QDQ; unsigned activations, signed
-weights with a scale for each channel), its ranges taken from {n} {photos}. The
-Gaussians, their calibration and the map stay those of the 32-bit encoder. Times are of
-one image in one thread, in turns."""
+The bundled encoder computes in 8-bit integers (`lablr fit --quantize`). {floats}
+Times are of one image in one thread, in turns."""
 
-N_CALIBRATION = 200
+SAME_WEIGHTS = """\
+Against it stands the same graph without its roundings, so that it computes in 32-bit
+floats; weights, Gaussians, calibration and map are the same."""
+OWN_BUNDLE = """\
+Against it stands a bundle fitted to the same encoder in 32-bit floats."""
+
 FIGURES = {
     "macro_average_precision": "macro AP",
     "mean_average_precision": "image MAP",
@@ -45,57 +35,31 @@ FIGURES = {
     "roc_auc": "ROC AUC",
     "calibration_error": "cal. error",
 }
-Images = list[npt.NDArray[np.uint8]]
 
 
-class Images8(CalibrationDataReader):  # type: ignore[misc]
-    """Hands the images to ONNX Runtime one by one."""
-
-    def __init__(self, images: Images, preprocessing: Preprocessing) -> None:
-        self.remaining = (
-            {"image": preprocessing.normalize(image[None])} for image in images
-        )
-
-    def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
-        return next(self.remaining, None)
-
-
-def quantized(bundle: Bundle, images: Images) -> Bundle:
-    """The bundle with an encoder of 8-bit integers, its ranges taken from images."""
-    preprocessing = Preprocessing.from_dict(bundle.preprocessing)
-    with tempfile.TemporaryDirectory() as folder:
-        whole, ready, small = (
-            Path(folder) / f"{name}.onnx" for name in ("whole", "ready", "small")
-        )
-        whole.write_bytes(bundle.encoder_onnx)
-        quant_pre_process(whole, ready)
-        quantize_static(
-            ready,
-            small,
-            Images8(images, preprocessing),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            calibrate_method=CalibrationMethod.MinMax,
-        )
-        return dataclasses.replace(bundle, encoder_onnx=small.read_bytes())
-
-
-def of_corpus(
-    corpus: Corpus, size: int, n_images: int
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Images of training photos, spread over the corpus."""
-    photos = [photo for photo in corpus.photos() if photo.split == "train"]
-    for photo in photos[:: max(1, len(photos) // n_images)][:n_images]:
-        try:
-            yield read_image(photo.path, size)
-        except PhotoError as error:
-            say(f"left out {photo.file}: {error}")
+def in_floats(encoder_onnx: bytes) -> bytes:
+    """The graph without the pairs of nodes that round what a layer is given."""
+    model = onnx.load_from_string(encoder_onnx)
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    whole = {
+        node.output[0]: made_by[node.input[0]].input[0]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in made_by
+    }
+    kept = [
+        node
+        for node in model.graph.node
+        if node.op_type != "QuantizeLinear" and node.output[0] not in whole
+    ]
+    for node in kept:
+        node.input[:] = [whole.get(name, name) for name in node.input]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    return bytes(model.SerializeToString())
 
 
 def agreement(fp32: Tagger, int8: Tagger, n_images: int) -> Table:
-    """How far both agree on crops of photos they were not calibrated on."""
+    """How far both agree on crops of photos."""
     images = np.stack([crop for crop, _ in crops(n_images, fp32.encoder.size, seed=1)])
     a, b = fp32.encode(images), int8.encode(images)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
@@ -135,22 +99,17 @@ def _figures(report: Evaluation) -> list[str]:
 
 def measure(words: argparse.Namespace) -> Report:
     bundle = Bundle.load()
-    fp32 = Tagger(bundle)
-    size = fp32.encoder.size
-    n_images = 8 if words.quick else N_CALIBRATION
-    corpus = Corpus.open(words.corpus) if words.corpus else None
-    if corpus:
-        images = list(of_corpus(corpus, size, n_images))
-    else:
-        images = [crop for crop, _ in crops(n_images, size)]
-    smaller = quantized(bundle, images)
-    int8 = Tagger(smaller)
-    image = images[0][np.newaxis]
+    floats = Bundle.load(words.floats) if words.floats else None
+    if floats is None:
+        model = in_floats(bundle.encoder_onnx)
+        floats = dataclasses.replace(bundle, encoder_onnx=model)
+    bundles = {"fp32": floats, "int8": bundle}
+    fp32, int8 = Tagger(floats), Tagger(bundle)
+    image = next(iter(crops(1, fp32.encoder.size)))[0][np.newaxis]
     times = times_in_turns(
         {"fp32": lambda: fp32.encode(image), "int8": lambda: int8.encode(image)},
         3 if words.quick else 100,
     )
-    bundles = {"fp32": bundle, "int8": smaller}
     rows = [
         [
             name,
@@ -164,19 +123,20 @@ def measure(words: argparse.Namespace) -> Report:
         Table(("encoder", "ms a photo", "times as fast", "MB"), rows),
         agreement(fp32, int8, 14 if words.quick else 210),
     ]
-    if corpus:
-        tables.append(quality(bundles, corpus))
-    photos = "training photos of the corpus" if corpus else "crops of seven photos"
+    if words.corpus:
+        tables.append(quality(bundles, Corpus.open(words.corpus)))
+    compared = OWN_BUNDLE if words.floats else SAME_WEIGHTS
     return Report(
-        title="8-bit integers",
-        method=METHOD.format(n=len(images), photos=photos),
-        tables=tables,
+        title="8-bit integers", method=METHOD.format(floats=compared), tables=tables
     )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus", type=Path, help="tagged photos: compare the quality of the tags"
+    )
+    parser.add_argument(
+        "--floats", type=Path, help="a bundle of the same encoder in 32-bit floats"
     )
 
 

@@ -27,6 +27,7 @@ from lablr.evaluation import Report, evaluate
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_map import LatentMap
 from lablr.progress import Progress, silent
+from lablr.quantization import quantize
 from lablr.tagger import Tagger
 
 __all__ = ["FitConfig", "evaluate_bundle", "fit", "fit_encoded"]
@@ -50,6 +51,7 @@ class FitConfig:
     mirror : count each training photo's mirror image too, half a photo each.
     precision : share of suggested tags that should be right; sets the threshold.
     seed : picks the photos shown on the map.
+    quantize : turn the encoder into 8-bit integers first (`lablr.quantization`).
     """
 
     shrinkage: float | None = None
@@ -58,6 +60,7 @@ class FitConfig:
     mirror: bool = True
     precision: float = 0.8
     seed: int = 0
+    quantize: bool = False
 
 
 def fit(
@@ -74,8 +77,11 @@ def fit(
 
     Gaussians see the photos of the split "train", calibration and threshold those
     of "val"; photos of other splits are not read. Raises `FitError` when a tag has
-    fewer than five training photos, or when there are no validation photos.
+    fewer than five training photos, or when there are no validation photos;
+    `MissingExtra` when the encoder cannot be quantized.
     """
+    if config.quantize:
+        encoder_onnx = quantize(encoder_onnx, preprocessing, corpus, progress)
     encoder = Encoder(encoder_onnx, preprocessing)
     encoded = encode_corpus(
         corpus,

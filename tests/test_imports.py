@@ -34,6 +34,7 @@ ROOMS = (
     "training",
     "encoder",
     "encoding",
+    "quantization",
     "mahalanobis",
     "gaussians",
     "calibration",

@@ -25,6 +25,7 @@ VAE_OPTIONS = (
     ("feature_weight", float, "Weight of the features' reconstruction."),
     ("beta", float, "Weight of the KL divergence."),
     ("tag_weight", float, "Weight of the tag head (lambda); 0: a plain VAE."),
+    ("feature_tag_weight", float, "Weight of a tag head on the backbone's features."),
 )
 TRAINING_OPTIONS = (
     ("epochs", int, "Passes over the training photos."),

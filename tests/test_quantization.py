@@ -1,0 +1,101 @@
+"""An encoder in 8-bit integers, made from one in floating point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from training_makers import make_corpus
+from training_runs import LITE
+
+from lablr import quantization
+from lablr.corpus import Corpus
+from lablr.encoder import Encoder
+from lablr.encoding import encode_corpus
+from lablr.errors import FitError
+from lablr.fitting import FitConfig, fit, read_encoder
+from lablr.quantization import quantize
+from lablr.training_export import export_encoder
+from lablr.vae import VAE, VAEConfig
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Corpus:
+    return make_corpus(tmp_path_factory.mktemp("corpus"), n_train=30)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """The encoder of a pretrained net, its heads as they were drawn."""
+    folder = tmp_path_factory.mktemp("run")
+    export_encoder(VAE(VAEConfig(**LITE), n_tags=3), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(corpus, run) -> bytes:
+    return quantize(*read_encoder(run), corpus)
+
+
+def test_latents_are_nearly_those_of_the_floats(corpus, run, small):
+    model, preprocessing = read_encoder(run)
+    floats = encode_corpus(corpus, Encoder(model, preprocessing)).latents
+    found = encode_corpus(corpus, Encoder(small, preprocessing)).latents
+    assert not np.array_equal(found, floats)
+    norms = np.linalg.norm(floats, axis=1) * np.linalg.norm(found, axis=1)
+    assert ((floats * found).sum(axis=1) / norms).min() > 0.9
+
+
+def test_convolutions_are_in_seven_bits_and_the_heads_in_floats(small, run):
+    graph = onnx.load_from_string(small).graph
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    made_by = {name: node for node in graph.node for name in node.output}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            weight = numpy_helper.to_array(tensors[made_by[node.input[1]].input[0]])
+            assert weight.dtype == np.int8
+            assert np.abs(weight.astype(int)).max() <= 64
+        if node.op_type == "Gemm":
+            assert numpy_helper.to_array(tensors[node.input[1]]).dtype == np.float32
+    assert len(small) < 0.6 * (run / "encoder.onnx").stat().st_size
+
+
+def test_integers_are_not_quantized_again(corpus, run, small):
+    _, preprocessing = read_encoder(run)
+    with pytest.raises(FitError, match="already"):
+        quantize(small, preprocessing, corpus)
+
+
+def test_ranges_come_from_training_photos_all_over_the_corpus(corpus, run, monkeypatch):
+    seen = []
+
+    def note(path, *args):
+        seen.append(path)
+        return quantization.np.zeros((64, 64, 3), np.uint8)
+
+    monkeypatch.setattr(quantization, "read_image", note)
+    monkeypatch.setattr(quantization, "N_PHOTOS", 4)
+    _, preprocessing = read_encoder(run)
+    inputs = list(quantization._inputs(corpus, preprocessing, lambda it, *_: it))
+    training = [photo.path for photo in corpus.photos() if photo.split == "train"]
+    assert len(seen) == len(inputs) == 4
+    assert set(seen) <= set(training)
+    assert seen[-1] in training[len(training) // 2 :]
+
+
+def test_a_photo_that_cannot_be_read_is_left_out(run, tmp_path, caplog):
+    corpus = make_corpus(tmp_path)
+    broken = next(photo for photo in corpus.photos() if photo.split == "train")
+    broken.path.write_bytes(b"no photo")
+    assert b"QuantizeLinear" in quantize(*read_encoder(run), corpus)
+    assert broken.file in caplog.text
+
+
+def test_a_bundle_can_be_fitted_to_it(corpus, run):
+    model, preprocessing = read_encoder(run)
+    bundle = fit(corpus, model, preprocessing, FitConfig(quantize=True))
+    assert b"QuantizeLinear" in bundle.encoder_onnx
+    assert bundle.settings["quantize"] is True

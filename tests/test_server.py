@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import signal
 import socket
 import sys
@@ -111,6 +112,20 @@ def test_stalled_uploads_hold_nobody_up(server, china_jpg):
         start = time.monotonic()
         assert server.request("GET", "/livez")[0] == 200
         assert time.monotonic() - start < 10  # 1 s on an idle machine, see benchmarks/
+        assert server.suggest(china_jpg.read_bytes())[0] == 200
+
+
+def test_an_upload_that_drips_is_cut_off(tmp_path, china_jpg):
+    """Each byte comes in time, the last one never would."""
+    with running_server(tmp_path, LABLR_MAX_UPLOAD_S="1") as server:
+        with stalled_upload(server, 1) as client:
+            for _ in range(10_000):
+                if select.select([client], [], [], 0.05)[0]:
+                    break
+                client.sendall(b".")
+            answer = client.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 408 Request Timeout")
+        assert b'"code": "request_timeout"' in answer
         assert server.suggest(china_jpg.read_bytes())[0] == 200
 
 

@@ -13,13 +13,14 @@ import io
 import json
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
-from waitress.utilities import BadRequest
+from waitress.utilities import BadRequest, Error
 
 from webapp.admission import Busy
 
@@ -105,14 +106,29 @@ class NotKept(io.RawIOBase):
         raise Busy(RETRY_AFTER_S)
 
 
-def channel_class(memory: BodyMemory, limit_of: Callable[[str], int]) -> type:
+class RequestTimeout(Error):  # type: ignore[misc]
+    """408: a request that took too long to arrive (RFC 9110, 15.5.9)."""
+
+    code = 408
+    reason = "Request Timeout"
+
+
+def channel_class(
+    memory: BodyMemory, limit_of: Callable[[str], int], max_upload_s: float
+) -> type:
     """Waitress's channel with our bodies.
 
     limit_of: the path of a request -> the bytes its body may have.
+    max_upload_s: seconds from a request's first byte to its last; waitress bounds
+    only the time without any byte.
     """
 
     class Parser(HTTPRequestParser):  # type: ignore[misc]
         error: Any = None
+
+        def __init__(self, adjustments: Any) -> None:
+            super().__init__(adjustments)
+            self.deadline = time.monotonic() + max_upload_s
 
         def parse_header(self, header_plus: bytes) -> None:
             super().parse_header(header_plus)
@@ -122,9 +138,14 @@ def channel_class(memory: BodyMemory, limit_of: Callable[[str], int]) -> type:
         def received(self, data: bytes) -> int:
             n_consumed: int = super().received(data)
             if self.chunked and self.error is None and _talks_around(self.body_rcv):
-                self.error = BadRequest("Chunk line or trailer too long")
-                self.completed = True
+                self._refuse(BadRequest("Chunk line or trailer too long"))
+            elif not self.completed and time.monotonic() > self.deadline:
+                self._refuse(RequestTimeout("The request took too long to arrive"))
             return n_consumed
+
+        def _refuse(self, error: Error) -> None:
+            self.error = error
+            self.completed = True
 
     class Channel(HTTPChannel):  # type: ignore[misc]
         parser_class = Parser

@@ -72,7 +72,9 @@ def serve(
         **_proxy(settings.trusted_proxy),
     )
     server.channel_class = channel_class(
-        BodyMemory(settings.max_body_memory_mib << 20), _limit_of(app)
+        BodyMemory(settings.max_body_memory_mib << 20),
+        _limit_of(app),
+        settings.max_upload_s,
     )
     if on_ready is not None:
         on_ready()

@@ -35,6 +35,7 @@ class Settings:
     max_wait_s : seconds that a photo waits before it is refused.
     reload_s : seconds between two looks at the bundle's folder; 0 is never.
     max_body_memory_mib : what the bodies of all requests may hold together, MiB.
+    max_upload_s : seconds from the first byte of a request to its last.
     trusted_proxy : address of the proxy whose X-Forwarded-For is believed.
     api_token : what every use of the model has to bring; None asks for nothing.
     rate_limit : photos that one client may send a minute; 0 is as many as it likes.
@@ -46,6 +47,7 @@ class Settings:
     max_wait_s: float = 10.0
     reload_s: float = 2.0
     max_body_memory_mib: int = 256
+    max_upload_s: float = 300.0
     trusted_proxy: str | None = None
     api_token: str | None = field(default=None, repr=False)
     rate_limit: int = 0
@@ -107,6 +109,7 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
         lambda text: _whole(text, 16, 1 << 20),
         "a whole number of MiB from 16 to 1048576",
     ),
+    "MAX_UPLOAD_S": (_seconds, "a number of seconds from 0 to 600"),
     "TRUSTED_PROXY": (
         lambda text: str(ipaddress.ip_address(text)),
         "the address of one proxy, such as 127.0.0.1",

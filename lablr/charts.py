@@ -160,6 +160,9 @@ def training_photos_figure(
         "y": -0.2 if narrow else 1.02,  # the buttons to zoom stand above
         "yanchor": "top" if narrow else "bottom",
         "itemsizing": "constant",
+        # What a click could hide, no key could.
+        "itemclick": False,
+        "itemdoubleclick": False,
         "font": {"color": PALETTE["ink"], "size": 14},
     }
     return {"data": data, "layout": layout}

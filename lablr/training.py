@@ -101,11 +101,8 @@ def _describe(
 ) -> dict[str, Any]:
     """What makes two runs the same run."""
     tags = sorted({tag for photo in corpus.photos() for tag in photo.tags})
-    if (vae.tag_weight or vae.feature_tag_weight) and not tags:
-        raise TrainingError(
-            "no photo of the corpus has a tag: set tag_weight and "
-            "feature_tag_weight to 0"
-        )
+    if vae.tag_weight and not tags:
+        raise TrainingError("no photo of the corpus has a tag: set tag_weight to 0")
     description = {
         "vae": vae.to_dict(),
         "training": config.to_dict(),

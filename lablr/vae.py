@@ -7,14 +7,10 @@ Training minimizes the negative evidence lower bound (Kingma & Welling,
 
     pixel_weight * MSE(pixels) + feature_weight * MSE(features)
     + beta * KL(posterior || N(0, I)) + tag_weight * BCE(tags)
-    + feature_tag_weight * BCE(tags)
 
 ``tag_weight = 0`` is the plain VAE: its latents know how a photo looks.
 ``tag_weight > 0`` adds a linear tag head on the posterior mean (lambda in the
-documentation), so that the latents also know what people call it. With
-``feature_tag_weight > 0`` a second head sees the backbone's features before they
-are pressed into d numbers; it serves training only, where it shows a pretrained
-backbone the tags more plainly (Lee et al., "Deeply-supervised nets", 2015).
+documentation), so that the latents also know what people call it.
 """
 
 from __future__ import annotations
@@ -58,7 +54,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "feature_weight": (0, 1e9),
     "beta": (0, 1e9),
     "tag_weight": (0, 1e9),
-    "feature_tag_weight": (0, 1e9),
     "dropout": (0, 0.99),
 }
 
@@ -84,8 +79,7 @@ class VAEConfig:
     n_latent : d.
     n_frozen : pretrained stages without gradient, counted from the input; -1 all.
     reconstruction_size : side of the decoder's output, in pixels.
-    pixel_weight, feature_weight, beta, tag_weight, feature_tag_weight : weights of
-        the objective.
+    pixel_weight, feature_weight, beta, tag_weight : weights of the objective.
     dropout : share of features hidden from the heads while training.
 
     Raises `TrainingError` when a number makes no sense.
@@ -100,13 +94,11 @@ class VAEConfig:
     feature_weight: float = 1.0
     beta: float = 1e-3
     tag_weight: float = 1.0
-    feature_tag_weight: float = 0.0
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
         check_ranges(self, RANGES)
-        weights = (self.pixel_weight, self.feature_weight, self.tag_weight)
-        if not any(weights):
+        if not (self.pixel_weight or self.feature_weight or self.tag_weight):
             raise TrainingError(
                 "nothing to learn: one of pixel_weight, feature_weight and "
                 "tag_weight must be above 0"
@@ -162,7 +154,6 @@ class Losses(NamedTuple):
     features: Tensor
     kl: Tensor
     tags: Tensor
-    feature_tags: Tensor
 
 
 def reparameterize(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -180,12 +171,12 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 class VAE(nn.Module):
-    """Encoder, decoder and tag heads around one latent space.
+    """Encoder, decoder and tag head over one latent space.
 
     Parameters
     ----------
     config : the networks and the weights of the objective.
-    n_tags : T, the outputs of the tag heads.
+    n_tags : T, the outputs of the tag head.
     pretrained : load the backbone's published weights; False before a checkpoint.
 
     Raises `TrainingError` or `MissingExtra` from `load_backbone`.
@@ -200,8 +191,9 @@ class VAE(nn.Module):
         self.log_variance_head = _head(n_features, d, config)
         self.decoder = _decoder(config)
         self.feature_decoder = nn.Linear(d, n_features)
-        self.tag_head = _tag_head(d, n_tags)
-        self.feature_tag_head = _tag_head(n_features, n_tags)
+        self.tag_head = nn.Linear(d, n_tags)
+        # A tag fits few photos: start near its odds, not at one half.
+        nn.init.constant_(self.tag_head.bias, -3.0)
 
     def normalize(self, images: Tensor) -> Tensor:
         """uint8 images (N, 3, H, W) -> the float range the encoder expects."""
@@ -218,7 +210,7 @@ class VAE(nn.Module):
 
     def posterior(self, features: Tensor) -> Posterior:
         """Posterior of the encoder's features (N, F)."""
-        seen = self._dropout(features)
+        seen = F.dropout(features, self.config.dropout, self.training)
         log_variance = self.log_variance_head(seen).clamp(*LOG_VARIANCE_RANGE)
         return Posterior(self.mean_head(seen), log_variance, features)
 
@@ -247,7 +239,7 @@ class VAE(nn.Module):
         config = self.config
         sample = reparameterize(posterior.mean, posterior.log_variance)
         zero = sample.new_zeros(())
-        pixel_loss = feature_loss = tag_loss = feature_tag_loss = zero
+        pixel_loss = feature_loss = tag_loss = zero
         if config.pixel_weight:
             pixel_loss = F.mse_loss(self.decode(sample), pixels)
         if config.feature_weight:
@@ -256,29 +248,15 @@ class VAE(nn.Module):
         kl = kl_divergence(posterior.mean, posterior.log_variance).mean()
         if config.tag_weight:
             logits = self.tag_head(posterior.mean)
-            tag_loss = _tag_loss(logits, tags, tag_weights)
-        if config.feature_tag_weight:
-            logits = self.feature_tag_head(self._dropout(posterior.features))
-            feature_tag_loss = _tag_loss(logits, tags, tag_weights)
+            errors = F.binary_cross_entropy_with_logits(logits, tags, reduction="none")
+            tag_loss = (errors * tag_weights).sum(dim=1).mean()
         objective = (
             config.pixel_weight * pixel_loss
             + config.feature_weight * feature_loss
             + beta * kl
             + config.tag_weight * tag_loss
-            + config.feature_tag_weight * feature_tag_loss
         )
-        return Losses(
-            objective, pixel_loss, feature_loss, kl, tag_loss, feature_tag_loss
-        )
-
-    def _dropout(self, features: Tensor) -> Tensor:
-        return F.dropout(features, self.config.dropout, self.training)
-
-
-def _tag_loss(logits: Tensor, tags: Tensor, tag_weights: Tensor) -> Tensor:
-    """Weighted binary cross-entropy, summed over the tags, of the mean photo."""
-    errors = F.binary_cross_entropy_with_logits(logits, tags, reduction="none")
-    return (errors * tag_weights).sum(dim=1).mean()
+        return Losses(objective, pixel_loss, feature_loss, kl, tag_loss)
 
 
 class _SeedEncoder(nn.Module):
@@ -344,13 +322,6 @@ def _head(n_features: int, d: int, config: VAEConfig) -> nn.Module:
     if config.pretrained:
         return nn.Linear(n_features, d)
     return nn.Sequential(nn.Linear(n_features, d), nn.BatchNorm1d(d))
-
-
-def _tag_head(n_inputs: int, n_tags: int) -> nn.Linear:
-    head = nn.Linear(n_inputs, n_tags)
-    # A tag fits few photos: start near its odds, not at one half.
-    nn.init.constant_(head.bias, -3.0)
-    return head
 
 
 def _decoder(config: VAEConfig) -> nn.Module:

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import ROOT, Server, running_server
+from serving import MULTIPART, ROOT, Server, form_of, running_server
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
+# The settings of a server that one photo keeps busy.
+ONE_AT_A_TIME = {"LABLR_MAX_RUNNING": "1", "LABLR_MAX_WAITING": "0"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--no-sandbox",
@@ -206,3 +212,31 @@ def let_go(visit: Visit, held: list[Any]) -> None:
     visit.holding = False
     while held:
         held.pop(0).continue_()
+
+
+@contextmanager
+def kept_busy(server: Server, photo: bytes) -> Iterator[None]:
+    """Three clients that take every place of a server, again and again."""
+    enough = threading.Event()
+
+    def post() -> None:
+        request = urllib.request.Request(
+            server.url + "/api/v1/suggestions",
+            form_of(photo),
+            {"Content-Type": MULTIPART},
+        )
+        while not enough.is_set():
+            try:
+                urllib.request.urlopen(request, timeout=60).read()
+            except (urllib.error.HTTPError, OSError):
+                enough.wait(0.01)
+
+    clients = [threading.Thread(target=post) for _ in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        for client in clients:
+            client.join()

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import TOKEN, fits, hold_answers, let_go
+from browsing import (
+    ONE_AT_A_TIME,
+    TOKEN,
+    fits,
+    hold_answers,
+    kept_busy,
+    let_go,
+    upload,
+)
+from serving import running_server
 
 
 def grave_findings(visit) -> list[str]:
@@ -81,3 +90,51 @@ def test_the_token_full_screen_and_about(visit, guarded_server, photos, scheme):
     page.goto(guarded_server.url + "/about")
     found["about"] = grave_findings(visit)
     assert {state: finding for state, finding in found.items() if finding} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_busy_server(visit, photos, tmp_path, scheme):
+    with running_server(tmp_path, **ONE_AT_A_TIME) as server:
+        visit = visit(
+            url=server.url,
+            bypass_csp=True,
+            reduced_motion="reduce",
+            complaints=("503",),
+            **fits(390, scheme),
+        )
+        with kept_busy(server, photos["china"].read_bytes()):
+            visit.take(*[upload(photos["flower"], f"{i}.jpg") for i in range(6)])
+            visit.expect(visit.page.locator("#hold-clock")).to_be_visible()
+            assert grave_findings(visit) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_without_charts(visit, photos, scheme):
+    visit = visit(
+        bypass_csp=True,
+        reduced_motion="reduce",
+        complaints=("ERR_FAILED",),
+        **fits(1280, scheme),
+    )
+    visit.page.route("**/assets/plotly*", lambda route: route.abort())
+    visit.page.reload()
+    visit.take(photos["china"])
+    visit.expect(visit.page.locator("#result .charts-missing")).to_be_visible()
+    assert grave_findings(visit) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["china", "broken"])
+def test_without_javascript(visit, photos, scheme, name):
+    """Scripts of the page do not run; axe-core's own does."""
+    visit = visit(
+        bypass_csp=True,
+        java_script_enabled=False,
+        complaints=("415",),
+        **fits(390, scheme),
+    )
+    visit.take(photos[name])
+    visit.page.click("button[type=submit]")
+    shown = "#rows tr" if name == "china" else "#error-message"
+    visit.expect(visit.page.locator(shown).first).to_be_visible()
+    assert grave_findings(visit) == []

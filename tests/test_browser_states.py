@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from browsing import PHOTOS_A_MINUTE, TOKEN, fits, upload
-from serving import MULTIPART, Server, form_of, running_server
+from browsing import ONE_AT_A_TIME, PHOTOS_A_MINUTE, TOKEN, fits, kept_busy, upload
+from serving import running_server
 
 
 @pytest.mark.parametrize("name", ["china", "flower"])
@@ -59,37 +53,8 @@ def test_a_server_that_cannot_be_reached_is_tried_again(visit, china_jpg):
     expect(page.locator("#hold")).to_be_hidden()
 
 
-@contextmanager
-def kept_busy(server: Server, photo: bytes) -> Iterator[None]:
-    """Three clients that take every place of a server, again and again."""
-    enough = threading.Event()
-
-    def post() -> None:
-        request = urllib.request.Request(
-            server.url + "/api/v1/suggestions",
-            form_of(photo),
-            {"Content-Type": MULTIPART},
-        )
-        while not enough.is_set():
-            try:
-                urllib.request.urlopen(request, timeout=60).read()
-            except (urllib.error.HTTPError, OSError):
-                enough.wait(0.01)
-
-    clients = [threading.Thread(target=post) for _ in range(3)]
-    for client in clients:
-        client.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        for client in clients:
-            client.join()
-
-
 def test_a_busy_server_is_tried_again_by_itself(visit, photos, tmp_path):
-    settings = {"LABLR_MAX_RUNNING": "1", "LABLR_MAX_WAITING": "0"}
-    with running_server(tmp_path, **settings) as server:
+    with running_server(tmp_path, **ONE_AT_A_TIME) as server:
         visit = visit(url=server.url, complaints=("503",))
         page, expect = visit.page, visit.expect
         with kept_busy(server, photos["china"].read_bytes()):

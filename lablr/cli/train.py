@@ -25,7 +25,6 @@ VAE_OPTIONS = (
     ("feature_weight", float, "Weight of the features' reconstruction."),
     ("beta", float, "Weight of the KL divergence."),
     ("tag_weight", float, "Weight of the tag head (lambda); 0: a plain VAE."),
-    ("feature_tag_weight", float, "Weight of a tag head on the backbone's features."),
 )
 TRAINING_OPTIONS = (
     ("epochs", int, "Passes over the training photos."),
@@ -33,6 +32,7 @@ TRAINING_OPTIONS = (
     ("train_size", int, "Side of a training crop, in pixels; 0: as in serving."),
     ("learning_rate", float, "Of heads and decoder."),
     ("backbone_learning_rate", float, "Of pretrained stages that learn."),
+    ("average_decay", float, "Of the running average of the weights that is kept."),
     ("optimizer", click.Choice(["adamw", "rmsprop"]), "How the weights descend."),
     ("patience", int, "Epochs without improvement before stopping; 0: never."),
     ("unknown_weight", float, "Evidence of a tag that its photo's source never uses."),

@@ -12,7 +12,7 @@ N photos, T tags. Scores may be infinite, never NaN (ValueError).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -67,12 +67,14 @@ def evaluate(
     ranking_scores: ArrayLike,
     probabilities: ArrayLike | None,
     sources: Sequence[str],
+    counted: Mapping[str, ArrayLike] | None = None,
 ) -> list[Report]:
     """Judge a ranking per source, in the order of their names, then of ``"all"``.
 
     ``relevant`` (N, T) bool, ``ranking_scores`` (N, T), ``probabilities`` (N, T) or
     None, ``sources`` (N,). Every tag competes in every ranking, whether or not it
-    occurs in the source.
+    occurs in the source. ``counted`` (T,) of a source and of ``"all"`` says which
+    tags its means over tags are of; the default is all of them.
     """
     truth, scores = _table(relevant, ranking_scores)
     chances = None if probabilities is None else _table(truth, probabilities)[1]
@@ -89,26 +91,33 @@ def evaluate(
             scores[rows],
             None if chances is None else chances[rows],
             ranked[rows],
+            slice(None) if counted is None else np.asarray(counted[name], np.bool_),
         )
         for name, rows in parts
     ]
 
 
 def _report(
-    source: str, relevant: Bools, scores: Floats, chances: Floats | None, ranked: Bools
+    source: str,
+    relevant: Bools,
+    scores: Floats,
+    chances: Floats | None,
+    ranked: Bools,
+    counted: slice | Bools,
 ) -> Report:
     tagged = ranked[ranked.any(axis=1)]
+    columns = relevant[:, counted], scores[:, counted]
     return Report(
         source=source,
         n_photos=len(relevant),
-        macro_average_precision=macro_average_precision(relevant, scores),
+        macro_average_precision=macro_average_precision(*columns),
         mean_average_precision=mean_average_precision(tagged),
         precision_at_1=_mean(precision_at_k(tagged, 1)),
         precision_at_5=_mean(precision_at_k(tagged, 5)),
         recall_at_5=_mean(recall_at_k(tagged, 5)),
         recall_at_10=_mean(recall_at_k(tagged, 10)),
         roc_auc=_mean(
-            [roc_auc(*column) for column in zip(relevant.T, scores.T, strict=True)]
+            [roc_auc(*tag) for tag in zip(*(part.T for part in columns), strict=True)]
         ),
         calibration_error=(
             math.nan if chances is None else calibration_error(relevant, chances)

@@ -147,6 +147,7 @@ def evaluate_bundle(
     split: str | None = "val",
     ranking: str = "calibrated",
     cross_fit: bool = False,
+    min_photos: int = 0,
     progress: Progress = silent,
 ) -> list[Report]:
     """Figures of a bundle on the photos of one split (None: all), per source.
@@ -154,7 +155,9 @@ def evaluate_bundle(
     With `cross_fit` the calibration error is that of probabilities which the other
     photos calibrated: honest on the photos the bundle was calibrated on. Tags are
     ranked by the bundle as it is, since two photos calibrated by different parts
-    could not be compared.
+    could not be compared. With `min_photos` the means over tags leave out those of
+    which the bundle has seen fewer training photos in the source: their few
+    validation photos say little.
     """
     tagger = Tagger(bundle)
     encoded = encode_corpus(
@@ -173,7 +176,20 @@ def evaluate_bundle(
         scores.ranking(ranking),
         probability,
         encoded.sources.tolist(),
+        _well_known(bundle, set(encoded.sources.tolist()), min_photos),
     )
+
+
+def _well_known(
+    bundle: Bundle, sources: set[str], min_photos: int
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Of each source and of "all", which tags (T,) have that many training photos."""
+    statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
+    seen = dict(zip(statistics.sources, statistics.counts, strict=True))
+    none = np.zeros(len(bundle.tags))
+    counts = {source: seen.get(source, none) for source in sources}
+    counts["all"] = statistics.counts.sum(axis=0)
+    return {source: n_photos >= min_photos for source, n_photos in counts.items()}
 
 
 def cross_fitted(

@@ -229,6 +229,28 @@ def test_cross_fitting_changes_probabilities_only(
     assert same == own
 
 
+def test_rare_tags_can_be_left_out_of_the_means_over_tags(
+    fitted: Bundle, corpus_folder: Path
+) -> None:
+    """Only the sky, on two of the photos, is in more than six crops for training."""
+    corpus = Corpus.open(corpus_folder)
+    encoder = Tagger(fitted).encoder
+    photos = encode_corpus(corpus, encoder, splits=["val"], tags=TAGS)
+    scores = Tagger(fitted).ranker.scores(photos.latents).probability
+    sky = TAGS.index("sky")
+    one, two, every = evaluate_bundle(fitted, corpus, min_photos=7)
+    for report, rows in ((one, photos.sources == "one"), (every, slice(None))):
+        truth = photos.membership[rows, sky], scores[rows, sky]
+        found = (report.macro_average_precision, report.roc_auc)
+        expected = (average_precision_score(*truth), roc_auc_score(*truth))
+        assert found == pytest.approx(expected, rel=1e-12)
+    assert np.isnan([two.macro_average_precision, two.roc_auc]).all()
+    # The tags left out still compete for every photo.
+    usual = evaluate_bundle(fitted, corpus)[-1]
+    assert every.mean_average_precision == usual.mean_average_precision
+    assert evaluate_bundle(fitted, corpus, min_photos=6)[-1] == usual
+
+
 def test_an_encoder_comes_from_a_run_or_a_bundle(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()

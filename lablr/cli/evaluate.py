@@ -49,6 +49,13 @@ COLUMNS = {
     help="Judge the calibration by probabilities that the other four fifths of the"
     " photos calibrated: honest on photos that the model was calibrated on.",
 )
+@click.option(
+    "--min-photos",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Leave tags that the model knows from fewer training photos of a source out"
+    " of its means over tags (macro AP, ROC AUC).",
+)
 @ranking_option
 @bundle_option
 @json_option
@@ -56,6 +63,7 @@ def evaluate_command(
     corpus: Path,
     split: str,
     cross_fit: bool,
+    min_photos: int,
     ranking: str,
     bundle: Path | None,
     as_json: bool,
@@ -70,6 +78,7 @@ def evaluate_command(
     Examples:
       lablr evaluate corpus/
       lablr evaluate corpus/ --split val --cross-fit --json
+      lablr evaluate corpus/ --min-photos 20
       lablr evaluate corpus/ --ranking mahalanobis --bundle my-bundle/
     """
     from lablr.bundle import Bundle
@@ -82,6 +91,7 @@ def evaluate_command(
         split=None if split == "all" else split,
         ranking=ranking,
         cross_fit=cross_fit,
+        min_photos=min_photos,
         progress=progress_bar,
     )
     if as_json:

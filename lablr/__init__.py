@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MissingExtra,
         PhotoError,
         PhotoTooLarge,
+        ResizeError,
         TrainingError,
         UnsupportedPhoto,
     )
@@ -44,6 +45,7 @@ __all__ = [
     "PhotoError",
     "PhotoLimits",
     "PhotoTooLarge",
+    "ResizeError",
     "Suggestion",
     "TagScore",
     "Tagger",

@@ -33,6 +33,7 @@ from lablr.layouts import (
     JsonLines,
     Layout,
     Photo,
+    PlainFolder,
     TagFolders,
     hash64,
     short,
@@ -55,17 +56,23 @@ class Corpus:
         self.root = layout.root
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Corpus:
+    def open(cls, path: str | os.PathLike[str], untagged: bool = False) -> Corpus:
         """Open a corpus folder, a ``photos.jsonl`` or a ``photos.csv``.
 
-        Raises CorpusError when nothing there is a corpus.
+        With ``untagged``, a folder that just holds photos is a corpus too. Raises
+        CorpusError when nothing there is one.
         """
         place = Path(path)
         if place.is_dir():
             for name in ("photos.jsonl", "photos.csv"):
                 if (place / name).exists():
                     return cls.open(place / name)
-            return cls(TagFolders(place))
+            try:
+                return cls(TagFolders(place))
+            except CorpusError:
+                if not untagged:
+                    raise
+                return cls(PlainFolder(place))
         if not place.exists():
             raise CorpusError(f"{place}: no such file or folder")
         if place.suffix == ".jsonl":
@@ -85,6 +92,16 @@ class Corpus:
         A record that cannot be used goes to ``on_error`` as a CorpusError naming
         file and line, and reading goes on; without ``on_error`` it is raised.
         """
+        for record in self.records():
+            if isinstance(record, CorpusError):
+                if on_error is None:
+                    raise record
+                on_error(record)
+            elif split is None or record.split == split:
+                yield record
+
+    def records(self) -> Iterator[Photo | CorpusError]:
+        """Yield every record in order; one that cannot be used as its CorpusError."""
         seen: set[int] = set()
         for place, read in self._layout.entries():
             try:
@@ -92,12 +109,14 @@ class Corpus:
                 _refuse_duplicate(photo, seen)
             except CorpusError as error:
                 named = CorpusError(f"{place}: {error}")
-                if on_error is None:
-                    raise named from error
-                on_error(named)
-                continue
-            if split is None or photo.split == split:
+                named.__cause__ = error
+                yield named
+            else:
                 yield photo
+
+    def count_records(self) -> int:
+        """Count the records, usable or not, without reading what they say."""
+        return sum(1 for _ in self._layout.entries())
 
     def count(self, split: str | None = None) -> int:
         """Count the usable photos of a split (None: of all)."""

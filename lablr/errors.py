@@ -11,6 +11,7 @@
     ├── CorpusError               tagged photos on disk that cannot be read
     ├── FitError                  too few photos of a tag, or none at all
     ├── BundleError               a bundle that is missing, altered or too new
+    ├── ResizeError               resized photos that cannot be written
     ├── TrainingError             a run that cannot start or go on
     └── MissingExtra              an optional part of Lablr that is not installed
 
@@ -30,6 +31,7 @@ __all__ = [
     "MissingExtra",
     "PhotoError",
     "PhotoTooLarge",
+    "ResizeError",
     "TrainingError",
     "UnsupportedPhoto",
 ]
@@ -87,6 +89,12 @@ class BundleError(LablrError):
     """A bundle that must not be used; the message names file, expected and found."""
 
     code = "bundle_error"
+
+
+class ResizeError(LablrError):
+    """Resized photos that must not go, or cannot be written, where they were told."""
+
+    code = "resize_error"
 
 
 class TrainingError(LablrError):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -21,7 +22,7 @@ from typing import BinaryIO, Protocol
 from lablr.errors import CorpusError
 from lablr.tags import normalize
 
-__all__ = ["CsvLines", "JsonLines", "Layout", "Photo", "TagFolders"]
+__all__ = ["CsvLines", "JsonLines", "Layout", "Photo", "PlainFolder", "TagFolders"]
 
 MAX_LINE_BYTES = 1 << 20
 MAX_LABELS_BYTES = 16 << 20
@@ -35,7 +36,9 @@ DEFAULT_SOURCE = "photos"
 class Photo:
     """One tagged photo: ``file`` is its name in the corpus, ``path`` where to open it.
 
-    ``tags`` are in normal form, sorted and unique, and may be empty.
+    ``tags`` are in normal form, sorted and unique, and may be empty. ``others`` are
+    the record's fields that Lablr has no use for, such as a title; they make no two
+    photos differ.
     """
 
     file: str
@@ -48,6 +51,7 @@ class Photo:
     owner: str | None = None
     views: int | None = None
     faves: int | None = None
+    others: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     def to_record(self) -> dict[str, object]:
         """Return the object of a ``photos.jsonl`` line, without absent values."""
@@ -62,6 +66,9 @@ class Photo:
             if value is not None:
                 record[key] = value
         return record
+
+
+_FIELDS = Photo.__dataclass_fields__.keys() - {"path", "others"}
 
 
 def split_of(file: str) -> str:
@@ -118,6 +125,7 @@ class JsonLines:
             owner=_string(record, "owner"),
             views=_count(record, "views"),
             faves=_count(record, "faves"),
+            others={key: record[key] for key in record if key not in _FIELDS},
         )
 
 
@@ -202,6 +210,25 @@ class TagFolders:
         ]
 
 
+class PlainFolder:
+    """Photos that lie in one folder, without tags; deeper ones are passed over."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        if not any(True for _ in self.entries()):
+            raise CorpusError(f"{root}: holds no corpus and no photos")
+
+    def entries(self) -> Iterator[Entry]:
+        for entry in _scan(self.root):
+            if Path(entry.path).suffix.lower() in EXTENSIONS:
+                yield _printable(entry.name), partial(self._photo, entry)
+
+    def _photo(self, entry: os.DirEntry[str]) -> Photo:
+        if not entry.is_file(follow_symlinks=False):
+            return _refuse_link()
+        return Photo(entry.name, Path(entry.path), (), split_of(entry.name))
+
+
 def _refuse_link() -> Photo:
     raise CorpusError("a link or a special file, which is not followed")
 
@@ -275,13 +302,20 @@ def _parse_json(text: str) -> dict[str, object]:
     def refuse_constant(name: str) -> object:
         raise ValueError(f"{name} is no JSON number")
 
+    def number(digits: str) -> float:
+        if math.isinf(value := float(digits)):
+            raise ValueError("a number beyond what a computer holds")
+        return value
+
     def integer(digits: str) -> int:
         if len(digits) > MAX_DIGITS:
             raise ValueError(f"an integer of {len(digits)} digits")
         return int(digits)
 
     try:
-        record = json.loads(text, parse_constant=refuse_constant, parse_int=integer)
+        record = json.loads(
+            text, parse_constant=refuse_constant, parse_float=number, parse_int=integer
+        )
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"not a line of JSON: {error}") from error
     if not isinstance(record, dict):

@@ -24,6 +24,7 @@ ROOMS = (
     "tags",
     "layouts",
     "corpus",
+    "resize",
     "evidence",
     "backbones",
     "vae",

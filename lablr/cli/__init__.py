@@ -13,6 +13,7 @@ from lablr.cli.evaluate import evaluate_command
 from lablr.cli.fit import fit_command
 from lablr.cli.map import map_command
 from lablr.cli.messages import LablrGroup
+from lablr.cli.resize import resize_command
 from lablr.cli.serve import serve_command
 from lablr.cli.suggest import suggest_command
 from lablr.cli.train import train_command
@@ -39,6 +40,7 @@ def main() -> None:
 main.add_command(evaluate_command)
 main.add_command(fit_command)
 main.add_command(map_command)
+main.add_command(resize_command)
 main.add_command(serve_command)
 main.add_command(suggest_command)
 main.add_command(train_command)

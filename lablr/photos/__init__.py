@@ -25,6 +25,7 @@ from lablr.photos.header import CORRUPT, TRUNCATED, PhotoHeader
 from lablr.photos.pixels import DECODER_ERRORS, decode_pixels
 
 __all__ = [
+    "FITS",
     "FOLDER_LIMITS",
     "PhotoLimits",
     "PhotoSource",
@@ -50,6 +51,7 @@ class PhotoLimits:
     max_decode_bytes: int = 1 << 30
 
 
+FITS = ("crop", "letterbox")
 FOLDER_LIMITS = PhotoLimits(max_bytes=20 << 20)
 _DEFAULT_LIMITS = PhotoLimits()
 
@@ -60,22 +62,29 @@ _MAX_PIXELS_IN_PROCESS = 16_000_000
 
 
 def read_image(
-    source: PhotoSource, size: int | None = None, limits: PhotoLimits = _DEFAULT_LIMITS
+    source: PhotoSource,
+    size: int | None = None,
+    limits: PhotoLimits = _DEFAULT_LIMITS,
+    fit: str = "crop",
 ) -> np.ndarray:
     """Return the photo upright as (H, W, 3) uint8 RGB, or as a (size, size, 3) square.
 
     With ``size`` this is the one preprocessing of training and serving: the centre
     crop of side ratio at most 2:1, stretched to size x size pixels by Pillow's bicubic.
+    With ``fit`` "letterbox" it is the whole photo instead, scaled down where it is
+    larger, never up, and laid on the middle of a black square.
     ``source`` is the photo's bytes, a path (see ``read_bytes``) or a binary stream.
     Raises UnsupportedPhoto, PhotoTooLarge or BrokenPhoto, and PhotoError for a path
     that cannot be read.
     """
     if size is not None and size < 1:
         raise ValueError(f"size must be at least 1 pixel, got {size}")
+    if fit not in FITS:
+        raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
     header = read_header(_read_source(source, limits))
     _check(header, limits)
     try:
-        return _decode(header, size, limits)
+        return _decode(header, size, limits, fit)
     except DECODER_ERRORS as error:
         raise BrokenPhoto(CORRUPT) from error
     except MemoryError as error:
@@ -195,7 +204,9 @@ def _check(header: PhotoHeader, limits: PhotoLimits) -> None:
         raise BrokenPhoto(TRUNCATED)
 
 
-def _decode(header: PhotoHeader, size: int | None, limits: PhotoLimits) -> np.ndarray:
+def _decode(
+    header: PhotoHeader, size: int | None, limits: PhotoLimits, fit: str
+) -> np.ndarray:
     """Return the pixels; a decode that may have to be stopped is left to a child."""
     if header.width * header.height * header.slowness > _MAX_PIXELS_IN_PROCESS:
         return decode_guarded(
@@ -206,8 +217,9 @@ def _decode(header: PhotoHeader, size: int | None, limits: PhotoLimits) -> np.nd
             _shape(header, size),
             limits.max_decode_s,
             limits.max_decode_bytes,
+            fit,
         )
-    image = decode_pixels(header.essence, header.kind, header.orientation, size)
+    image = decode_pixels(header.essence, header.kind, header.orientation, size, fit)
     return np.array(image)
 
 

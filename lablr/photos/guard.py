@@ -61,6 +61,7 @@ def decode_guarded(
     shape: tuple[int, int, int],
     max_decode_s: float,
     max_decode_bytes: int,
+    fit: str = "crop",
 ) -> np.ndarray:
     """Return what ``pixels.decode_pixels`` gives as (H, W, 3) uint8 of this shape.
 
@@ -69,7 +70,7 @@ def decode_guarded(
     ``max_decode_bytes`` of memory, PhotoError (503) where no child can be run.
     """
     cpu_s = max(1, math.ceil(max_decode_s))
-    arguments = [kind, orientation, size or 0, cpu_s, max_decode_bytes]
+    arguments = [kind, orientation, size or 0, fit, cpu_s, max_decode_bytes]
     image = np.empty(shape, np.uint8)
     try:
         with _turns:

@@ -66,33 +66,37 @@ _MAX_CROP_RATIO = 2.0
 
 
 def decode_pixels(
-    essence: bytes, kind: str, orientation: int, size: int | None
+    essence: bytes, kind: str, orientation: int, size: int | None, fit: str = "crop"
 ) -> Image.Image:
     """Return the photo as an upright RGB image, whole or as a size x size square.
 
-    The square is the centre crop of side ratio at most 2:1, stretched by bicubic
-    interpolation. Raises one of DECODER_ERRORS or MemoryError.
+    The square is, by bicubic interpolation, the centre crop of side ratio at most
+    2:1, stretched, or with ``fit`` "letterbox" the whole photo, scaled down where it
+    is larger and laid on the middle of black. Raises one of DECODER_ERRORS or
+    MemoryError.
     """
     image: Image.Image = Image.open(io.BytesIO(essence), formats=(kind,))
     box = (0.0, 0.0, float(image.width), float(image.height))
+    target = None
     if size is not None:
+        is_crop = fit == "crop"
+        target = (size, size) if is_crop else _shrunk(image.width, image.height, size)
         # A JPEG is decoded straight to 1/2, 1/4 or 1/8; the box says which part of
-        # the rounded-up result is picture. Half as large again as the square leaves
+        # the rounded-up result is picture. Half as large again as the target leaves
         # the resampling enough to average over.
-        enough = 3 * size // 2
-        drafted = image.draft("RGB", (enough, enough))
+        drafted = image.draft("RGB", (3 * target[0] // 2, 3 * target[1] // 2))
         box = drafted[1] if drafted else box
+        box = _centre_crop(*box[2:]) if is_crop else box
     image = _load_webp(image) if kind == "WEBP" else image
     image.load()
     image = _lay_on_white(image)
-    if size is not None:
-        image = image.resize(
-            (size, size), Image.Resampling.BICUBIC, box=_centre_crop(*box[2:])
-        )
+    if target is not None:
+        image = image.resize(target, Image.Resampling.BICUBIC, box=box)
     # Turning the small square is the same as turning the photo, and costs nothing.
     turn = _UPRIGHT.get(orientation)
     image = image.transpose(turn) if turn is not None else image
-    return image if image.mode == "RGB" else image.convert("RGB")
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    return image if size is None else _lay_on_black(image, size)
 
 
 def _centre_crop(width: float, height: float) -> tuple[float, float, float, float]:
@@ -101,6 +105,21 @@ def _centre_crop(width: float, height: float) -> tuple[float, float, float, floa
     crop_height = min(height, _MAX_CROP_RATIO * width)
     left, top = (width - crop_width) / 2, (height - crop_height) / 2
     return left, top, left + crop_width, top + crop_height
+
+
+def _shrunk(width: int, height: int, size: int) -> tuple[int, int]:
+    """Return the pixels of a photo that is scaled down to fit a square, never up."""
+    scale = min(1.0, size / max(width, height))
+    return max(1, round(scale * width)), max(1, round(scale * height))
+
+
+def _lay_on_black(image: Image.Image, size: int) -> Image.Image:
+    """Return a square with the image in its middle and zeros around it."""
+    if image.size == (size, size):
+        return image
+    square = Image.new("RGB", (size, size))
+    square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
+    return square
 
 
 def _load_webp(image: Image.Image) -> Image.Image:
@@ -175,11 +194,11 @@ def _limit_this_process(cpu_s: int, memory_bytes: int) -> None:
 
 def _run_as_child(arguments: list[str]) -> int:
     """Decode standard input to raw pixels on standard output; return the status."""
-    kind, orientation, size, cpu_s, memory_bytes = arguments
+    kind, orientation, size, fit, cpu_s, memory_bytes = arguments
     _limit_this_process(int(cpu_s), int(memory_bytes))
     try:
         image = decode_pixels(
-            sys.stdin.buffer.read(), kind, int(orientation), int(size) or None
+            sys.stdin.buffer.read(), kind, int(orientation), int(size) or None, fit
         )
     except MemoryError:
         return STATUS_NO_MEMORY

@@ -1,0 +1,91 @@
+"""``lablr resize``: a corpus of photos of one size."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from lablr.cli.messages import shown
+from lablr.cli.options import json_option
+from lablr.cli.progress_bar import progress_bar
+
+__all__ = ["resize_command"]
+
+# lablr.photos.FITS, written again so that --help need not load NumPy; a test holds
+# the two equal.
+FITS = ("crop", "letterbox")
+
+
+@click.command("resize")
+@click.argument("photos", type=click.Path(path_type=Path), metavar="IN")
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="The folder of the resized photos; outside IN.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(1, 4096),
+    default=128,
+    show_default=True,
+    help="Side of the square, in pixels.",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(FITS),
+    default="letterbox",
+    show_default=True,
+    help="letterbox: the whole photo, scaled down where it is larger, on black."
+    " crop: the square that the encoder sees.",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=90,
+    show_default=True,
+    help="Of the JPEGs.",
+)
+@json_option
+def resize_command(photos: Path, out: Path, as_json: bool, **options: object) -> None:
+    """Bring every photo of IN to one size, as a corpus in the folder OUT.
+
+    IN is a corpus (a folder with photos.jsonl or photos.csv, such a file, or a folder
+    per tag) or a folder of photos. OUT gets photos/, photos.jsonl with every field of
+    every record, and photos.csv of path,label lines. A photo that cannot be used is
+    named and left out, and the exit code is 1. Run again, what is there already is
+    kept.
+
+    \b
+    Examples:
+      lablr resize corpus/ --out corpus-128
+      lablr resize corpus/ --out corpus-224 --size 224 --fit crop
+      lablr resize holiday/ --out small --json
+
+    With --json, what became of the photos is one line:
+
+    \b
+      {"attempted": ..., "written": ..., "kept": ..., "failed": ...}
+    """
+    from lablr.corpus import Corpus
+    from lablr.resize import ResizeConfig, resize_corpus
+
+    counts = resize_corpus(
+        Corpus.open(photos, untagged=True),
+        out,
+        ResizeConfig(**options),  # type: ignore[arg-type]
+        progress=progress_bar,
+    )
+    numbers = dataclasses.asdict(counts)
+    if as_json:
+        click.echo(json.dumps(numbers))
+    else:
+        parts = " + ".join(f"{name} {numbers[name]:,}" for name in list(numbers)[1:])
+        click.echo(f"{shown(str(out))}: attempted {counts.attempted:,} = {parts}")
+    if counts.failed:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,465 @@
+"""Corpora brought to one size: the pixels, the records, and nothing done twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photo_makers import exif, jpeg, photo, segment, with_segments
+from PIL import Image, ImageOps
+
+from benchmarks.photos import write_corpus
+from lablr.cli.resize import FITS
+from lablr.corpus import Corpus
+from lablr.errors import CorpusError, ResizeError
+from lablr.layouts import split_of
+from lablr.photos import FITS as FITS_OF_THE_DOOR
+from lablr.photos import FOLDER_LIMITS, read_image
+from lablr.resize import ResizeConfig, ResizeCounts, resize_corpus
+
+ROOT = Path(__file__).parent.parent
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, with its bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def times_of(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def without_file(record: dict) -> dict:
+    return {key: value for key, value in record.items() if key != "file"}
+
+
+def records_of(folder: Path) -> list[dict]:
+    text = (folder / "photos.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def write_records(folder: Path, records: list[dict]) -> None:
+    lines = [json.dumps(record) + "\n" for record in records]
+    (folder / "photos.jsonl").write_text("".join(lines))
+
+
+def make_corpus(folder: Path, n_train: int, n_val: int, side: int = 160) -> Corpus:
+    folder.mkdir()
+    write_corpus(folder, n_train, n_val, side)
+    return Corpus.open(folder)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    """Twelve real photos of 160 pixels, in both splits."""
+    return make_corpus(tmp_path / "in", n_train=9, n_val=3)
+
+
+# --- the pixels
+
+
+def by_pillow(image: Image.Image, size: int, fit: str) -> np.ndarray:
+    """The square as a few lines of plain Pillow make it, without any draft."""
+    image = ImageOps.exif_transpose(image).convert("RGB")
+    if fit == "crop":
+        width, height = image.size
+        half = (min(width, 2 * height) / 2, min(height, 2 * width) / 2)
+        box = (width / 2 - half[0], height / 2 - half[1])
+        box += (width / 2 + half[0], height / 2 + half[1])
+        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box))
+    image = ImageOps.contain(image, (size, size)) if max(image.size) > size else image
+    square = Image.new("RGB", (size, size))
+    square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
+    return np.asarray(square)
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    ("width", "height"), [(640, 427), (427, 640), (700, 100), (50, 33), (64, 64)]
+)
+def test_the_door_fits_as_plain_pillow(fit, kind, width, height):
+    stream = io.BytesIO()
+    photo(width, height).save(stream, kind)
+    image = read_image(stream.getvalue(), 64, FOLDER_LIMITS, fit)
+    expected = by_pillow(Image.open(stream), 64, fit)
+    assert image.shape == (64, 64, 3)
+    difference = np.abs(image.astype(int) - expected.astype(int))
+    white = Image.new("RGB", (width, height), "white")
+    assert (image[by_pillow(white, 64, fit) == 0] == 0).all()
+    # A JPEG decoded straight to a fraction differs a little at sharp edges.
+    assert difference.mean() < (2.5 if kind == "JPEG" else 0.75)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photo_is_upright_before_it_is_padded(orientation):
+    payload = with_segments(jpeg(photo(60, 41)), segment(0xE1, exif(orientation)))
+    image = read_image(payload, 64, FOLDER_LIMITS, "letterbox")
+    expected = by_pillow(Image.open(io.BytesIO(payload)), 64, "letterbox")
+    np.testing.assert_array_equal(image, expected)
+
+
+def test_a_costly_photo_is_fitted_by_the_child_too():
+    payload = jpeg(Image.new("RGB", (8200, 5000), (250, 0, 0)), quality=30)
+    # 41 megapixels are too many for this process.
+    limits = type(FOLDER_LIMITS)(max_pixels=50_000_000)
+    image = read_image(payload, 32, limits, "letterbox")
+    assert (image[:6] == 0).all()
+    assert (image[7:25, :, 0] > 240).all()
+    assert (image[26:] == 0).all()
+
+
+def test_an_unknown_fit_is_refused():
+    with pytest.raises(ValueError, match="fit must be one of crop, letterbox"):
+        read_image(jpeg(), 8, fit="stretch")
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_every_photo_is_the_square_of_the_door(corpus, tmp_path, fit):
+    resize_corpus(corpus, tmp_path / "out", ResizeConfig(48, fit, 95))
+    for before, after in zip(corpus, Corpus.open(tmp_path / "out"), strict=True):
+        with Image.open(after.path) as image:
+            assert (image.size, image.mode, image.format) == ((48, 48), "RGB", "JPEG")
+            found = np.asarray(image)
+        square = Image.fromarray(read_image(before.path, 48, FOLDER_LIMITS, fit))
+        with Image.open(io.BytesIO(jpeg(square, quality=95))) as image:
+            np.testing.assert_array_equal(found, np.asarray(image))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0}, "size must be 1 to 4096 pixels, got 0"),
+        ({"fit": "x"}, "fit must be one of"),
+        ({"quality": 101}, "quality must be 1 to 100, got 101"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        ResizeConfig(**options)
+
+
+# --- the records
+
+
+def test_every_field_is_kept(tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.jpg").write_bytes(jpeg())
+    (source / "b.jpg").write_bytes(jpeg())
+    full = {
+        "file": "a.jpg",
+        "tags": ["newyork", "zürich"],
+        "split": "val",
+        "source": "flickr",
+        "flickr_id": "123",
+        "license": "4",
+        "owner": "12@N00",
+        "views": 10,
+        "faves": 0,
+        "title": 'A "title", 写真',
+        "page": {"url": "https://example.org/1", "sizes": [1.5, None, True]},
+        "broken": "\ud800",
+    }
+    write_records(source, [full, {"file": "b.jpg", "tags": []}])
+    out = tmp_path / "out"
+    assert resize_corpus(Corpus.open(source), out) == ResizeCounts(2, 2, 0, 0)
+    first, second = records_of(out)
+    assert without_file(first) == without_file(full)
+    assert second["tags"] == []
+    assert second["split"] == split_of("b.jpg")
+    assert (out / "photos.csv").read_text("utf-8") == (
+        f"path,label\n{first['file']},newyork\n{first['file']},zürich\n"
+    )
+
+
+def test_the_corpus_opens_with_the_same_tags_splits_and_sources(corpus, tmp_path):
+    resize_corpus(corpus, tmp_path / "out")
+    found = [photo.to_record() for photo in Corpus.open(tmp_path / "out")]
+    expected = [photo.to_record() for photo in corpus]
+    assert list(map(without_file, found)) == list(map(without_file, expected))
+    assert len({record["file"] for record in found}) == 12
+
+
+def test_a_folder_per_tag_and_its_csv(tmp_path, china_jpg, flower_jpg):
+    for tag, path in (("sky", china_jpg), ("flower", flower_jpg)):
+        (tmp_path / "in" / tag).mkdir(parents=True)
+        shutil.copy(path, tmp_path / "in" / tag / "1.jpg")
+    resize_corpus(Corpus.open(tmp_path / "in"), tmp_path / "out")
+    found = [photo.tags for photo in Corpus.open(tmp_path / "out" / "photos.csv")]
+    assert found == [("flower",), ("sky",)]
+
+
+def test_a_folder_of_photos_is_a_corpus_without_tags(tmp_path, china_jpg):
+    (tmp_path / "in").mkdir()
+    shutil.copy(china_jpg, tmp_path / "in" / "1.jpg")
+    (tmp_path / "in" / "notes.txt").write_text("no photo")
+    with pytest.raises(CorpusError, match="folder per tag"):
+        Corpus.open(tmp_path / "in")
+    (photo,) = Corpus.open(tmp_path / "in", untagged=True)
+    assert (photo.file, photo.tags) == ("1.jpg", ())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CorpusError, match="holds no corpus and no photos"):
+        Corpus.open(tmp_path / "empty", untagged=True)
+
+
+def test_names_neither_collide_nor_escape(tmp_path):
+    source = tmp_path / "in"
+    names = ["1.jpg", "1.JPG", "1.png", "a/1.jpg", "b/1.jpg", "a-1.jpg", "...jpg"]
+    names += ["x\n\x1b[2J.jpg", "写真.jpg", "con.jpg", "-rf.jpg", "a/b c%2f..jpg"]
+    names += ["y" * 200 + ".jpg"]
+    for name in names:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(jpeg())
+    escaping = ["../../escaped.jpg", "/etc/passwd", "a/../../in2.jpg"]
+    records = [{"file": name, "tags": ["sea"]} for name in [*names, *escaping]]
+    write_records(source, records)
+    counts = resize_corpus(Corpus.open(source), tmp_path / "out" / "deep")
+    assert counts == ResizeCounts(len(records), len(names), 0, len(escaping))
+    made = [path.name for path in (tmp_path / "out" / "deep" / "photos").iterdir()]
+    assert len({name.lower() for name in made}) == len(names)
+    assert all(re.fullmatch(r"\w[\w-]*-[0-9a-f]{20}\.jpg", name) for name in made)
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["deep"]
+
+
+# --- nothing twice
+
+
+def test_again_does_nothing(corpus, tmp_path):
+    out = tmp_path / "out"
+    assert resize_corpus(corpus, out) == ResizeCounts(12, 12, 0, 0)
+    before = times_of(out / "photos") | times_of(out)
+    inodes = {path.name: path.stat().st_ino for path in out.rglob("*")}
+    assert resize_corpus(corpus, out) == ResizeCounts(12, 0, 12, 0)
+    after = times_of(out / "photos") | times_of(out)
+    assert {path.name: path.stat().st_ino for path in out.rglob("*")} == inodes
+    # Of the folder itself, where unfinished files lie meanwhile, the time may change.
+    assert after == before
+
+
+def test_only_what_changed_is_made_again(corpus, tmp_path):
+    out = tmp_path / "out"
+    resize_corpus(corpus, out)
+    (corpus.root / "00000.jpg").write_bytes(jpeg())
+    os.utime(corpus.root / "00001.jpg")  # the same photo, touched
+    next((out / "photos").glob("00002-*")).write_bytes(b"\xff\xd8 cut short")
+    assert resize_corpus(corpus, out) == ResizeCounts(12, 2, 10, 0)
+    resize_corpus(corpus, tmp_path / "anew")
+    assert files_of(out) == files_of(tmp_path / "anew")
+
+
+@pytest.mark.parametrize("option", [{"size": 32}, {"fit": "crop"}, {"quality": 50}])
+def test_other_options_make_all_again(corpus, tmp_path, option):
+    resize_corpus(corpus, tmp_path / "out")
+    counts = resize_corpus(corpus, tmp_path / "out", ResizeConfig(**option))
+    assert counts == ResizeCounts(12, 12, 0, 0)
+    resize_corpus(corpus, tmp_path / "anew", ResizeConfig(**option))
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "anew")
+
+
+def test_threads_change_no_bit(corpus, tmp_path):
+    for n_threads in (1, 2):
+        resize_corpus(corpus, tmp_path / str(n_threads), n_threads=n_threads)
+    assert files_of(tmp_path / "1") == files_of(tmp_path / "2")
+
+
+# Resizes, and once so many photos are done says so and waits to be killed.
+KILLED = """
+import sys, time
+from lablr.corpus import Corpus
+from lablr.resize import resize_corpus
+def stop(items, total, label):
+    for n, item in enumerate(items):
+        if n == int(sys.argv[3]):
+            print("here", flush=True)
+            sys.stdin.read()
+        yield item
+resize_corpus(Corpus.open(sys.argv[1]), sys.argv[2], n_threads=2, progress=stop)
+"""
+
+
+@pytest.mark.parametrize("n_done", [0, 1, 5])
+def test_killed_and_gone_on_is_as_never_killed(corpus, tmp_path, n_done):
+    words = [str(corpus.root), str(tmp_path / "out"), str(n_done)]
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    ) as process:
+        assert process.stdout.readline() == b"here\n"
+        with pytest.raises(ResizeError, match="another lablr resize is at work"):
+            resize_corpus(corpus, tmp_path / "out")
+        process.send_signal(signal.SIGKILL)
+    for path in (tmp_path / "out" / "photos").iterdir():
+        with Image.open(path) as image:
+            image.load()  # no torn file has a photo's name
+    assert not (tmp_path / "out" / "photos.jsonl").exists()
+    counts = resize_corpus(corpus, tmp_path / "out")
+    assert counts.attempted == counts.written + counts.kept == 12
+    assert counts.kept >= n_done
+    resize_corpus(corpus, tmp_path / "anew")
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "anew")
+
+
+def test_a_folder_is_without_lists_while_its_photos_change(corpus, tmp_path):
+    out = tmp_path / "out"
+    resize_corpus(corpus, out)
+
+    def stop(items, total, label):
+        yield next(iter(items))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        resize_corpus(corpus, out, progress=stop)
+    assert (out / "photos.jsonl").exists()  # nothing had changed
+    with pytest.raises(KeyboardInterrupt):
+        resize_corpus(corpus, out, ResizeConfig(32), progress=stop)
+    assert not (out / "photos.jsonl").exists()
+    assert not (out / "photos.csv").exists()
+    assert not (out / ".unfinished").exists()
+
+
+# --- what goes wrong
+
+
+def test_bad_photos_and_records_are_named_and_left_out(corpus, tmp_path, caplog):
+    (corpus.root / "00001.jpg").write_bytes(b"<html>")
+    (corpus.root / "00002.jpg").write_bytes(jpeg()[:-200])
+    (corpus.root / "00003.jpg").unlink()
+    (corpus.root / "00003.jpg").symlink_to("00000.jpg")
+    (corpus.root / "00004.jpg").unlink()
+    with (corpus.root / "photos.jsonl").open("a") as lines:
+        lines.write('{"file": "00000.jpg", "tags": []}\n{"file"\n')
+        lines.write('{"file": "x.jpg", "tags": [], "title": 1e999}\n')
+    counts = resize_corpus(corpus, tmp_path / "out")
+    assert counts == ResizeCounts(15, 8, 0, 7)
+    assert len(records_of(tmp_path / "out")) == 8
+    assert len(list((tmp_path / "out" / "photos").iterdir())) == 8
+    for name in ("00001.jpg", "00002.jpg", "00003.jpg", "00004.jpg", "photos.jsonl:13"):
+        assert f"left out {name}: " in caplog.text
+
+
+def test_a_photo_that_turned_bad_goes(corpus, tmp_path):
+    resize_corpus(corpus, tmp_path / "out")
+    (corpus.root / "00001.jpg").write_bytes(b"<html>")
+    assert resize_corpus(corpus, tmp_path / "out") == ResizeCounts(12, 0, 11, 1)
+    resize_corpus(corpus, tmp_path / "anew")
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "anew")
+
+
+def test_folders_that_overlap_are_refused(corpus, tmp_path):
+    for out in (corpus.root, corpus.root / "out", tmp_path):
+        with pytest.raises(ResizeError, match="name another folder"):
+            resize_corpus(corpus, out)
+    (tmp_path / "link").symlink_to(corpus.root)
+    with pytest.raises(ResizeError, match="lies in the corpus"):
+        resize_corpus(corpus, tmp_path / "link" / "out")
+
+
+def test_somebody_elses_folder_is_left_alone(corpus, tmp_path):
+    make_corpus(tmp_path / "precious", n_train=1, n_val=1)
+    before = files_of(tmp_path / "precious")
+    with pytest.raises(ResizeError, match="did not make; name another folder"):
+        resize_corpus(corpus, tmp_path / "precious")
+    assert files_of(tmp_path / "precious") == before
+
+
+def test_a_disk_that_takes_no_more_stops_cleanly(corpus, tmp_path):
+    (corpus.root / "00006.jpg").write_bytes(jpeg(photo(128, 128), quality=100))
+    code = "import resource, sys; from lablr.cli import main\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+    code += "main(['resize', sys.argv[1], '--out', sys.argv[2], '--quality', '100'])"
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    done = subprocess.run(
+        [sys.executable, "-c", code, corpus.root, tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "out cannot be written: File too large" in done.stderr
+    assert not (tmp_path / "out" / "photos.jsonl").exists()
+    assert not (tmp_path / "out" / ".unfinished").exists()
+    resize_corpus(corpus, tmp_path / "out", ResizeConfig(quality=100))
+    resize_corpus(corpus, tmp_path / "anew", ResizeConfig(quality=100))
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "anew")
+
+
+# --- the command
+
+
+def test_the_fits_are_those_of_the_door():
+    assert FITS == FITS_OF_THE_DOOR
+
+
+def test_the_command_says_what_became_of_the_photos(run_lablr, tmp_path, china_jpg):
+    (tmp_path / "in").mkdir()
+    shutil.copy(china_jpg, tmp_path / "in" / "1.jpg")
+    words = ["resize", "in", "--out", "out", "--size", "32"]
+    done = run_lablr(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"out: attempted 1 = written 1 + kept 0 + failed 0\n"
+    (tmp_path / "in" / "2.jpg").write_bytes(b"no photo")
+    done = run_lablr(*words, "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    expected = {"attempted": 2, "written": 0, "kept": 1, "failed": 1}
+    assert json.loads(done.stdout) == expected
+    assert done.stderr.startswith(b"lablr: left out 2.jpg: This is not a JPEG")
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "message"),
+    [
+        (["none", "--out", "out"], 1, b"none: no such file or folder"),
+        (["in", "--out", "in/out"], 1, b"in/out: lies in the corpus itself"),
+        (["in", "--out", "in/1.jpg/out"], 1, b"lies in the corpus itself"),
+        (
+            ["in", "--out", "file/out"],
+            1,
+            b"file/out cannot be written: Not a directory",
+        ),
+        (["in", "--out", "/proc/out"], 1, b"/proc/out cannot be written: "),
+        (["in"], 2, b"Missing option '--out'"),
+        (["in", "--out", "out", "--fit", "x"], 2, b"'x' is not one of"),
+        (["in", "--out", "out", "--size", "0"], 2, b"0 is not in the range"),
+    ],
+)
+def test_the_command_refuses(run_lablr, tmp_path, words, exit_code, message):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.jpg").write_bytes(jpeg())
+    (tmp_path / "file").write_text("")
+    done = run_lablr("resize", *words, cwd=tmp_path)
+    assert done.returncode == exit_code
+    assert message in done.stderr
+    assert done.stdout == b""
+
+
+def test_the_script_is_the_command(tmp_path, china_jpg):
+    (tmp_path / "in").mkdir()
+    shutil.copy(china_jpg, tmp_path / "in")
+    script = ROOT / "scripts" / "flickr_resize.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "in", "--out", tmp_path / "out", "--json"],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert json.loads(done.stdout)["written"] == 1

@@ -13,6 +13,7 @@
     ├── BundleError               a bundle that is missing, altered or too new
     ├── ResizeError               resized photos that cannot be written
     ├── TrainingError             a run that cannot start or go on
+    ├── DownloadError             Flickr refuses, or the folder cannot be written
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -26,6 +27,7 @@ __all__ = [
     "BrokenPhoto",
     "BundleError",
     "CorpusError",
+    "DownloadError",
     "FitError",
     "LablrError",
     "MissingExtra",
@@ -101,6 +103,12 @@ class TrainingError(LablrError):
     """A training run that cannot start or go on."""
 
     code = "training_error"
+
+
+class DownloadError(LablrError):
+    """A download that cannot start or go on; what was done is kept."""
+
+    code = "download_error"
 
 
 class MissingExtra(LablrError):

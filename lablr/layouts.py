@@ -22,7 +22,15 @@ from typing import BinaryIO, Protocol
 from lablr.errors import CorpusError
 from lablr.tags import normalize
 
-__all__ = ["CsvLines", "JsonLines", "Layout", "Photo", "PlainFolder", "TagFolders"]
+__all__ = [
+    "CsvLines",
+    "JsonLines",
+    "Layout",
+    "Photo",
+    "PlainFolder",
+    "TagFolders",
+    "json_records",
+]
 
 MAX_LINE_BYTES = 1 << 20
 MAX_LABELS_BYTES = 16 << 20
@@ -127,6 +135,15 @@ class JsonLines:
             faves=_count(record, "faves"),
             others={key: record[key] for key in record if key not in _FIELDS},
         )
+
+
+def json_records(index: Path) -> Iterator[dict[str, object]]:
+    """Yield the objects of a ``photos.jsonl``; raises CorpusError naming the line."""
+    for place, line in _lines(index):
+        try:
+            yield _parse_json(_decode(line))
+        except CorpusError as error:
+            raise CorpusError(f"{place}: {error}") from error
 
 
 class CsvLines:

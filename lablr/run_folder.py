@@ -12,15 +12,15 @@ import hashlib
 import io
 import json
 import logging
-import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
+from lablr import whole_file
 from lablr.errors import TrainingError
 
 __all__ = [
@@ -152,23 +152,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Write a file whole or not at all: under another name, flushed, renamed.
+    """Write a file whole or not at all, see `lablr.whole_file`.
 
-    What a killed process left under the other name is overwritten by the next.
     Raises `TrainingError` when the system refuses, as with a full disk.
     """
-    unfinished = path.with_name(path.name + ".partial")
     try:
-        with unfinished.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
+        whole_file.write_whole(path, write)
+    except OSError as error:
         reason = error.strerror or str(error)
         raise TrainingError(f"{path} cannot be written: {reason}") from error
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import click
 
 from lablr import __version__
+from lablr.cli.credits import credits_command
+from lablr.cli.download import download_command
 from lablr.cli.evaluate import evaluate_command
 from lablr.cli.fit import fit_command
 from lablr.cli.map import map_command
@@ -37,6 +39,8 @@ def main() -> None:
     """
 
 
+main.add_command(credits_command)
+main.add_command(download_command)
 main.add_command(evaluate_command)
 main.add_command(fit_command)
 main.add_command(map_command)

@@ -1,0 +1,232 @@
+"""Photos of tags, from Flickr to a corpus; can be stopped and gone on with.
+
+The folder gets ``photos/ID.jpg``, ``photos.jsonl`` (a corpus), ``download.json`` (the
+counts) and ``journal.jsonl``, by which the next run knows what is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from lablr.errors import DownloadError
+from lablr.flickr.journal import Journal
+from lablr.flickr.pictures import Pictures
+from lablr.flickr.retries import Fault
+from lablr.flickr.search import (
+    Found,
+    SearchConfig,
+    hot_tags,
+    search_page,
+)
+from lablr.flickr.session import FlickrSession
+from lablr.flickr.state import Outcome, State, settings_of
+from lablr.progress import Progress, silent
+from lablr.whole_file import write_whole
+
+__all__ = ["Estimate", "download", "estimate"]
+
+# Measured on Flickr-like JPEGs of quality 85 to 90.
+BYTES_PER_PIXEL = 0.25
+
+
+def download(
+    out: Path,
+    tags: Sequence[str] | None,
+    config: SearchConfig,
+    session: FlickrSession,
+    pictures: Pictures,
+    n_threads: int = 8,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Download photos of these tags (None: of Flickr's hot ones) to a folder.
+
+    The same again goes on where a run was stopped, and tries again what failed;
+    further tags may be given. Returns what ``download.json`` holds. Raises
+    DownloadError when Flickr refuses or the folder cannot be written; what was done
+    until then is kept.
+    """
+    run = _Run(out, config, session, pictures)
+    try:
+        run.search(tags, progress)
+        run.fetch(n_threads, progress)
+        run.refuse_same_pictures()
+    except BaseException:
+        run.write_results_if_possible()
+        raise
+    else:
+        return run.write_results()
+    finally:
+        run.journal.close()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """At most how much a download would take; photos of two tags count twice."""
+
+    api_calls: int
+    photos: int
+    bytes: int
+
+
+def estimate(
+    tags: Sequence[str] | None, config: SearchConfig, session: FlickrSession
+) -> Estimate:
+    """Ask one small page a tag, download nothing, and say what it would take."""
+    calls = photos = size = 0
+    for tag in hot_tags(session) if tags is None else tags:
+        page = search_page(session, tag, 1, replace(config, per_page=20))
+        expected = min(config.per_tag, page.total)
+        n_pixels = [photo.n_pixels for photo in page.photos if photo.n_pixels]
+        mean = sum(n_pixels) / len(n_pixels) if n_pixels else 0
+        calls += -(-expected // config.per_page) + (expected < config.per_tag)
+        photos += expected
+        size += int(expected * mean * BYTES_PER_PIXEL)
+    return Estimate(calls + (tags is None), photos, size)
+
+
+class _Run:
+    """One download: the journal, what it tells, and the ways to add to it."""
+
+    def __init__(
+        self,
+        out: Path,
+        config: SearchConfig,
+        session: FlickrSession,
+        pictures: Pictures,
+    ) -> None:
+        self.out, self.config = out, config
+        self.session, self.pictures = session, pictures
+        self.state = State()
+        self.journal = Journal(out / "journal.jsonl")
+        try:
+            for entry in self.journal.entries():
+                self.state.take(entry)
+            self.state.check(config)
+            if self.state.settings is None:
+                self._add({"settings": settings_of(config)})
+            (out / "photos").mkdir(exist_ok=True)
+            self._tidy()
+        except OSError as error:
+            self.journal.close()
+            raise _refused(out, error) from error
+        except BaseException:
+            self.journal.close()
+            raise
+
+    def _tidy(self) -> None:
+        """Remove half-written files, and fetch again what somebody removed."""
+        folder = self.out / "photos"
+        names = {entry.name for entry in folder.iterdir()}
+        for name in names:
+            if name.endswith(".partial"):
+                (folder / name).unlink()
+        for photo_id, outcome in list(self.state.outcomes.items()):
+            if outcome.kind == "ok" and outcome.file[len("photos/") :] not in names:
+                del self.state.outcomes[photo_id]
+
+    def search(self, tags: Sequence[str] | None, progress: Progress) -> None:
+        if tags is None and self.state.hot is None:
+            self._add({"hot": hot_tags(self.session)})
+        wanted = self.state.hot or () if tags is None else tags
+        for tag in progress(wanted, len(wanted), "searching tags"):
+            while tag not in self.state.searched:
+                self._search_page(tag)
+
+    def _search_page(self, tag: str) -> None:
+        number = self.state.n_pages[tag] + 1
+        page = search_page(self.session, tag, number, self.config)
+        before = self.state.of_tag.get(tag, {})
+        # Photos move to the next page while we turn them; a page of none that are
+        # new is the end.
+        new = {photo.id: photo for photo in page.photos if photo.id not in before}
+        photos = list(islice(new.values(), self.config.per_tag - len(before)))
+        enough = len(before) + len(photos) >= self.config.per_tag
+        last = enough or not photos
+        entry = {"tag": tag, "page": number, "last": last}
+        self._add({**entry, "photos": [asdict(photo) for photo in photos]})
+
+    def fetch(self, n_threads: int, progress: Progress) -> None:
+        """Fetch what is missing; at most twice as many as threads wait their turn."""
+        missing = self.state.missing()
+        with ThreadPoolExecutor(n_threads) as pool:
+            try:
+                done = _bounded(pool, self._fetch, missing, 2 * n_threads)
+                for photo_id, outcome in progress(done, len(missing), "photos"):
+                    self._add({"id": photo_id, "outcome": asdict(outcome)})
+            finally:
+                self.session.stop.set()
+                self.pictures.stop.set()
+
+    def _fetch(self, photo: Found) -> tuple[str, Outcome]:
+        try:
+            picture = self.pictures.fetch(photo.url)
+        except Fault as fault:
+            kind = "skipped" if fault.is_content else "failed"
+            return photo.id, Outcome(kind, fault.reason)
+        file = f"photos/{photo.id}{picture.suffix}"
+        content = picture.content
+        try:
+            write_whole(self.out / file, lambda stream: stream.write(content))
+        except OSError as error:
+            raise _refused(self.out, error) from error
+        return photo.id, Outcome("ok", "", file, len(content), picture.sha256)
+
+    def refuse_same_pictures(self) -> None:
+        for photo_id, outcome in list(self.state.same_pictures()):
+            (self.out / outcome.file).unlink(missing_ok=True)
+            self._add({"id": photo_id, "outcome": asdict(outcome)})
+
+    def write_results(self) -> dict[str, Any]:
+        def write_records(file: Any) -> None:
+            for record in self.state.records():
+                line = json.dumps(record, ensure_ascii=False) + "\n"
+                file.write(line.encode("utf-8"))
+
+        summary = self.state.summary() | {"api_calls": self.session.n_calls}
+        text = json.dumps(summary, indent=1, ensure_ascii=False) + "\n"
+        try:
+            write_whole(self.out / "photos.jsonl", write_records)
+            write_whole(self.out / "download.json", lambda f: f.write(text.encode()))
+        except OSError as error:
+            raise _refused(self.out, error) from error
+        return summary
+
+    def write_results_if_possible(self) -> None:
+        try:
+            self.write_results()
+        except DownloadError:
+            return  # The error that led here is the one to tell.
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        self.journal.add(entry)
+        self.state.take(entry)
+
+
+def _bounded(
+    pool: ThreadPoolExecutor, fetch: Any, photos: list[Found], n_waiting: int
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield what ``fetch`` returns, as it comes, with few photos under way."""
+    left = iter(photos)
+    under_way: set[Future[tuple[str, Outcome]]] = set()
+    try:
+        while True:
+            for photo in islice(left, n_waiting - len(under_way)):
+                under_way.add(pool.submit(fetch, photo))
+            if not under_way:
+                return
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    finally:
+        for future in under_way:
+            future.cancel()
+
+
+def _refused(out: Path, error: OSError) -> DownloadError:
+    return DownloadError(f"{out}: cannot be written: {error.strerror or error}")

@@ -1,0 +1,79 @@
+"""What a download has done so far: a file that is only ever added to.
+
+One JSON object a line. A line is added in one write after what it tells of lies
+whole on the disk; a line that a kill or a full disk cut short is dropped when the
+journal is opened again, and what it told of is done again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lablr.errors import DownloadError
+
+__all__ = ["Journal"]
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """The journal at ``path``, which one process at a time may hold.
+
+    Raises DownloadError when another does, or when it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(
+                path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644
+            )
+        except OSError as error:
+            raise self._refused(error) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise DownloadError(
+                f"{path.parent}: another download is writing there"
+            ) from error
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries in their order, and drop a torn end."""
+        whole = 0
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    entry = json.loads(line)
+                except ValueError as error:
+                    raise DownloadError(f"{self._path}:{number}: damaged") from error
+                whole += len(line)
+                yield entry
+        os.ftruncate(self._descriptor, whole)
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry; raises DownloadError, and adds nothing, on a full disk."""
+        line = (json.dumps(entry, separators=(",", ":")) + "\n").encode("ascii")
+        size = os.fstat(self._descriptor).st_size
+        try:
+            if os.write(self._descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            os.ftruncate(self._descriptor, size)
+            raise self._refused(error) from error
+
+    def close(self) -> None:
+        """Let others have it."""
+        os.close(self._descriptor)
+
+    def _refused(self, error: OSError) -> DownloadError:
+        return DownloadError(f"{self._path}: cannot be written: {error.strerror}")

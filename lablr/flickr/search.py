@@ -1,0 +1,192 @@
+"""Which photos and tags Flickr has: search by tag, popular tags, hot tags.
+
+Sources: https://www.flickr.com/services/api/flickr.photos.search.html and
+https://www.flickr.com/services/api/flickr.tags.getHotList.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lablr.errors import CorpusError, DownloadError
+from lablr.flickr.session import FlickrSession
+from lablr.tags import normalize
+
+__all__ = [
+    "MAX_PER_TAG",
+    "SIZES",
+    "Found",
+    "Page",
+    "SearchConfig",
+    "hot_tags",
+    "popular_tags",
+    "read_tags",
+    "search_page",
+]
+
+# Suffix of Flickr's url_ fields, from small to large; "o" is the original.
+SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
+MAX_PER_TAG = 4000  # "Flickr will return at most the first 4,000 results"
+POPULAR = Path(__file__).parent.parent / "data" / "popular_tags.txt"
+MAX_TAGS_BYTES = 16 << 20
+_SORTS = {"relevance": "relevance", "interestingness": "interestingness-desc"}
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """What to ask for: how many photos a tag, in which order, licences and size."""
+
+    per_tag: int = 100
+    sort: str = "relevance"
+    licenses: tuple[str, ...] = ()
+    size: str = "c"
+    per_page: int = 500  # the most that Flickr gives
+
+
+@dataclass(frozen=True)
+class Found:
+    """A photo as the search describes it; ``url`` is its picture, "" without one."""
+
+    id: str
+    url: str
+    tags: tuple[str, ...]
+    title: str = ""
+    owner: str = ""
+    owner_name: str = ""
+    license: str = ""
+    views: int = 0
+    n_pixels: int = 0
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the photos of a tag; ``total`` is how many Flickr says it has."""
+
+    photos: tuple[Found, ...]
+    total: int
+
+
+def search_page(
+    session: FlickrSession, tag: str, page: int, config: SearchConfig
+) -> Page:
+    """Return a page, counted from 1, of the public photos that carry a tag.
+
+    Beyond the last page Flickr gives an empty one or the last again; how many it
+    says there are changes from page to page, so that is not asked.
+    Records that are not as documented are passed over. Raises DownloadError.
+    """
+    answer = session.call(
+        "flickr.photos.search",
+        tags=tag,
+        tag_mode="all",
+        media="photos",
+        content_type=1,
+        safe_search=1,
+        sort=_SORTS[config.sort],
+        license=",".join(config.licenses),
+        extras=",".join(
+            ["license", "owner_name", "tags", "views", *(f"url_{s}" for s in SIZES)]
+        ),
+        per_page=min(config.per_tag, config.per_page),
+        page=page,
+    ).get("photos")
+    if not isinstance(answer, dict) or not isinstance(answer.get("photo"), list):
+        raise DownloadError("Flickr's answer to flickr.photos.search has no photos")
+    records = (_found(record, tag, config.size) for record in answer["photo"])
+    return Page(
+        tuple(photo for photo in records if photo),
+        _number(answer.get("total")),
+    )
+
+
+def hot_tags(session: FlickrSession, count: int = 20) -> list[str]:
+    """Return the tags that are hot on Flickr this week; raises DownloadError."""
+    answer = session.call("flickr.tags.getHotList", period="week", count=count)
+    try:
+        names = [entry["_content"] for entry in answer["hottags"]["tag"]]
+    except (KeyError, TypeError) as error:
+        raise DownloadError("Flickr's list of hot tags holds no tags") from error
+    return _normal(str(name) for name in names)
+
+
+def popular_tags() -> list[str]:
+    """Return the tags that are most popular on Flickr, the most popular first."""
+    return read_tags(POPULAR)
+
+
+def read_tags(path: Path) -> list[str]:
+    """Return the tags of a file, one a line; ``#`` begins a comment.
+
+    Raises CorpusError for a line without a tag, DownloadError without a file.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_TAGS_BYTES).decode("utf-8-sig", "replace")
+    except OSError as error:
+        raise DownloadError(f"{path}: {error.strerror}") from error
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return list(dict.fromkeys(normalize(line) for line in lines if line))
+
+
+def _found(record: object, tag: str, size: str) -> Found | None:
+    if not isinstance(record, dict):
+        return None
+    photo_id = str(record.get("id", ""))
+    # The number becomes a file's name.
+    if not (photo_id.isascii() and photo_id.isdecimal() and len(photo_id) <= 20):
+        return None
+    suffix = _best_size(record, size)
+    width = _number(record.get(f"width_{suffix}"))
+    return Found(
+        id=photo_id,
+        url=str(record.get(f"url_{suffix}", "")),
+        tags=tuple(sorted({tag, *_normal(_text(record, "tags").split())})),
+        title=_text(record, "title"),
+        owner=_text(record, "owner"),
+        owner_name=_text(record, "ownername"),
+        license=_text(record, "license"),
+        views=_number(record.get("views")),
+        n_pixels=width * _number(record.get(f"height_{suffix}")),
+    )
+
+
+def _best_size(record: dict[str, Any], size: str) -> str:
+    """Return the size that was asked for, else the next smaller, else larger."""
+    wanted = SIZES.index(size)
+    order = [*SIZES[wanted::-1], *SIZES[wanted + 1 :]]
+    for suffix in order:
+        url = record.get(f"url_{suffix}")
+        if isinstance(url, str) and url.startswith(("http://", "https://")):
+            return suffix
+    return "none"
+
+
+def _normal(tags: Iterable[str]) -> list[str]:
+    """Return tags in normal form, without machine tags (``geo:lat=52``)."""
+    kept: dict[str, None] = {}
+    for tag in tags:
+        if ":" in tag and "=" in tag:
+            continue
+        try:
+            kept[normalize(tag)] = None
+        except CorpusError:
+            continue
+    return list(kept)
+
+
+def _text(record: dict[str, Any], key: str) -> str:
+    """Return a text that any file can hold, lone surrogates replaced."""
+    value = record.get(key, "")
+    if isinstance(value, dict):
+        value = value.get("_content", "")
+    return str(value).encode("utf-8", "replace").decode("utf-8")[:10_000]
+
+
+def _number(value: object) -> int:
+    try:
+        return max(0, int(str(value)[:18]))
+    except ValueError:
+        return 0

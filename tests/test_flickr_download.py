@@ -1,0 +1,287 @@
+"""The whole download: complete, resumed after kill -9, honest about every photo."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flickr_client import TIMEOUTS, Clock, clock, flickr, pictures, session  # noqa: F401
+from flickr_server import KEY, SECRET, FlickrServer, picture, serving, spread_faults
+
+from lablr.corpus import Corpus
+from lablr.errors import DownloadError
+from lablr.flickr.credentials import Credentials
+from lablr.flickr.credits import credit_lines
+from lablr.flickr.download import Estimate, download, estimate
+from lablr.flickr.journal import Journal
+from lablr.flickr.pace import Pace
+from lablr.flickr.pictures import Pictures
+from lablr.flickr.retries import Retries, Timeouts
+from lablr.flickr.search import SIZES, SearchConfig
+from lablr.flickr.session import FlickrSession
+
+ROOT = Path(__file__).parent.parent
+CONFIG = SearchConfig(per_tag=30, licenses=("4",))
+TAGS = ["sea", "cat"]
+
+
+class Client:
+    """Downloads from the server again and again, as one run after another."""
+
+    def __init__(self, folder: Path, clock: Clock, timeouts: Timeouts = TIMEOUTS):
+        self.folder, self.clock, self.timeouts = folder, clock, timeouts
+
+    def session(self) -> FlickrSession:
+        pace = Pace(self.folder / "pace", self.clock, self.clock.sleep)
+        retries = Retries(sleep=self.clock.sleep)
+        return FlickrSession(Credentials(KEY, SECRET), pace, retries, self.timeouts)
+
+    def download(self, name: str = "corpus", tags=TAGS, config=CONFIG):
+        fetch = Pictures(Retries(sleep=self.clock.sleep), self.timeouts)
+        return download(self.folder / name, tags, config, self.session(), fetch)
+
+    def files(self, name: str = "corpus") -> dict[str, bytes]:
+        root = self.folder / name
+        files = [root / "photos.jsonl", *(root / "photos").iterdir()]
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def client(flickr, clock: Clock, tmp_path: Path) -> Client:
+    return Client(tmp_path, clock)
+
+
+def add_up(summary: dict[str, int]) -> bool:
+    parts = ("ok", "failed", "skipped")
+    return summary["attempted"] == sum(summary[part] for part in parts)
+
+
+def test_the_download_is_a_corpus(client: Client, flickr: FlickrServer, tmp_path):
+    summary = client.download()
+    expected = {n for tag in TAGS for n in flickr.numbers_of(tag)[:30]}
+    assert summary["attempted"] == summary["ok"] == len(expected)
+    assert summary["api_calls"] == 2
+    photos = list(Corpus.open(tmp_path / "corpus"))
+    assert {int(photo.flickr_id) - 1000 for photo in photos} == expected
+    for photo in photos:
+        number = int(photo.flickr_id) - 1000
+        assert photo.path.read_bytes() == picture(number)
+        # A photo found under two tags is one record with both.
+        assert {*flickr.tags_of(number)[1:], "新宿"} <= {*photo.tags}
+        assert not any("geo" in tag for tag in photo.tags)
+    sea, cat = ({*flickr.numbers_of(tag)[:30]} for tag in TAGS)
+    both = [photo for photo in photos if {*TAGS} <= {*photo.tags}]
+    assert len(both) == len(sea & cat) > 0
+    assert json.loads((tmp_path / "corpus/download.json").read_text()) == summary
+
+
+def test_the_same_again_does_nothing_and_a_lost_photo_comes_back(
+    client: Client, flickr: FlickrServer, tmp_path: Path
+):
+    client.download()
+    before, n_asked = client.files(), sum(flickr.asked.values())
+    assert client.download()["api_calls"] == 0
+    assert sum(flickr.asked.values()) == n_asked
+    next((tmp_path / "corpus/photos").iterdir()).unlink()
+    client.download()
+    assert client.files() == before
+    assert sum(flickr.asked.values()) == n_asked + 1
+
+
+def test_further_tags_may_be_given_but_no_other_settings(client: Client):
+    first = client.download(tags=["sea"])
+    assert client.download(tags=["sea", "city"])["ok"] > first["ok"]
+    with pytest.raises(DownloadError, match="another size"):
+        client.download(config=SearchConfig(30, licenses=("4",), size="z"))
+
+
+def test_hot_tags_stay_those_of_the_first_run(client: Client, flickr: FlickrServer):
+    first = client.download(tags=None)
+    assert [*first["tags"]] == ["sea", "cat"]
+    flickr.hot = ["night"]
+    assert client.download(tags=None)["tags"] == first["tags"]
+
+
+def test_pages_that_change_while_they_are_turned(client: Client, clock, monkeypatch):
+    with serving(140) as server:
+        monkeypatch.setenv("LABLR_FLICKR_URL", server.url)
+        server.pages_said = lambda page, pages: pages + 5 - page
+        config = SearchConfig(per_tag=4000, licenses=("4",), per_page=7)
+        summary = client.download(config=config)
+        expected = {n for tag in TAGS for n in server.numbers_of(tag)}
+    assert summary["ok"] == len(expected)
+
+
+def test_a_fifth_of_the_answers_faulty_and_every_photo_accounted_for(
+    clock: Clock, tmp_path: Path, monkeypatch
+):
+    client = Client(tmp_path, clock, Timeouts(5, 1, 1.5))
+    with serving(300) as server:
+        monkeypatch.setenv("LABLR_FLICKR_URL", server.url)
+        server.fault = spread_faults(0.2)
+        config = SearchConfig(per_tag=4000, licenses=("4",))
+        tags = ["sea", "sunset", "cat", "flower", "city", "night", "tree"]
+        summary = client.download(tags=tags, config=config)
+    assert summary["attempted"] == server.n_photos
+    assert summary["not_tried"] == 0
+    assert add_up(summary)
+    assert summary["ok"] > 270
+    assert {*summary["reasons"]} <= {
+        "gone",
+        "redirect loop",
+        "too large",
+        "unavailable",
+    }
+    assert len(list(Corpus.open(tmp_path / "corpus"))) == summary["ok"]
+    for name, content in client.files().items():
+        if name != "photos.jsonl":
+            assert content == picture(int(Path(name).stem) - 1000)
+
+
+def test_what_failed_is_tried_again_and_what_was_skipped_is_not(
+    client: Client, flickr: FlickrServer
+):
+    flickr.fault = lambda kind, what, n: (
+        {"0": "500", "2": "404"}.get(what) if kind == "photo" else None
+    )
+    first = client.download()
+    assert (first["failed"], first["skipped"]) == (1, 1)
+    assert first["reasons"] == {"HTTP 500": 1, "gone": 1}
+    flickr.fault = lambda *_: None
+    second = client.download()
+    assert (second["failed"], second["skipped"]) == (0, 1)
+
+
+def test_one_picture_under_many_ids_is_no_photo(client: Client, flickr: FlickrServer):
+    flickr.fault = lambda kind, what, n: (
+        "same picture" if what in ("0", "5", "7") else None
+    )
+    summary = client.download()
+    assert summary["reasons"] == {"same picture": 3}
+    assert not {"photos/1000.jpg", "photos/1005.jpg"} & {*client.files()}
+    assert client.download()["reasons"] == {"same picture": 3}
+
+
+# --- killed, full and read-only
+
+
+def environment(folder: Path, server: FlickrServer) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "LABLR_FLICKR_URL": server.url,
+        "LABLR_FLICKR_KEY": KEY,
+        "LABLR_FLICKR_SECRET": SECRET,
+        "XDG_STATE_HOME": str(folder / "state"),
+    }
+
+
+def start(folder: Path, server: FlickrServer, *words: str, **options):
+    """Start ``lablr download`` as a person would, into ``folder/killed``."""
+    command = [sys.executable, "-m", "lablr", "download", "--tags", "sea,cat"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen(
+        [*command, "--per-tag", "30", "--licenses", "4", "--out", "killed", *words],
+        cwd=folder,
+        env=environment(folder, server),
+        **options,
+    )
+
+
+def test_killed_at_any_moment_nothing_is_lost_doubled_or_torn(
+    client: Client, flickr: FlickrServer, tmp_path: Path
+):
+    client.download("whole")
+    for n_more in (2, 3, 7, 12, 9):
+        target = sum(flickr.asked.values()) + n_more
+        children: list[subprocess.Popen] = []
+
+        def kill(n_requests: int, target=target, children=children) -> None:
+            if n_requests == target:
+                children[0].send_signal(signal.SIGKILL)
+
+        flickr.before_answer = kill
+        children.append(start(tmp_path, flickr, "--threads", "2"))
+        children[0].communicate()
+        assert children[0].returncode == -signal.SIGKILL
+    with (tmp_path / "killed/journal.jsonl").open("ab") as file:
+        file.write(b'{"id":"1007","outco')
+    flickr.before_answer = lambda n_requests: None
+    last = start(tmp_path, flickr)
+    output, errors = last.communicate()
+    assert last.returncode == 0, errors
+    assert b"attempted" in output
+    assert client.files("killed") == client.files("whole")
+    assert KEY.encode() not in output + errors
+    for path in (tmp_path / "killed").rglob("*"):
+        assert path.is_dir() or SECRET.encode() not in path.read_bytes()
+
+
+def test_a_full_disk_stops_cleanly_and_keeps_what_was_done(
+    client: Client, flickr: FlickrServer, tmp_path: Path
+):
+    client.download("whole")
+
+    limit = (tmp_path / "whole/journal.jsonl").stat().st_size * 4 // 5
+
+    def no_longer_file() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    full = start(tmp_path, flickr, preexec_fn=no_longer_file)
+    _, errors = full.communicate()
+    assert full.returncode == 1
+    assert b"cannot be written: " in errors
+    assert b"Traceback" not in errors
+    assert 0 < Corpus.open(tmp_path / "killed").count() < 55
+    again = start(tmp_path, flickr)
+    _, errors = again.communicate()
+    assert again.returncode == 0, errors
+    assert client.files("killed") == client.files("whole")
+
+
+def test_a_folder_that_cannot_be_written_is_said(client: Client, tmp_path: Path):
+    (tmp_path / "corpus").write_text("a file")
+    with pytest.raises(DownloadError, match=r"corpus.*cannot be written"):
+        client.download()
+
+
+def test_two_downloads_into_one_folder_are_refused(client: Client, tmp_path: Path):
+    journal = Journal(tmp_path / "corpus/journal.jsonl")
+    with pytest.raises(DownloadError, match="another download"):
+        client.download()
+    journal.close()
+    assert client.download()["ok"]
+
+
+# --- the rest of the commands
+
+
+def test_a_dry_run_says_what_it_would_take(client: Client, flickr: FlickrServer):
+    photos = min(30, len(flickr.numbers_of("sea"))) + min(
+        30, len(flickr.numbers_of("cat"))
+    )
+    size = photos * 96 * 96 // 4
+    assert estimate(TAGS, CONFIG, client.session()) == Estimate(2, photos, size)
+    assert all(kind == "rest" for kind, _ in flickr.asked)
+
+
+def test_credits_name_title_author_licence_and_page(client: Client, tmp_path: Path):
+    client.download()
+    assert next(credit_lines(tmp_path / "corpus")) == (
+        'photos/1000.jpg: "Photo 0 of a day" by Zoë 0, '
+        "CC BY-NC-SA 2.0 (https://creativecommons.org/licenses/by-nc-sa/2.0/), "
+        "https://www.flickr.com/photos/0@N01/1000"
+    )
+
+
+def test_the_command_knows_every_size():
+    from lablr.cli.download import SIZES as SAID
+
+    assert SAID == SIZES

@@ -55,11 +55,9 @@ def run(name: str, words: argparse.Namespace, folder: Path) -> bool:
     if words.quick:
         more.append("--quick")
         command.append("--quick")
-    for option in ("corpus", "floats") if name == "int8" else ():
-        if path := getattr(words, option):
-            more += [f"--{option}", str(path.absolute())]
-            # Where it lies is nobody's business.
-            command += [f"--{option}", option.upper()]
+    if name == "int8" and words.corpus:
+        more += ["--corpus", str(words.corpus.absolute())]
+        command += ["--corpus", "CORPUS"]  # where it lies is nobody's business
     busy, start = load_now(), time.monotonic()
     say(f"== {' '.join(command)}")
     done = subprocess.run(
@@ -119,7 +117,6 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="few repetitions")
     parser.add_argument("--corpus", type=Path, help="tagged photos, for int8")
-    parser.add_argument("--floats", type=Path, help="a bundle in floats, for int8")
     words = parser.parse_args()
     if unknown := set(words.names) - set(BENCHMARKS):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import onnx
+import numpy.typing as npt
 
 from benchmarks.photos import crops
 from benchmarks.reporting import Report, Table, run_as_command, say
 from benchmarks.timing import milliseconds, ratios, times_in_turns
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
+from lablr.encoder import Preprocessing
+from lablr.errors import PhotoError
 from lablr.evaluation import Report as Evaluation
 from lablr.fitting import evaluate_bundle
+from lablr.photos import read_image
+from lablr.quantization import quantized
 from lablr.tagger import Tagger
 
 METHOD = """\
-The bundled encoder computes in 8-bit integers (`lablr fit --quantize`). {floats}
-Times are of one image in one thread, in turns."""
+The encoder's convolutions in 8-bit integers (`lablr.quantization`), their ranges taken
+from {n} {photos}. The Gaussians, their calibration and the map stay those of the 32-bit encoder. Times are of
+one image in one thread, in turns."""
 
-SAME_WEIGHTS = """\
-Against it stands the same graph without its roundings, so that it computes in 32-bit
-floats; weights, Gaussians, calibration and map are the same."""
-OWN_BUNDLE = """\
-Against it stands a bundle fitted to the same encoder in 32-bit floats."""
-
+N_CALIBRATION = 200
 FIGURES = {
     "macro_average_precision": "macro AP",
     "mean_average_precision": "image MAP",
@@ -35,31 +36,32 @@ FIGURES = {
     "roc_auc": "ROC AUC",
     "calibration_error": "cal. error",
 }
+Images = list[npt.NDArray[np.uint8]]
 
 
-def in_floats(encoder_onnx: bytes) -> bytes:
-    """The graph without the pairs of nodes that round what a layer is given."""
-    model = onnx.load_from_string(encoder_onnx)
-    made_by = {name: node for node in model.graph.node for name in node.output}
-    whole = {
-        node.output[0]: made_by[node.input[0]].input[0]
-        for node in model.graph.node
-        if node.op_type == "DequantizeLinear" and node.input[0] in made_by
-    }
-    kept = [
-        node
-        for node in model.graph.node
-        if node.op_type != "QuantizeLinear" and node.output[0] not in whole
-    ]
-    for node in kept:
-        node.input[:] = [whole.get(name, name) for name in node.input]
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
-    return bytes(model.SerializeToString())
+def in_integers(bundle: Bundle, images: Images) -> Bundle:
+    """The bundle with an encoder of 8-bit integers, its ranges taken from images."""
+    preprocessing = Preprocessing.from_dict(bundle.preprocessing)
+    inputs = (preprocessing.normalize(image[None]) for image in images)
+    return dataclasses.replace(
+        bundle, encoder_onnx=quantized(bundle.encoder_onnx, inputs)
+    )
+
+
+def of_corpus(
+    corpus: Corpus, size: int, n_images: int
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Images of training photos, spread over the corpus."""
+    photos = [photo for photo in corpus.photos() if photo.split == "train"]
+    for photo in photos[:: max(1, len(photos) // n_images)][:n_images]:
+        try:
+            yield read_image(photo.path, size)
+        except PhotoError as error:
+            say(f"left out {photo.file}: {error}")
 
 
 def agreement(fp32: Tagger, int8: Tagger, n_images: int) -> Table:
-    """How far both agree on crops of photos."""
+    """How far both agree on crops of photos they were not calibrated on."""
     images = np.stack([crop for crop, _ in crops(n_images, fp32.encoder.size, seed=1)])
     a, b = fp32.encode(images), int8.encode(images)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
@@ -99,17 +101,22 @@ def _figures(report: Evaluation) -> list[str]:
 
 def measure(words: argparse.Namespace) -> Report:
     bundle = Bundle.load()
-    floats = Bundle.load(words.floats) if words.floats else None
-    if floats is None:
-        model = in_floats(bundle.encoder_onnx)
-        floats = dataclasses.replace(bundle, encoder_onnx=model)
-    bundles = {"fp32": floats, "int8": bundle}
-    fp32, int8 = Tagger(floats), Tagger(bundle)
-    image = next(iter(crops(1, fp32.encoder.size)))[0][np.newaxis]
+    fp32 = Tagger(bundle)
+    size = fp32.encoder.size
+    n_images = 8 if words.quick else N_CALIBRATION
+    corpus = Corpus.open(words.corpus) if words.corpus else None
+    if corpus:
+        images = list(of_corpus(corpus, size, n_images))
+    else:
+        images = [crop for crop, _ in crops(n_images, size)]
+    smaller = in_integers(bundle, images)
+    int8 = Tagger(smaller)
+    image = images[0][np.newaxis]
     times = times_in_turns(
         {"fp32": lambda: fp32.encode(image), "int8": lambda: int8.encode(image)},
         3 if words.quick else 100,
     )
+    bundles = {"fp32": bundle, "int8": smaller}
     rows = [
         [
             name,
@@ -123,20 +130,19 @@ def measure(words: argparse.Namespace) -> Report:
         Table(("encoder", "ms a photo", "times as fast", "MB"), rows),
         agreement(fp32, int8, 14 if words.quick else 210),
     ]
-    if words.corpus:
-        tables.append(quality(bundles, Corpus.open(words.corpus)))
-    compared = OWN_BUNDLE if words.floats else SAME_WEIGHTS
+    if corpus:
+        tables.append(quality(bundles, corpus))
+    photos = "training photos of the corpus" if corpus else "crops of seven photos"
     return Report(
-        title="8-bit integers", method=METHOD.format(floats=compared), tables=tables
+        title="8-bit integers",
+        method=METHOD.format(n=len(images), photos=photos),
+        tables=tables,
     )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus", type=Path, help="tagged photos: compare the quality of the tags"
-    )
-    parser.add_argument(
-        "--floats", type=Path, help="a bundle of the same encoder in 32-bit floats"
     )
 
 

@@ -1,4 +1,4 @@
-"""The encoder in 8-bit integers: half the time of a photo, a quarter of the file.
+"""The encoder in 8-bit integers: about half the time, and two thirds of the file.
 
 A convolution's weights become signed integers with a scale for each of its
 channels, and what it is given unsigned integers with one scale, taken from the

@@ -20,7 +20,7 @@ def credits_command(corpus: Path) -> None:
     licences ask that these are named wherever a photo is shown.
 
     \b
-    Example:
+    Examples:
       lablr credits corpus/ > corpus/CREDITS.txt
     """
     from lablr.flickr.credits import credit_lines

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lablr.errors import BundleError
+from lablr.whole_file import flush_folder
 
 __all__ = ["open_folder", "still_leads_to", "swap_folder"]
 
@@ -86,7 +87,7 @@ def _swap(
             _write(new / name, content)
         for path in kept:
             shutil.copy2(path, new / path.name)
-        _flush(new)
+        flush_folder(new)
         if target.exists():
             target.rename(old)
         new.rename(target)
@@ -131,15 +132,6 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

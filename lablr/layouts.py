@@ -1,4 +1,4 @@
-"""The three layouts of a corpus on disk, and the record they share.
+"""The four layouts of a corpus on disk, and the record they share.
 
 Every entry of a layout is a place to name in an error, and a function that reads
 the record there; so one broken record does not end the reading of the others.

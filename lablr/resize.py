@@ -38,6 +38,7 @@ from lablr.layouts import MAX_LINE_BYTES, Photo
 from lablr.machine import available_threads
 from lablr.photos import FITS, FOLDER_LIMITS, read_bytes, read_image
 from lablr.progress import Progress, silent
+from lablr.whole_file import flush_folder
 
 __all__ = ["ResizeConfig", "ResizeCounts", "resize_corpus"]
 
@@ -272,10 +273,10 @@ class _Folder:
                 for file in files:
                     file.flush()
                     os.fsync(file.fileno())
-            _flush(self.photos)
+            flush_folder(self.photos)
             for name in reversed(INDEXES):
                 self._name_index(name)
-            _flush(self.root)
+            flush_folder(self.root)
         finally:
             shutil.rmtree(self.unfinished, ignore_errors=True)
 
@@ -372,14 +373,5 @@ def _locked(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise ResizeError(f"{folder}: another lablr resize is at work") from error
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _flush(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

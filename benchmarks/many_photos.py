@@ -19,7 +19,7 @@ METHOD = """\
 `suggest_many` goes from JPEG bytes to ranked tags in batches of {batch_size}, decoding
 one batch while it encodes another. The bare session encodes {batch_size} images that
 lie ready, in one batch, with ONNX Runtime's default threads; it neither decodes nor
-ranks. The third row is what decoding leaves room for: the bare session in
+ranks. The third row is what decoding leaves room for: one session asked by
 {n_threads} threads at once, one image at a time, which is how Lablr uses it."""
 
 BATCH_SIZE = 16

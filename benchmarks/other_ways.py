@@ -39,15 +39,18 @@ def _covariances(n_tags: int, d: int) -> list[EmpiricalCovariance]:
 class PlainWay:
     """Pillow, eager PyTorch, a covariance of scikit-learn for each tag in a loop.
 
-    The network is the bundle's own, as its training configured it.
+    The networks are the bundle's own, as their training configured them.
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        config = VAEConfig(**bundle.provenance["training"]["vae"])
+        configs = [VAEConfig(**own["vae"]) for own in bundle.provenance["training"]]
         self.tags = bundle.tags
-        self.size = config.image_size
-        self.model = VAE(config, len(bundle.tags), pretrained=False).eval()
-        self.covariances = _covariances(len(bundle.tags), config.n_latent)
+        self.size = configs[0].image_size
+        self.models = [
+            VAE(config, len(bundle.tags), pretrained=False).eval() for config in configs
+        ]
+        d = sum(config.n_latent for config in configs)
+        self.covariances = _covariances(len(bundle.tags), d)
 
     @torch.no_grad()
     def suggest(self, photo: bytes) -> list[tuple[float, str]]:
@@ -55,7 +58,9 @@ class PlainWay:
         image = Image.open(io.BytesIO(photo)).convert("RGB")
         image = image.resize((self.size, self.size), Image.Resampling.BICUBIC)
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-        latents = self.model.encode(self.model.normalize(pixels)).mean.numpy()
+        latents = np.concatenate(
+            [own.encode(own.normalize(pixels)).mean.numpy() for own in self.models], 1
+        )
         distances = [
             float(covariance.mahalanobis(latents)[0]) for covariance in self.covariances
         ]

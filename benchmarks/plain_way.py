@@ -25,7 +25,7 @@ covariance a tag; Lablr's score takes two, the tag's and that of its rest). The 
 Lablr encoded 128 pixels with a far smaller network, knew 45 labels and drew two
 pictures with matplotlib; against it stands `suggest` with the page's three figures,
 which the server hands to the browser as numbers. PyTorch takes as many threads as
-there are cores, except where the row says one; Lablr takes one for a photo. Everything
+there are cores, except where the row says one; Lablr takes two for a photo. Everything
 is loaded and warm."""
 
 
@@ -96,7 +96,7 @@ def measure(words: argparse.Namespace) -> Report:
             for name, least, own in promised
         ],
         findings=[
-            "On one core each, the plain way takes "
+            "The plain way in one thread takes "
             f"{ratios(of_plain_alone, suggest).text()} times as long as `suggest`."
         ],
     )

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -294,17 +294,23 @@ def read_encoder(run: Path) -> tuple[bytes, Preprocessing]:
     return model, Preprocessing.from_dict(preprocessing)
 
 
-def read_provenance(run: Path) -> dict[str, Any]:
-    """What a training run or a bundle says of its making, for the next bundle.
+def read_provenance(runs: Sequence[Path]) -> dict[str, Any]:
+    """What training runs and bundles say of their making, for the next bundle.
 
-    Raises `FitError` when a run's description cannot be read.
+    "training" has a list with the description of every network, in order. Raises
+    `FitError` when a run's description cannot be read.
     """
+    training = [description for run in runs for description in _descriptions(run)]
+    return {"training": training} if training else {}
+
+
+def _descriptions(run: Path) -> list[Any]:
     if (run / "manifest.json").exists():
-        made = Bundle.load(run).provenance
-        return {"training": made["training"]} if "training" in made else {}
+        made = Bundle.load(run).provenance.get("training", [])
+        return made if isinstance(made, list) else [made]
     try:
-        return {"training": json.loads((run / "config.json").read_text("utf-8"))}
+        return [json.loads((run / "config.json").read_text("utf-8"))]
     except FileNotFoundError:
-        return {}  # an encoder from elsewhere
+        return []  # an encoder from elsewhere
     except (OSError, ValueError) as error:
         raise FitError(f"{run / 'config.json'} cannot be read: {error}") from error

@@ -37,6 +37,7 @@ ROOMS = (
     "training",
     "encoder",
     "encoding",
+    "joined_encoder",
     "quantization",
     "mahalanobis",
     "gaussians",

@@ -17,10 +17,13 @@ __all__ = ["fit_command"]
 @corpus_argument
 @click.option(
     "--encoder",
+    "encoders",
     required=True,
+    multiple=True,
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="A training run, or a bundle whose encoder to use again.",
+    help="A training run, or a bundle whose encoder to use again; given several"
+    " times, their latents stand side by side, every second one's of mirror images.",
 )
 @click.option(
     "--out",
@@ -64,7 +67,11 @@ __all__ = ["fit_command"]
     help="A Markdown file that tells people about the model.",
 )
 def fit_command(
-    corpus: Path, encoder: Path, out: Path, model_card: Path | None, **options: object
+    corpus: Path,
+    encoders: tuple[Path, ...],
+    out: Path,
+    model_card: Path | None,
+    **options: object,
 ) -> None:
     """Fit a Gaussian per tag to the photos of CORPUS and write a bundle.
 
@@ -75,21 +82,23 @@ def fit_command(
     \b
     Examples:
       lablr fit corpus/ --encoder run --out my-bundle
+      lablr fit corpus/ --encoder run --encoder second-run --out better-bundle
       lablr fit corpus/ --encoder run --quantize --out quicker-bundle
       lablr fit corpus/ --encoder my-bundle --out other --shrinkage 100
       lablr serve --bundle my-bundle
     """
     from lablr.corpus import Corpus
     from lablr.fitting import FitConfig, fit, read_encoder, read_provenance
+    from lablr.joined_encoder import joined
 
-    model, preprocessing = read_encoder(encoder)
+    model, preprocessing = joined([read_encoder(run) for run in encoders])
     bundle = fit(
         Corpus.open(corpus),
         model,
         preprocessing,
         FitConfig(**options),  # type: ignore[arg-type]
         model_card=model_card.read_text("utf-8") if model_card else "",
-        provenance=read_provenance(encoder),
+        provenance=read_provenance(encoders),
         progress=progress_bar,
     )
     bundle.save(out)

@@ -26,7 +26,7 @@ from lablr.tagger import Tagger
 METHOD = """\
 The encoder's convolutions in 8-bit integers (`lablr.quantization`), their ranges taken
 from {n} {photos}. The Gaussians, their calibration and the map stay those of the
-32-bit encoder. Times are of one image in one thread, in turns."""
+32-bit encoder. Times are of one image, in turns."""
 
 N_CALIBRATION = 200
 FIGURES = {

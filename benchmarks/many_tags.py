@@ -24,7 +24,7 @@ others'. Shrinkage and ridge are the bundled model's. Memory is what the process
 by when `TagGaussians` was made and its statistics let go; the ratio is to the smallest
 number of tags in the same round. One thread."""
 
-N_LATENT = 128
+N_LATENT = 176  # as the bundled model has
 N_PHOTOS = 20_000
 N_AT_ONCE = 64
 MIN_PHOTOS_OF_TAG = 20

@@ -17,11 +17,10 @@ from lablr.machine import available_threads
 
 METHOD = """\
 {n_photos} images that lie ready are encoded as the server does it (one at a time, as
-many at once as there are cores, with the settings of Lablr's encoder) and in batches
-of N, one batch after another, with one thread and with all {n_cores}. A photo that is
-encoded in a batch waits for the whole batch; its wait is the time of one call, without
-the time until the batch is full. A batch pays when it encodes clearly more photos a
-second."""
+many at once as there are cores, one thread each) and in batches of N, one batch after
+another, with one thread and with all {n_cores}. A photo that is encoded in a batch
+waits for the whole batch; its wait is the time of one call, without the time until
+the batch is full. A batch pays when it encodes clearly more photos a second."""
 
 BATCH_SIZES = (1, 2, 4, 8)
 PAYS = 1.1  # times the photos a second of today's way: less is lost in collecting

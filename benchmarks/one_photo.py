@@ -20,9 +20,9 @@ One JPEG of 1280 x 854 pixels, from its bytes in memory to ten tags, against Pil
 decoding the whole JPEG and ONNX Runtime encoding an image that lies ready: the two
 things that cannot be left out. Everything else (the checks of the door, making the
 image small, normalizing, ranking the tags) is what Lablr adds. Lablr's encoder computes
-in two threads that sleep while they wait, so that several requests share the cores; the
-bare session has the same settings, and, for comparison, ONNX Runtime's own: as many
-threads as cores, which spin."""
+a photo that comes alone in two threads that sleep while they wait; the bare session has
+the same settings, and, for comparison, ONNX Runtime's own: as many threads as cores,
+which spin."""
 
 
 class Photo:

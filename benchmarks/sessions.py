@@ -33,7 +33,7 @@ def bare_session(model: bytes, n_threads: int = 0, spinning: bool = True) -> Any
 
 
 def session_like_ours(model: bytes) -> Any:
-    """A session with the settings of Lablr's encoder."""
+    """A session with the settings of Lablr's encoder for a photo that comes alone."""
     n_threads = min(MAX_THREADS_A_PHOTO, available_threads())
     return bare_session(model, n_threads, spinning=False)
 
@@ -48,9 +48,9 @@ def side_by_side(
 ) -> Callable[[], object]:
     """A call that encodes one image (1, 3, S, S) `n_runs` times, `n_at_once` abreast.
 
-    All use one session with the settings of Lablr's encoder.
+    All use one session whose runs take one thread each, as photos that come together.
     """
-    run = runs_of(session_like_ours(model), image)
+    run = runs_of(bare_session(model, 1), image)
     pool = ThreadPoolExecutor(n_at_once)
 
     def run_all() -> None:

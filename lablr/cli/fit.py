@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lablr.cli.engine import chosen_engine, engine_options
 from lablr.cli.messages import say
 from lablr.cli.options import corpus_argument
 from lablr.cli.progress_bar import progress_bar
@@ -63,20 +64,29 @@ __all__ = ["fit_command"]
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="A Markdown file that tells people about the model.",
 )
+@engine_options
 def fit_command(
-    corpus: Path, encoder: Path, out: Path, model_card: Path | None, **options: object
+    corpus: Path,
+    encoder: Path,
+    out: Path,
+    model_card: Path | None,
+    engine: str,
+    ray_address: str | None,
+    **options: object,
 ) -> None:
     """Fit a Gaussian per tag to the photos of CORPUS and write a bundle.
 
     The Gaussians see the training photos, the calibration sees those for
     validation. Needs no PyTorch; --quantize needs the package onnx, which is in the
-    extra "train".
+    extra "train". With --engine ray every machine of the cluster reads CORPUS at the
+    same path.
 
     \b
     Examples:
       lablr fit corpus/ --encoder run --out my-bundle
       lablr fit corpus/ --encoder run --quantize --out quicker-bundle
       lablr fit corpus/ --encoder my-bundle --out other --shrinkage 100
+      lablr fit /shared/corpus --encoder run -o big --engine ray --ray-address head:6379
       lablr serve --bundle my-bundle
     """
     from lablr.corpus import Corpus
@@ -90,6 +100,7 @@ def fit_command(
         FitConfig(**options),  # type: ignore[arg-type]
         model_card=model_card.read_text("utf-8") if model_card else "",
         provenance=read_provenance(encoder),
+        engine=chosen_engine(engine, ray_address),
         progress=progress_bar,
     )
     bundle.save(out)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from lablr.corpus import Photo
 from lablr.engines import Work, cut
-from lablr.errors import EngineError, LablrError, MissingExtra
+from lablr.errors import EngineError, MissingExtra
 from lablr.machine import available_threads
 from lablr.progress import Progress, silent
 
@@ -43,6 +43,8 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # It calls the way Ray Data itself starts its actors an error.
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 
 
@@ -72,10 +74,15 @@ class RayEngine:
         label: str = "",
     ) -> Iterator[Result]:
         """Yield the result of every block, see `lablr.engines.Engine`."""
-        with _cluster(self.address) as ray, _errors(ray):
+        work.prepare()  # what is wrong with it is said before machines are started
+        with _cluster(self.address) as ray:
             n_workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
             blocks, n_blocks = cut(photos, n_photos, n_workers, MOST_IN_BLOCK)
-            yield from progress(_over(ray, work, blocks, n_workers), n_blocks, label)
+            try:
+                done = _over(ray, work, blocks, n_workers)
+                yield from progress(done, n_blocks, label)
+            except ray.exceptions.RayError as error:
+                raise EngineError(f"the Ray cluster failed: {error}") from error
 
 
 class _Worker:
@@ -152,23 +159,8 @@ def _connect(ray: Any, address: str | None) -> None:
         raise EngineError(f"Ray cannot be used on {where}: {error}") from error
 
 
-@contextmanager
-def _errors(ray: Any) -> Iterator[None]:
-    """Raise a worker's own error as it was, and Ray's as `EngineError`."""
-    try:
-        yield
-    except ray.exceptions.RayError as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            inner = getattr(cause, "cause", None) or cause.__cause__
-            if isinstance(inner, LablrError):
-                raise inner from error
-            cause = inner
-        raise EngineError(f"the Ray cluster failed: {error}") from error
-
-
 def _packed(photos: Sequence[Photo]) -> bytes:
-    """Records and paths as JSON: no code travels with the photos."""
+    """Records, with the paths at which every machine finds the photos, as JSON."""
     records = [
         photo.to_record() | {"path": str(photo.path.absolute())} for photo in photos
     ]

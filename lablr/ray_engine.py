@@ -143,20 +143,33 @@ def _cluster(address: str | None) -> Iterator[Any]:
 
 def _connect(ray: Any, address: str | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    own = {
+        "num_cpus": available_threads(),
+        "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
     try:
-        if address:
-            ray.init(address, **quiet)
-        else:
-            ray.init(
-                "local",
-                num_cpus=available_threads(),
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                **quiet,
-            )
+        with _nothing_on_stderr():
+            ray.init(address or "local", **({} if address else own), **quiet)
     except Exception as error:  # of many kinds, and some are a bare Exception
         where = address or "this machine"
         raise EngineError(f"Ray cannot be used on {where}: {error}") from error
+
+
+@contextmanager
+def _nothing_on_stderr() -> Iterator[None]:
+    """Drop what is written to the file descriptor 2.
+
+    Ray's core, which is not Python, tells there that it was told to be quiet.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _packed(photos: Sequence[Photo]) -> bytes:

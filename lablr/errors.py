@@ -13,6 +13,7 @@
     ├── BundleError               a bundle that is missing, altered or too new
     ├── ResizeError               resized photos that cannot be written
     ├── TrainingError             a run that cannot start or go on
+    ├── EngineError               machines that cannot be reached, or were lost
     ├── DownloadError             Flickr refuses, or the folder cannot be written
     └── MissingExtra              an optional part of Lablr that is not installed
 
@@ -28,6 +29,7 @@ __all__ = [
     "BundleError",
     "CorpusError",
     "DownloadError",
+    "EngineError",
     "FitError",
     "LablrError",
     "MissingExtra",
@@ -109,6 +111,12 @@ class DownloadError(LablrError):
     """A download that cannot start or go on; what was done is kept."""
 
     code = "download_error"
+
+
+class EngineError(LablrError):
+    """Machines that cannot be reached, or that were lost while they worked."""
+
+    code = "engine_error"
 
 
 class MissingExtra(LablrError):

@@ -20,10 +20,12 @@ import lablr
 from lablr.bundle import Bundle
 from lablr.calibration import Calibration, threshold_at_precision
 from lablr.corpus import Corpus
-from lablr.encoder import Encoder, Preprocessing
-from lablr.encoding import EncodedPhotos, encode_corpus
+from lablr.encoder import Preprocessing
+from lablr.encoding import LABEL, EncodedPhotos, encode_corpus
+from lablr.engines import Engine, LocalEngine
 from lablr.errors import FitError
 from lablr.evaluation import Report, evaluate
+from lablr.fit_sums import FitSums, FitWork
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_map import LatentMap
 from lablr.progress import Progress, silent
@@ -71,27 +73,25 @@ def fit(
     *,
     model_card: str = "",
     provenance: Mapping[str, Any] | None = None,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> Bundle:
     """Fit Gaussians, calibration and map to `corpus` and put them in a bundle.
 
     Gaussians see the photos of the split "train", calibration and threshold those
-    of "val"; photos of other splits are not read. Raises `FitError` when a tag has
-    fewer than five training photos, or when there are no validation photos;
-    `MissingExtra` when the encoder cannot be quantized.
+    of "val"; photos of other splits are not read. The `engine` (default: threads of
+    this machine) encodes them; memory does not grow with the training photos.
+    Raises `FitError` when a tag has fewer than five training photos, or when there
+    are no validation photos; `MissingExtra` when the encoder cannot be quantized.
     """
     if config.quantize:
         encoder_onnx = quantize(encoder_onnx, preprocessing, corpus, progress)
-    encoder = Encoder(encoder_onnx, preprocessing)
-    encoded = encode_corpus(
-        corpus,
-        encoder,
-        splits=("train", "val"),
-        mirror=config.mirror,
-        progress=progress,
+    work = FitWork(encoder_onnx, preprocessing, config.mirror, config.seed)
+    parts = (engine or LocalEngine()).map(
+        work, corpus.photos(), corpus.count_records(), progress, LABEL
     )
-    return fit_encoded(
-        encoded,
+    return _bundle(
+        FitSums.total(parts),
         config,
         encoder_onnx=encoder_onnx,
         preprocessing=preprocessing.to_dict(),
@@ -100,8 +100,18 @@ def fit(
     )
 
 
-def fit_encoded(
-    encoded: EncodedPhotos,
+def fit_encoded(encoded: EncodedPhotos, config: FitConfig, **described: Any) -> Bundle:
+    """The part of `fit` after encoding: seconds, so several configs can be tried.
+
+    `described` are encoder_onnx, preprocessing, model_card and provenance.
+    """
+    counted = encoded if config.mirror else dataclasses.replace(encoded, mirrored=None)
+    sums = FitSums.total([FitSums.of(counted, config.seed)])
+    return _bundle(sums, config, **described)
+
+
+def _bundle(
+    sums: FitSums,
     config: FitConfig,
     *,
     encoder_onnx: bytes,
@@ -109,27 +119,25 @@ def fit_encoded(
     model_card: str,
     provenance: Mapping[str, Any],
 ) -> Bundle:
-    """The part of `fit` after encoding: seconds, so several configs can be tried."""
-    if encoded.is_validation.all() or not encoded.is_validation.any():
+    """The bundle that follows from the sums."""
+    statistics, validation = sums.statistics, sums.validation
+    if not statistics.sources or not len(validation.latents):
         raise FitError("both training and validation photos are needed")
-    validation = encoded.is_validation
-    statistics = _statistics(encoded, config)
     shrinkage = config.shrinkage
     if shrinkage is None:
-        shrinkage = _best_shrinkage(statistics, encoded, config)
+        shrinkage = _best_shrinkage(statistics, validation, config)
     config = dataclasses.replace(config, shrinkage=shrinkage)
     gaussians = _gaussians(statistics, config, shrinkage)
-    calibration, threshold = _calibrate(gaussians, encoded, config.precision)
+    calibration, threshold = _calibrate(gaussians, validation, config.precision)
     latent_map = LatentMap.fit(
-        encoded.latents[~validation],
-        encoded.membership[~validation],
+        statistics.source_moments,
+        sums.dots,
         gaussians.means_,
         gaussians.log_determinants_,
-        seed=config.seed,
     )
     settings = dataclasses.asdict(config) | {"threshold": threshold}
     return Bundle(
-        tags=encoded.tags,
+        tags=statistics.tags,
         encoder_onnx=encoder_onnx,
         preprocessing=preprocessing,
         gaussians=statistics.to_arrays(),
@@ -208,21 +216,6 @@ def cross_fitted(
     return probability
 
 
-def _statistics(encoded: EncodedPhotos, config: FitConfig) -> GaussianStatistics:
-    """Sums over the training photos, and over their mirror images as half each."""
-    train = ~encoded.is_validation
-    views = [encoded.latents]
-    if config.mirror and encoded.mirrored is not None:
-        views.append(encoded.mirrored)
-    parts = [
-        GaussianStatistics.of(
-            view[train], encoded.membership[train], encoded.sources[train], encoded.tags
-        )
-        for view in views
-    ]
-    return sum(parts[1:], start=parts[0]).scaled(1 / len(parts))
-
-
 def _gaussians(
     statistics: GaussianStatistics, config: FitConfig, shrinkage: float
 ) -> TagGaussians:
@@ -231,29 +224,26 @@ def _gaussians(
 
 
 def _calibrate(
-    gaussians: TagGaussians, encoded: EncodedPhotos, precision: float
+    gaussians: TagGaussians, validation: EncodedPhotos, precision: float
 ) -> tuple[Calibration, float]:
     """Calibration on the validation photos, and the threshold at a precision there."""
-    relevant = encoded.membership[encoded.is_validation]
-    latents = encoded.latents[encoded.is_validation]
-    ratio = gaussians.log_likelihood_ratio(latents)
+    relevant = validation.membership
+    ratio = gaussians.log_likelihood_ratio(validation.latents)
     calibration = Calibration.fit(ratio, relevant)
     probability = calibration.probability(ratio)
     return calibration, threshold_at_precision(relevant, probability, precision)
 
 
 def _best_shrinkage(
-    statistics: GaussianStatistics, encoded: EncodedPhotos, config: FitConfig
+    statistics: GaussianStatistics, validation: EncodedPhotos, config: FitConfig
 ) -> float:
     """The shrinkage with the best macro AP plus image MAP, summed over sources."""
+    relevant, sources = validation.membership, validation.sources.tolist()
 
     def quality(shrinkage: float) -> float:
         gaussians = _gaussians(statistics, config, shrinkage)
-        validation = encoded.is_validation
-        ratio = gaussians.log_likelihood_ratio(encoded.latents[validation])
-        relevant = encoded.membership[validation]
+        ratio = gaussians.log_likelihood_ratio(validation.latents)
         probability = Calibration.fit(ratio, relevant).probability(ratio)
-        sources = encoded.sources[validation].tolist()
         reports = evaluate(relevant, probability, None, sources)
         return sum(_qualities(reports))
 

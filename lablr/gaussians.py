@@ -24,7 +24,8 @@ One background for all tags could not reorder the tags of a photo; the rest can.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,13 @@ from lablr.errors import BundleError, FitError
 from lablr.evidence import absence_weights
 from lablr.mahalanobis import ManyGaussians
 
-__all__ = ["GaussianStatistics", "TagGaussians", "shrunk_covariances"]
+__all__ = [
+    "GaussianStatistics",
+    "Moments",
+    "StatisticsSum",
+    "TagGaussians",
+    "shrunk_covariances",
+]
 
 Array = npt.NDArray[np.float64]
 FloatArray = npt.NDArray[np.floating]
@@ -68,6 +75,28 @@ class Moments:
     def __sub__(self, other: Moments) -> Moments:
         return Moments(
             self.n - other.n, self.total - other.total, self.outer - other.outer
+        )
+
+    def add_in_place(self, other: Moments) -> None:
+        """Add the photos of the same groups to these sums."""
+        self.n[:] += other.n
+        self.total[:] += other.total
+        self.outer[:] += other.outer
+
+    def group(self, number: int) -> Moments:
+        """The sums of one group alone, as views."""
+        only = slice(number, number + 1)
+        return Moments(self.n[only], self.total[only], self.outer[only])
+
+    @classmethod
+    def stacked(cls, groups: Sequence[Moments], n_latent: int) -> Moments:
+        """The groups of all, in their order; there may be none."""
+        d = n_latent
+        none = cls(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)))
+        return cls(
+            np.concatenate([none.n, *(group.n for group in groups)]),
+            np.concatenate([none.total, *(group.total for group in groups)]),
+            np.concatenate([none.outer, *(group.outer for group in groups)]),
         )
 
     def scaled(self, factor: float) -> Moments:
@@ -128,7 +157,7 @@ class GaussianStatistics:
         """Statistics of `latents` (N, d), `membership` (N, T), `sources` (N,)."""
         points = latents.astype(np.float64)
         names = tuple(sorted({str(source) for source in sources}))
-        in_source = sources[:, None] == np.array(names)[None, :]
+        in_source = sources[:, None] == np.array(names, np.str_)[None, :]
         return cls(
             tags=tags,
             sources=names,
@@ -138,18 +167,11 @@ class GaussianStatistics:
         )
 
     def __add__(self, other: GaussianStatistics) -> GaussianStatistics:
-        """Statistics of both corpora together; their tags must be the same."""
-        if self.tags != other.tags:
-            raise FitError("statistics of different tags cannot be added")
-        sources = tuple(sorted({*self.sources, *other.sources}))
-        mine, theirs = self._with_sources(sources), other._with_sources(sources)
-        return GaussianStatistics(
-            tags=self.tags,
-            sources=sources,
-            tag_moments=mine.tag_moments + theirs.tag_moments,
-            source_moments=mine.source_moments + theirs.source_moments,
-            counts=mine.counts + theirs.counts,
-        )
+        """Statistics of both corpora together: their tags and sources are united."""
+        together = StatisticsSum()
+        together.add(self)
+        together.add(other)
+        return together.total()
 
     def scaled(self, factor: float) -> GaussianStatistics:
         """The same photos, each counted `factor` times."""
@@ -160,25 +182,17 @@ class GaussianStatistics:
             counts=self.counts * factor,
         )
 
-    def _with_sources(self, sources: tuple[str, ...]) -> GaussianStatistics:
-        """The same with `sources`, a superset, empty where there were none."""
-        place = np.array([[s == mine for mine in self.sources] for s in sources], float)
-        return dataclasses.replace(
-            self,
-            sources=sources,
-            source_moments=self.source_moments.weighted(place),
-            counts=place @ self.counts,
-        )
-
     def absence(self, unknown: float) -> Array:
         """How much a missing tag says in each source: (S, T), see `lablr.evidence`."""
         return absence_weights(self.counts, unknown)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle: symmetric matrices as packed float32 triangles.
+    def to_arrays(
+        self, products: type[np.float32] | type[np.float64] = np.float32
+    ) -> dict[str, npt.NDArray[np.generic]]:
+        """Arrays for the bundle: symmetric matrices as packed triangles.
 
-        Counts and sums are exact; each sum of products is rounded to float32, that
-        is by 2^-24 (6e-8) of its size at most.
+        Counts and sums are exact; each sum of products is rounded to the type
+        `products`: for float32 that is by 2^-24 (6e-8) of its size at most.
         """
         d = self.tag_moments.total.shape[1]
         lower = np.tril_indices(d)
@@ -193,7 +207,7 @@ class GaussianStatistics:
             arrays[f"{name}_n"] = moments.n
             arrays[f"{name}_total"] = moments.total
             packed = moments.outer[:, lower[0], lower[1]]
-            arrays[f"{name}_outer"] = packed.astype(np.float32)
+            arrays[f"{name}_outer"] = packed.astype(products)
         return arrays
 
     @classmethod
@@ -202,7 +216,8 @@ class GaussianStatistics:
     ) -> GaussianStatistics:
         """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
         try:
-            sources = tuple(arrays["sources"].tobytes().decode().split("\n"))
+            names = arrays["sources"].tobytes().decode()
+            sources = tuple(names.split("\n")) if names else ()
             statistics = cls(
                 tags=tags,
                 sources=sources,
@@ -226,12 +241,63 @@ class GaussianStatistics:
         return statistics
 
 
+class StatisticsSum:
+    """Statistics of one part of a corpus after another, added in place.
+
+    A part need only have the tags and sources of its own photos: memory is that of
+    the total and of the part at hand, and adding a part costs what the part holds.
+    """
+
+    def __init__(self) -> None:
+        self._tags: dict[str, Moments] = {}
+        self._sources: dict[str, Moments] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._n_latent = 0
+
+    def add(self, part: GaussianStatistics) -> None:
+        """Add what another part of the corpus gave."""
+        self._n_latent = part.tag_moments.total.shape[1]
+        _add_groups(self._tags, part.tags, part.tag_moments)
+        _add_groups(self._sources, part.sources, part.source_moments)
+        for source, tag in np.argwhere(part.counts):
+            names = part.sources[source], part.tags[tag]
+            self._counts[names] += part.counts[source, tag]
+
+    @property
+    def n_photos(self) -> float:
+        """How many photos have been added."""
+        return float(sum(moments.n.item() for moments in self._sources.values()))
+
+    def total(self) -> GaussianStatistics:
+        """Statistics of all parts together; there must have been one."""
+        tags, sources = tuple(sorted(self._tags)), tuple(sorted(self._sources))
+        counts = [self._counts[source, tag] for source in sources for tag in tags]
+        d = self._n_latent
+        return GaussianStatistics(
+            tags=tags,
+            sources=sources,
+            tag_moments=Moments.stacked([self._tags[tag] for tag in tags], d),
+            source_moments=Moments.stacked([self._sources[s] for s in sources], d),
+            counts=np.array(counts, np.float64).reshape(len(sources), len(tags)),
+        )
+
+
+def _add_groups(sums: dict[str, Moments], names: Sequence[str], part: Moments) -> None:
+    """Add each group of `part` to the sums of its name, in place."""
+    for row, name in enumerate(names):
+        own = part.group(row)
+        if name in sums:
+            sums[name].add_in_place(own)
+        else:
+            sums[name] = own.scaled(1.0)
+
+
 def _unpack(
     arrays: Mapping[str, npt.NDArray[np.generic]], name: str, n_groups: int
 ) -> Moments:
     n = np.asarray(arrays[f"{name}_n"], np.float64)
     total = np.asarray(arrays[f"{name}_total"], np.float64)
-    packed = np.asarray(arrays[f"{name}_outer"], np.float32)
+    packed = np.asarray(arrays[f"{name}_outer"])
     d = total.shape[-1]
     expected = (n_groups,), (n_groups, d), (n_groups, d * (d + 1) // 2)
     found = n.shape, total.shape, packed.shape

@@ -2,7 +2,8 @@
 
 Tags are circles at the place of their mean, as wide as their Gaussian, and training
 photos are dots. This is plain data; lablr/charts.py draws it. N photos, T tags,
-d latent size, M dots.
+d latent size, M dots. The plane follows from sums over the photos, so that none of
+them need be at hand.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lablr.errors import BundleError, FitError
+from lablr.gaussians import Moments
+from lablr.map_dots import MapDots
 
 __all__ = ["LatentMap"]
 
-MAX_PHOTOS_PER_TAG = 200
 Floats = NDArray[np.float64]
+
+# Of a mean square, what may be left of a variance of nothing after adding.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,34 +55,32 @@ class LatentMap:
     @classmethod
     def fit(
         cls,
-        latents: ArrayLike,
-        membership: ArrayLike,
+        photos: Moments,
+        dots: MapDots,
         means: ArrayLike,
         log_determinants: ArrayLike,
-        seed: int = 0,
     ) -> LatentMap:
-        """Lay the plane through latents (N, d) and put the tags' Gaussians on it.
+        """Lay the plane through photos and put the tags' Gaussians on it.
 
-        ``membership`` (N, T) bool says which photos carry a tag, ``means`` (T, d)
-        and ``log_determinants`` (T,) are of the tags' Gaussians in the same space.
-        ``seed`` picks the photos of the tags that have more than 200. Raises
-        FitError for fewer than two photos or dimensions, or photos all alike.
+        ``photos`` are the sums of all training photos, in groups that do not
+        overlap, and ``dots`` those shown; ``means`` (T, d) and ``log_determinants``
+        (T,) are of the tags' Gaussians in the same space. Raises FitError for fewer
+        than two photos or dimensions, or photos all alike.
         """
-        points = np.asarray(latents, dtype=np.float64)
-        mean, axes, ratio = _principal_plane(points)
-        starts, chosen = _choose_photos(np.asarray(membership, dtype=np.bool_), seed)
+        mean, axes, ratio = _principal_plane(photos)
         # The seed of this project drew det(Σ_t) itself, which overflows (2^d for
         # standard deviations of √2) and has the unit of length^2d. Its 2d-th root,
         # from the logarithm, is a length and fits on the plane.
         log_det = np.asarray(log_determinants, dtype=np.float64)
+        places = (dots.latents.astype(np.float64) - mean) @ axes.T
         return cls(
             mean=mean,
             axes=axes,
             explained_variance_ratio=ratio,
             centroids=(np.asarray(means, dtype=np.float64) - mean) @ axes.T,
             dispersion_radii=np.exp(log_det / (2 * len(mean))),
-            photo_positions=((points[chosen] - mean) @ axes.T).astype(np.float32),
-            photo_starts=starts,
+            photo_positions=places.astype(np.float32),
+            photo_starts=dots.starts,
         )
 
     def locate(self, latents: ArrayLike) -> Floats:
@@ -105,23 +108,24 @@ class LatentMap:
         return cls(**arrays)
 
 
-def _principal_plane(points: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return mean (d,), axes (2, d) and explained variance ratio (2,) of (N, d).
+def _principal_plane(photos: Moments) -> tuple[Floats, Floats, Floats]:
+    """Return mean (d,), axes (2, d) and explained variance ratio (2,) of all groups.
 
     Principal component analysis by the eigenvectors of the covariance. An
     eigenvector and its opposite are as good: the one is taken whose component
     of largest magnitude is positive, so that a map does not flip from fit to fit.
     """
-    n_photos, n_latent = points.shape
+    n_photos, n_latent = photos.n.sum(), photos.total.shape[1]
     if n_photos < 2 or n_latent < 2:
         raise FitError(
-            f"a map needs two photos and two dimensions, not {n_photos} and {n_latent}"
+            "a map needs two photos and two dimensions,"
+            f" not {n_photos:g} and {n_latent}"
         )
-    mean = points.mean(axis=0)
-    centred = points - mean
-    covariance = centred.T @ centred / (n_photos - 1)
+    mean = photos.total.sum(axis=0) / n_photos
+    square = photos.outer.sum(axis=0) / n_photos
+    covariance = square - np.outer(mean, mean)
     total = np.trace(covariance)
-    if not (total > 0 and np.isfinite(total)):
+    if not (total > ROUNDING * np.trace(square) and np.isfinite(total)):
         raise FitError("a map needs photos whose latents are finite and differ")
     variances, vectors = np.linalg.eigh(covariance)  # smallest first
     axes = vectors[:, :-3:-1].T
@@ -129,21 +133,6 @@ def _principal_plane(points: Floats) -> tuple[Floats, Floats, Floats]:
     axes = axes * np.sign(largest)[:, None]
     # Rounding may leave a variance of nothing a hair below 0.
     return mean, axes, np.clip(variances[:-3:-1] / total, 0, 1)
-
-
-def _choose_photos(
-    membership: NDArray[np.bool_], seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return starts (T + 1,) and photo numbers (M,), up to 200 of every tag."""
-    rng = np.random.default_rng(seed)
-    chosen = [np.zeros(0, dtype=np.int64)]
-    for carries in membership.T:
-        photos = np.flatnonzero(carries)
-        if len(photos) > MAX_PHOTOS_PER_TAG:
-            photos = np.sort(rng.choice(photos, MAX_PHOTOS_PER_TAG, replace=False))
-        chosen.append(photos)
-    starts = np.cumsum([len(photos) for photos in chosen], dtype=np.int64)
-    return starts, np.concatenate(chosen)
 
 
 def _check_shapes(arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -158,7 +158,10 @@ def _encode(corpus: Corpus, run: Path, sample: bool = False) -> EncodedPhotos:
         photos = encode_corpus(corpus, encoder, progress=progress_bar)
         np.savez(kept, **vars(photos) | {"mirrored": np.zeros(0)})
     arrays = dict(np.load(kept))
+    # Latents kept before files were named serve as well: nothing here needs names.
+    arrays.setdefault("files", np.arange(len(arrays["latents"])).astype(str))
     arrays |= {"mirrored": None, "tags": tuple(map(str, arrays["tags"]))}
+    arrays["left_out"] = ()
     return EncodedPhotos(**arrays)
 
 

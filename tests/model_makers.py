@@ -103,6 +103,7 @@ def draw_photos(
         latents=latents.astype(np.float32),
         mirrored=(latents + noise).astype(np.float32),
         membership=carries,
+        files=np.array([f"{number}.jpg" for number in range(n_photos)]),
         sources=source,
         is_validation=np.arange(n_photos) % 4 == 3,
         tags=tuple(f"tag{number:05}" for number in range(n_tags)),

@@ -36,14 +36,18 @@ ROOMS = (
     "training_run",
     "training",
     "encoder",
+    "engines",
+    "ray_engine",
     "encoding",
     "joined_encoder",
     "quantization",
     "mahalanobis",
     "gaussians",
     "calibration",
+    "map_dots",
     "latent_map",
     "archive",
+    "fit_sums",
     "folder_swap",
     "bundle",
     "map_layout",
@@ -69,7 +73,16 @@ TORCH_ROOMS = {
 }
 
 # Packages that cost a second or a gigabyte: never loaded to suggest tags.
-HEAVY = {"torch", "torchvision", "scipy", "sklearn", "plotly", "onnx", "flickrapi"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "scipy",
+    "sklearn",
+    "plotly",
+    "onnx",
+    "flickrapi",
+    "ray",
+}
 
 SOURCES = sorted(
     path

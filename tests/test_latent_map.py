@@ -13,7 +13,9 @@ from sklearn.decomposition import PCA
 
 from lablr.archive import pack_arrays, unpack_arrays
 from lablr.errors import BundleError, FitError
+from lablr.gaussians import Moments
 from lablr.latent_map import LatentMap
+from lablr.map_dots import MapDots
 
 
 def clouds(n_photos: int = 900, n_tags: int = 4, n_latent: int = 6) -> dict[str, Any]:
@@ -29,12 +31,31 @@ def clouds(n_photos: int = 900, n_tags: int = 4, n_latent: int = 6) -> dict[str,
     }
 
 
+def map_of(
+    latents: np.ndarray,
+    membership: np.ndarray,
+    means: np.ndarray,
+    log_determinants: np.ndarray,
+    seed: int = 0,
+) -> LatentMap:
+    """Lay a map through photos, of whom every other one is in another group."""
+    halves = np.arange(len(latents))[:, None] % 2 == np.arange(2)
+    tags = tuple(f"tag{number}" for number in range(membership.shape[1]))
+    files = np.array([f"{number}.jpg" for number in range(len(latents))], np.str_)
+    return LatentMap.fit(
+        Moments.of(latents.astype(np.float64), halves),
+        MapDots.of(latents, membership, files, tags, seed),
+        means,
+        log_determinants,
+    )
+
+
 @pytest.mark.parametrize("n_latent", [2, 3, 40])
 @pytest.mark.parametrize("n_photos", [3, 25, 900])
 def test_the_plane_is_scikit_learns(n_photos: int, n_latent: int) -> None:
     drawn = clouds(n_photos, n_latent=n_latent)
     latents = drawn["latents"].astype(np.float64)
-    ours = LatentMap.fit(**drawn)
+    ours = map_of(**drawn)
     pca = PCA(2, svd_solver="full").fit(latents)
     np.testing.assert_allclose(ours.mean, pca.mean_)
     signs = np.sign(np.sum(ours.axes * pca.components_, axis=1))
@@ -52,18 +73,18 @@ def test_the_axes_are_orthonormal_and_their_signs_fixed(seed: int) -> None:
     rng = np.random.default_rng(seed)
     drawn = clouds(20, n_latent=5)
     drawn["latents"] = rng.normal(size=(20, 5))
-    plane = LatentMap.fit(**drawn)
+    plane = map_of(**drawn)
     np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-12)
     for axis in plane.axes:
         assert axis[np.abs(axis).argmax()] > 0
     # The opposite photos lie on the same axes, opposite.
-    opposite = LatentMap.fit(**{**drawn, "latents": -drawn["latents"]})
+    opposite = map_of(**{**drawn, "latents": -drawn["latents"]})
     np.testing.assert_allclose(opposite.axes, plane.axes, atol=1e-9)
 
 
 def test_centroids_lie_where_their_means_are() -> None:
     drawn = clouds()
-    plane = LatentMap.fit(**drawn)
+    plane = map_of(**drawn)
     np.testing.assert_allclose(plane.centroids, plane.locate(drawn["means"]))
     np.testing.assert_allclose(plane.locate(plane.mean[None]), [[0, 0]], atol=1e-12)
 
@@ -72,7 +93,7 @@ def test_the_radius_is_the_standard_deviation_of_a_round_gaussian() -> None:
     drawn = clouds(n_latent=6)
     deviations = np.array([0.5, 1.0, 2.0, 1e80])  # det of the last is 1e960
     drawn["log_determinants"] = 2 * 6 * np.log(deviations)
-    radii = LatentMap.fit(**drawn).dispersion_radii
+    radii = map_of(**drawn).dispersion_radii
     np.testing.assert_allclose(radii, deviations)
 
 
@@ -80,7 +101,7 @@ def test_the_radius_is_the_geometric_mean_of_the_deviations() -> None:
     drawn = clouds(n_tags=1, n_latent=3)
     covariance = np.diag([1.0, 4.0, 9.0])
     drawn["log_determinants"] = [np.linalg.slogdet(covariance)[1]]
-    (radius,) = LatentMap.fit(**drawn).dispersion_radii
+    (radius,) = map_of(**drawn).dispersion_radii
     assert radius == pytest.approx((1 * 2 * 3) ** (1 / 3))
     assert radius == pytest.approx(np.linalg.det(covariance) ** (1 / (2 * 3)))
 
@@ -90,7 +111,7 @@ def test_the_dots_are_photos_of_their_tag() -> None:
     drawn["membership"][:, 3] = False
     drawn["membership"][:7, 3] = True
     drawn["membership"][:, 2] = False
-    plane = LatentMap.fit(**drawn)
+    plane = map_of(**drawn)
     assert [len(plane.photos_of(t)) for t in range(4)] == [200, 200, 0, 7]
     for tag in range(4):
         photos = drawn["latents"][drawn["membership"][:, tag]]
@@ -104,8 +125,8 @@ def test_the_dots_are_photos_of_their_tag() -> None:
 
 
 def test_the_dots_depend_on_the_seed_alone() -> None:
-    one, same = LatentMap.fit(**clouds()), LatentMap.fit(**clouds(), seed=0)
-    other = LatentMap.fit(**clouds(), seed=1)
+    one, same = map_of(**clouds()), map_of(**clouds(), seed=0)
+    other = map_of(**clouds(), seed=1)
     np.testing.assert_array_equal(one.photo_positions, same.photo_positions)
     assert not np.array_equal(one.photo_positions, other.photo_positions)
 
@@ -122,7 +143,7 @@ def test_the_dots_depend_on_the_seed_alone() -> None:
 )
 def test_what_no_plane_can_be_laid_through(latents: np.ndarray, message: str) -> None:
     with pytest.raises(FitError, match=message):
-        LatentMap.fit(
+        map_of(
             latents,
             np.ones((len(latents), 1), bool),
             np.zeros((1, latents.shape[1])),
@@ -134,7 +155,7 @@ def test_what_no_plane_can_be_laid_through(latents: np.ndarray, message: str) ->
 
 
 def test_the_arrays_go_through_a_bundle_and_back() -> None:
-    plane = LatentMap.fit(**clouds())
+    plane = map_of(**clouds())
     packed = pack_arrays(plane.to_arrays(), "map.npz")
     back = LatentMap.from_arrays(unpack_arrays(packed, "map.npz"))
     for name, array in plane.to_arrays().items():
@@ -147,7 +168,7 @@ def test_the_arrays_go_through_a_bundle_and_back() -> None:
 
 @pytest.mark.parametrize("name", [*LatentMap.__dataclass_fields__])
 def test_arrays_missing_or_of_the_wrong_shape_are_refused(name: str) -> None:
-    arrays = LatentMap.fit(**clouds()).to_arrays()
+    arrays = map_of(**clouds()).to_arrays()
     good = arrays.pop(name)
     with pytest.raises(BundleError, match=f"missing or unknown: {name}"):
         LatentMap.from_arrays(arrays)
@@ -175,6 +196,6 @@ def test_arrays_missing_or_of_the_wrong_shape_are_refused(name: str) -> None:
     ],
 )
 def test_arrays_of_wrong_numbers_are_refused(name: str, wrong: Any) -> None:
-    arrays = LatentMap.fit(**clouds()).to_arrays()
+    arrays = map_of(**clouds()).to_arrays()
     with pytest.raises(BundleError, match=f"{name}|photo_starts"):
         LatentMap.from_arrays({**arrays, name: wrong(arrays[name])})

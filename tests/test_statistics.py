@@ -14,8 +14,8 @@ from model_makers import draw_photos, statistics_of
 
 from lablr.archive import pack_arrays, unpack_arrays
 from lablr.encoding import EncodedPhotos
-from lablr.errors import BundleError, FitError
-from lablr.gaussians import GaussianStatistics, TagGaussians
+from lablr.errors import BundleError
+from lablr.gaussians import GaussianStatistics, StatisticsSum, TagGaussians
 
 
 def part(photos: EncodedPhotos, rows: np.ndarray) -> EncodedPhotos:
@@ -89,11 +89,31 @@ def test_photos_counted_half_twice_are_photos() -> None:
     assert_equal_statistics((statistics + statistics).scaled(0.5), statistics)
 
 
-def test_statistics_of_other_tags_do_not_add() -> None:
+def test_each_part_needs_only_its_own_tags() -> None:
+    photos = draw_photos(n_photos=60)
+    rows = np.arange(60) < 30
+    first, second = (part(photos, own) for own in (rows, ~rows))
+    first.membership[:, :2] = second.membership[:, -2:] = False
+    whole = statistics_of(
+        replace(
+            photos, membership=np.concatenate([first.membership, second.membership])
+        )
+    )
+    one = replace(first, membership=first.membership[:, 2:], tags=photos.tags[2:])
+    two = replace(second, membership=second.membership[:, :-2], tags=photos.tags[:-2])
+    found = statistics_of(two) + statistics_of(one)
+    assert_equal_statistics(found, whole)
+
+
+def test_adding_leaves_the_parts_as_they_are() -> None:
     statistics = statistics_of(draw_photos())
-    other = replace(statistics, tags=("other", *statistics.tags[1:]))
-    with pytest.raises(FitError, match="different tags"):
-        statistics + other
+    before = statistics.tag_moments.outer.copy()
+    together = StatisticsSum()
+    for _ in range(3):
+        together.add(statistics)
+    assert_equal_statistics(together.total(), statistics.scaled(3))
+    assert np.array_equal(statistics.tag_moments.outer, before)
+    assert together.n_photos == 3 * 240
 
 
 # --- in a bundle

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lablr.cli.engine import chosen_engine, engine_options
 from lablr.cli.messages import say
 from lablr.cli.options import corpus_argument
 from lablr.cli.progress_bar import progress_bar
@@ -66,18 +67,22 @@ __all__ = ["fit_command"]
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="A Markdown file that tells people about the model.",
 )
+@engine_options
 def fit_command(
     corpus: Path,
     encoders: tuple[Path, ...],
     out: Path,
     model_card: Path | None,
+    engine: str,
+    ray_address: str | None,
     **options: object,
 ) -> None:
     """Fit a Gaussian per tag to the photos of CORPUS and write a bundle.
 
     The Gaussians see the training photos, the calibration sees those for
-    validation. Needs no PyTorch; --quantize needs the package onnx, which is in the
-    extra "train".
+    validation. Needs no PyTorch; --quantize and several encoders need the package
+    onnx, which is in the extra "train". With --engine ray every machine of the cluster
+    reads CORPUS at the same path.
 
     \b
     Examples:
@@ -85,6 +90,7 @@ def fit_command(
       lablr fit corpus/ --encoder run --encoder second-run --out better-bundle
       lablr fit corpus/ --encoder run --quantize --out quicker-bundle
       lablr fit corpus/ --encoder my-bundle --out other --shrinkage 100
+      lablr fit /shared/corpus --encoder run -o big --engine ray --ray-address head:6379
       lablr serve --bundle my-bundle
     """
     from lablr.corpus import Corpus
@@ -99,6 +105,7 @@ def fit_command(
         FitConfig(**options),  # type: ignore[arg-type]
         model_card=model_card.read_text("utf-8") if model_card else "",
         provenance=read_provenance(encoders),
+        engine=chosen_engine(engine, ray_address),
         progress=progress_bar,
     )
     bundle.save(out)

@@ -34,8 +34,8 @@ from PIL import Image
 
 from lablr.corpus import Corpus
 from lablr.errors import CorpusError, PhotoError, ResizeError
-from lablr.layouts import MAX_LINE_BYTES, Photo
 from lablr.machine import available_threads
+from lablr.photo_records import MAX_LINE_BYTES, Photo
 from lablr.photos import FITS, FOLDER_LIMITS, read_bytes, read_image
 from lablr.progress import Progress, silent
 from lablr.whole_file import flush_folder

@@ -23,6 +23,7 @@ ROOMS = (
     "torchvision_import",
     "photos",
     "tags",
+    "photo_records",
     "layouts",
     "corpus",
     "resize",

@@ -4,7 +4,7 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# More words for pytest and the benchmarks, such as ARGS="tests/test_cli.py -k help".
+# More words for pytest, the demo and the benchmarks, such as ARGS="tests/test_cli.py -k help".
 ARGS ?=
 
 BIN := .venv/bin
@@ -13,14 +13,17 @@ PACKAGING := setup.cfg pyproject.toml constraints.txt
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench docs lock clean
+.PHONY: help serve demo-flickr test check format bench docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: .venv/.base ## Serve the page on http://HOST:PORT (127.0.0.1:8000)
 	@exec $(BIN)/lablr serve --host $(HOST) --port $(PORT)
+
+demo-flickr: .venv/.test ## From download to tags on a local Flickr (ARGS="--kills 10")
+	@$(BIN)/python scripts/demo_flickr.py $(ARGS)
 
 test: .venv/.test ## Run every test
 	@$(BIN)/python -m pytest $(ARGS)

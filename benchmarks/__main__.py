@@ -34,6 +34,7 @@ BENCHMARKS = (
     "many_tags",
     "http_load",
     "startup",
+    "resize",
     "training",
     "int8",
     "micro_batches",

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["crops", "megapixel_jpegs", "small_jpegs", "write_corpus"]
+__all__ = ["crops", "megapixel_jpegs", "small_jpegs", "tiles", "write_corpus"]
 
 # Each with tags that fit it, for a corpus to train on.
 SHIPPED = {
@@ -48,8 +48,13 @@ def megapixel_jpegs() -> tuple[bytes, ...]:
     Each is laid out of four photos in their own size: one photo enlarged would
     have no detail, and would be decoded faster than a real one.
     """
-    tiles = [photo.resize(TILE) for photo in _photos()[:6]]
-    return tuple(_jpeg(_mosaic(tiles[i:] + tiles[:i])) for i in range(4))
+    parts = tiles()
+    return tuple(_jpeg(_mosaic(parts[i:] + parts[:i])) for i in range(4))
+
+
+def tiles() -> list[Image.Image]:
+    """Six of the photos at one size, to lay larger ones out of."""
+    return [photo.resize(TILE) for photo in _photos()[:6]]
 
 
 def _mosaic(tiles: list[Image.Image]) -> Image.Image:

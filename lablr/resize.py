@@ -62,11 +62,14 @@ class ResizeConfig:
     fit : "letterbox" keeps the whole photo, scaled down where it is larger, on black;
         "crop" is the square that the encoder sees (`lablr.photos.read_image`).
     quality : of the JPEGs, 1 to 100.
+    min_photos : leave out the tags that fewer photos of the corpus carry; the photos
+        stay.
     """
 
     size: int = 128
     fit: str = "letterbox"
     quality: int = 90
+    min_photos: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= MAX_SIZE:
@@ -108,11 +111,20 @@ def resize_corpus(
     try:
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root):
-            folder = _Folder(root, config or ResizeConfig())
+            config = config or ResizeConfig()
+            folder = _Folder(root, config, _frequent_tags(corpus, config.min_photos))
             return _resize(corpus, folder, n_threads or available_threads(), progress)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ResizeError(f"{out} cannot be written: {reason}") from error
+
+
+def _frequent_tags(corpus: Corpus, min_photos: int) -> frozenset[str] | None:
+    """Return the tags that so many photos carry; None is every tag."""
+    if min_photos <= 1:
+        return None
+    counts = corpus.tag_counts()
+    return frozenset(tag for tag, n_photos in counts.items() if n_photos >= min_photos)
 
 
 def _resize(
@@ -168,9 +180,10 @@ def _in_threads(
 class _Folder:
     """The folder of the resized photos, of which this process holds the lock."""
 
-    def __init__(self, root: Path, config: ResizeConfig) -> None:
-        self.root = root
-        self.config = config
+    def __init__(
+        self, root: Path, config: ResizeConfig, tags: frozenset[str] | None
+    ) -> None:
+        self.root, self.config, self.tags = root, config, tags
         self.photos = root / "photos"
         self.unfinished = root / UNFINISHED
         self._claim()
@@ -234,6 +247,9 @@ class _Folder:
     def _lines(self, photo: Photo, path: Path, is_new: bool) -> _Outcome:
         """Return the lines of a photo that lies at ``path``."""
         file = f"{self.photos.name}/{path.name}"
+        if self.tags is not None:
+            kept = tuple(tag for tag in photo.tags if tag in self.tags)
+            photo = replace(photo, tags=kept)
         line = _json_line({**replace(photo, file=file).to_record(), **photo.others})
         if len(line) > MAX_LINE_BYTES:
             raise CorpusError(f"its record is longer than {MAX_LINE_BYTES:,} bytes")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flickr_server import KEY, SECRET, FlickrServer, serving
+from flickr_server import KEY, SECRET, Album, FlickrServer, serving
 
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.pace import Pace
@@ -14,7 +14,7 @@ from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Retries, Timeouts
 from lablr.flickr.session import FlickrSession
 
-TIMEOUTS = Timeouts(connect_s=5, read_s=2, total_s=3)
+TIMEOUTS = Timeouts(connect_s=5, read_s=1, total_s=1.5)
 
 
 class Clock:
@@ -32,6 +32,16 @@ class Clock:
         self.now += seconds
 
 
+def most_in_an_hour(times: list[float]) -> int:
+    """How many of these times, which are in order, lie within an hour at most."""
+    start = most = 0
+    for end, last in enumerate(times):
+        while times[start] <= last - 3600:
+            start += 1
+        most = max(most, end - start + 1)
+    return most
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -40,7 +50,7 @@ def clock() -> Clock:
 @pytest.fixture
 def flickr(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlickrServer]:
     """A Flickr of 140 photos, which LABLR_FLICKR_URL leads to."""
-    with serving(140) as server:
+    with serving(Album(140)) as server:
         monkeypatch.setenv("LABLR_FLICKR_URL", server.url)
         yield server
 

@@ -7,12 +7,20 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from flickr_client import TIMEOUTS, Clock, clock, flickr, pictures, session  # noqa: F401
-from flickr_server import KEY, PHOTO_FAULTS, REST_FAULTS, SECRET, FlickrServer, picture
+from flickr_client import (  # noqa: F401
+    TIMEOUTS,
+    Clock,
+    clock,
+    flickr,
+    most_in_an_hour,
+    pictures,
+    session,
+)
+from flickr_server import KEY, PHOTO_FAULTS, REST_FAULTS, SECRET, FlickrServer
 
 from lablr.errors import DownloadError
 from lablr.flickr.credentials import Credentials, read_credentials
-from lablr.flickr.licenses import LICENSES, license_ids
+from lablr.flickr.licenses import License, license_numbers, read_licenses
 from lablr.flickr.pace import MAX_CALLS, Pace
 from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Fault, Retries
@@ -25,7 +33,7 @@ from lablr.flickr.search import (
 )
 from lablr.flickr.session import FlickrSession
 
-CONFIG = SearchConfig(licenses=("4", "9"))
+CONFIG = SearchConfig(licenses="4,9")
 
 # --- key and secret
 
@@ -68,10 +76,6 @@ def test_no_log_holds_the_key(session: FlickrSession, caplog):
 # --- pace
 
 
-def most_in_an_hour(times: list[float]) -> int:
-    return max(sum(t <= u < t + 3600 for u in times) for t in times[::50])
-
-
 def test_never_more_than_3600_calls_in_any_hour(tmp_path: Path, clock: Clock):
     times = []
     for number in range(8000):
@@ -109,7 +113,7 @@ def test_a_pace_that_cannot_be_kept_stops_the_call(tmp_path: Path):
 
 def test_search_gives_records(session: FlickrSession, flickr: FlickrServer):
     page = search_page(session, "sea", 1, CONFIG)
-    numbers = flickr.numbers_of("sea")
+    numbers = flickr.album.numbers_of("sea")
     assert [photo.id for photo in page.photos] == [str(1000 + n) for n in numbers]
     found = page.photos[0]
     assert found.tags == ("photo0", "sea", "新宿")
@@ -186,18 +190,26 @@ def test_hot_and_popular_tags(session: FlickrSession, tmp_path: Path):
     assert read_tags(tmp_path / "tags") == ["newyork", "sea"]
 
 
-def test_licences():
-    assert "0" not in license_ids("open")
-    assert {*license_ids("commercial")} < {*license_ids("open")} < {*LICENSES}
-    assert license_ids("4, 9") == ("4", "9")
-    assert LICENSES["4"].url == "https://creativecommons.org/licenses/by/2.0/"
+def test_licences_are_those_that_flickr_lists(session: FlickrSession):
+    known = read_licenses(session)
+    deed = "https://creativecommons.org/licenses/by/2.0/"
+    assert known["4"] == License("CC BY 2.0", deed)
+    assert known["9"].name == "CC0 1.0"
+    assert known["10"].name == "Public Domain Mark 1.0"
+    assert known["21"].name == "CC BY-NC-SA 4.0"
+    assert license_numbers("all", known) == tuple(known)
+    assert {*known} - {*license_numbers("open", known)} == {"0"}
+    names = {known[n].name for n in license_numbers("commercial", known)}
+    assert {"CC BY 4.0", "CC0 1.0", "United States Government Work"} < names
+    assert not any("NC" in name or "All" in name for name in names)
+    assert license_numbers("4, 9", known) == ("4", "9")
     with pytest.raises(DownloadError, match="'99' is no licence"):
-        license_ids("99")
+        license_numbers("99", known)
 
 
 # --- pictures
 
-LASTING = {"unavailable", "oversized", "404"}
+LASTING = {"unavailable", "oversized", "redirect loop", "404"}
 
 
 @pytest.mark.parametrize("fault", PHOTO_FAULTS)
@@ -211,7 +223,7 @@ def test_every_fault_of_a_picture_is_tried_again_or_told(
             pictures.fetch(url)
     else:
         fetched = pictures.fetch(url)
-        assert fetched.content == picture(3)
+        assert fetched.content == flickr.album.picture(3)
         assert fetched.suffix == ".jpg"
 
 

@@ -11,8 +11,27 @@ import sys
 from pathlib import Path
 
 import pytest
-from flickr_client import TIMEOUTS, Clock, clock, flickr, pictures, session  # noqa: F401
-from flickr_server import KEY, SECRET, FlickrServer, picture, serving, spread_faults
+from flickr_client import (  # noqa: F401
+    TIMEOUTS,
+    Clock,
+    clock,
+    flickr,
+    most_in_an_hour,
+    pictures,
+    session,
+)
+from flickr_server import (
+    KEY,
+    PHOTO_FAULTS,
+    REST_FAULTS,
+    SECRET,
+    WORDS,
+    Album,
+    FlickrServer,
+    kill_at_random,
+    serving,
+    spread_faults,
+)
 
 from lablr.corpus import Corpus
 from lablr.errors import DownloadError
@@ -20,14 +39,14 @@ from lablr.flickr.credentials import Credentials
 from lablr.flickr.credits import credit_lines
 from lablr.flickr.download import Estimate, download, estimate
 from lablr.flickr.journal import Journal
-from lablr.flickr.pace import Pace
+from lablr.flickr.pace import MAX_CALLS, Pace
 from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Retries, Timeouts
 from lablr.flickr.search import SIZES, SearchConfig
 from lablr.flickr.session import FlickrSession
 
 ROOT = Path(__file__).parent.parent
-CONFIG = SearchConfig(per_tag=30, licenses=("4",))
+CONFIG = SearchConfig(per_tag=30, licenses="4")
 TAGS = ["sea", "cat"]
 
 
@@ -64,18 +83,18 @@ def add_up(summary: dict[str, int]) -> bool:
 
 def test_the_download_is_a_corpus(client: Client, flickr: FlickrServer, tmp_path):
     summary = client.download()
-    expected = {n for tag in TAGS for n in flickr.numbers_of(tag)[:30]}
+    expected = {n for tag in TAGS for n in flickr.album.numbers_of(tag)[:30]}
     assert summary["attempted"] == summary["ok"] == len(expected)
-    assert summary["api_calls"] == 2
+    assert summary["api_calls"] == 3  # licences, and a page a tag
     photos = list(Corpus.open(tmp_path / "corpus"))
     assert {int(photo.flickr_id) - 1000 for photo in photos} == expected
     for photo in photos:
         number = int(photo.flickr_id) - 1000
-        assert photo.path.read_bytes() == picture(number)
+        assert photo.path.read_bytes() == flickr.album.picture(number)
         # A photo found under two tags is one record with both.
-        assert {*flickr.tags_of(number)[1:], "新宿"} <= {*photo.tags}
+        assert {*flickr.album.tags_of(number)[1:], "新宿"} <= {*photo.tags}
         assert not any("geo" in tag for tag in photo.tags)
-    sea, cat = ({*flickr.numbers_of(tag)[:30]} for tag in TAGS)
+    sea, cat = ({*flickr.album.numbers_of(tag)[:30]} for tag in TAGS)
     both = [photo for photo in photos if {*TAGS} <= {*photo.tags}]
     assert len(both) == len(sea & cat) > 0
     assert json.loads((tmp_path / "corpus/download.json").read_text()) == summary
@@ -98,7 +117,16 @@ def test_further_tags_may_be_given_but_no_other_settings(client: Client):
     first = client.download(tags=["sea"])
     assert client.download(tags=["sea", "city"])["ok"] > first["ok"]
     with pytest.raises(DownloadError, match="another size"):
-        client.download(config=SearchConfig(30, licenses=("4",), size="z"))
+        client.download(config=SearchConfig(30, licenses="4", size="z"))
+
+
+def test_only_licences_that_were_asked_for(client: Client, flickr: FlickrServer):
+    client.download(config=SearchConfig(30))
+    asked = [call["license"].split(",") for call in flickr.calls if "tags" in call]
+    assert all("0" not in numbers and "26" in numbers for numbers in asked)
+    with pytest.raises(DownloadError, match="no licence"):
+        client.download("other", config=SearchConfig(30, licenses="4,99"))
+    assert client.download("other", config=SearchConfig(30, licenses="4"))["ok"]
 
 
 def test_hot_tags_stay_those_of_the_first_run(client: Client, flickr: FlickrServer):
@@ -109,39 +137,47 @@ def test_hot_tags_stay_those_of_the_first_run(client: Client, flickr: FlickrServ
 
 
 def test_pages_that_change_while_they_are_turned(client: Client, clock, monkeypatch):
-    with serving(140) as server:
+    with serving(Album(140)) as server:
         monkeypatch.setenv("LABLR_FLICKR_URL", server.url)
         server.pages_said = lambda page, pages: pages + 5 - page
-        config = SearchConfig(per_tag=4000, licenses=("4",), per_page=7)
+        config = SearchConfig(per_tag=4000, licenses="4", per_page=7)
         summary = client.download(config=config)
-        expected = {n for tag in TAGS for n in server.numbers_of(tag)}
+        expected = {n for tag in TAGS for n in server.album.numbers_of(tag)}
     assert summary["ok"] == len(expected)
 
 
 def test_a_fifth_of_the_answers_faulty_and_every_photo_accounted_for(
     clock: Clock, tmp_path: Path, monkeypatch
 ):
-    client = Client(tmp_path, clock, Timeouts(5, 1, 1.5))
-    with serving(300) as server:
+    client = Client(tmp_path, clock, Timeouts(5, 0.5, 0.8))
+    config = SearchConfig(per_tag=4000, licenses="4", per_page=20)
+    pace = Pace(tmp_path / "pace", clock, clock.sleep)
+    before = []
+    for _ in range(MAX_CALLS - 20):  # another download, half an hour ago
+        before.append(clock.now)
+        pace.wait()
+        clock.now += 0.5
+    with serving(Album(1000, side=48)) as server:
         monkeypatch.setenv("LABLR_FLICKR_URL", server.url)
-        server.fault = spread_faults(0.2)
-        config = SearchConfig(per_tag=4000, licenses=("4",))
-        tags = ["sea", "sunset", "cat", "flower", "city", "night", "tree"]
-        summary = client.download(tags=tags, config=config)
-    assert summary["attempted"] == server.n_photos
+        server.fault, server.clock = spread_faults(0.2, seed=7), clock
+        summary = client.download(tags=list(WORDS), config=config)
+    kinds = {f"rest {fault}" for fault in REST_FAULTS}
+    assert kinds | {f"photo {fault}" for fault in PHOTO_FAULTS} <= {*server.faults}
+    assert len(server.called_at) == summary["api_calls"] > 100
+    assert most_in_an_hour(before + server.called_at) <= MAX_CALLS
+    assert summary["attempted"] == server.album.n_photos
     assert summary["not_tried"] == 0
     assert add_up(summary)
-    assert summary["ok"] > 270
-    assert {*summary["reasons"]} <= {
-        "gone",
-        "redirect loop",
-        "too large",
-        "unavailable",
-    }
-    assert len(list(Corpus.open(tmp_path / "corpus"))) == summary["ok"]
-    for name, content in client.files().items():
-        if name != "photos.jsonl":
-            assert content == picture(int(Path(name).stem) - 1000)
+    assert summary["ok"] > 900
+    assert sum(summary["reasons"].values()) == 1000 - summary["ok"]
+    lasting = {"gone", "redirect loop", "too large", "unavailable"}
+    assert {*summary["reasons"]} == lasting
+    found = {photo.flickr_id: photo for photo in Corpus.open(tmp_path / "corpus")}
+    assert len(found) == summary["ok"]
+    assert len(client.files()) == 1 + summary["ok"]
+    for photo in found.values():
+        number = int(photo.flickr_id) - 1000
+        assert photo.path.read_bytes() == server.album.picture(number)
 
 
 def test_what_failed_is_tried_again_and_what_was_skipped_is_not(
@@ -194,27 +230,19 @@ def start(folder: Path, server: FlickrServer, *words: str, **options):
     )
 
 
-def test_killed_at_any_moment_nothing_is_lost_doubled_or_torn(
-    client: Client, flickr: FlickrServer, tmp_path: Path
+def test_killed_at_ten_random_moments_nothing_is_lost_doubled_or_torn(
+    clock: Clock, tmp_path: Path, monkeypatch
 ):
-    client.download("whole")
-    for n_more in (2, 3, 7, 12, 9):
-        target = sum(flickr.asked.values()) + n_more
-        children: list[subprocess.Popen] = []
-
-        def kill(n_requests: int, target=target, children=children) -> None:
-            if n_requests == target:
-                children[0].send_signal(signal.SIGKILL)
-
-        flickr.before_answer = kill
-        children.append(start(tmp_path, flickr, "--threads", "2"))
-        children[0].communicate()
-        assert children[0].returncode == -signal.SIGKILL
-    with (tmp_path / "killed/journal.jsonl").open("ab") as file:
-        file.write(b'{"id":"1007","outco')
-    flickr.before_answer = lambda n_requests: None
-    last = start(tmp_path, flickr)
-    output, errors = last.communicate()
+    client, config = Client(tmp_path, clock), SearchConfig(110, licenses="4")
+    with serving(Album(350)) as server:
+        monkeypatch.setenv("LABLR_FLICKR_URL", server.url)
+        n_photos = client.download("whole", config=config)["ok"]
+        words = ("--per-tag", "110", "--threads", "2")
+        kill_at_random(lambda: start(tmp_path, server, *words), server, 10, n_photos)
+        with (tmp_path / "killed/journal.jsonl").open("ab") as file:
+            file.write(b'{"id":"1007","outco')
+        last = start(tmp_path, server, *words)
+        output, errors = last.communicate()
     assert last.returncode == 0, errors
     assert b"attempted" in output
     assert client.files("killed") == client.files("whole")
@@ -264,11 +292,11 @@ def test_two_downloads_into_one_folder_are_refused(client: Client, tmp_path: Pat
 
 
 def test_a_dry_run_says_what_it_would_take(client: Client, flickr: FlickrServer):
-    photos = min(30, len(flickr.numbers_of("sea"))) + min(
-        30, len(flickr.numbers_of("cat"))
+    photos = min(30, len(flickr.album.numbers_of("sea"))) + min(
+        30, len(flickr.album.numbers_of("cat"))
     )
     size = photos * 96 * 96 // 4
-    assert estimate(TAGS, CONFIG, client.session()) == Estimate(2, photos, size)
+    assert estimate(TAGS, CONFIG, client.session()) == Estimate(3, photos, size)
     assert all(kind == "rest" for kind, _ in flickr.asked)
 
 

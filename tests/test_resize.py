@@ -280,6 +280,24 @@ def test_other_options_make_all_again(corpus, tmp_path, option):
     assert files_of(tmp_path / "out") == files_of(tmp_path / "anew")
 
 
+def test_rare_tags_are_left_out_and_the_photos_stay(tmp_path, china_jpg):
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    records = []
+    for number, tags in enumerate((["sky", "roof"], ["sky"], ["Roof", "mine"], ["me"])):
+        shutil.copy(china_jpg, source / f"{number}.jpg")
+        records.append({"file": f"{number}.jpg", "tags": tags})
+    write_records(source, records)
+    resize_corpus(Corpus.open(source), out, ResizeConfig(min_photos=2))
+    found = [record["tags"] for record in records_of(out)]
+    assert found == [["roof", "sky"], ["sky"], ["roof"], []]
+    assert (out / "photos.csv").read_text().count("\n") == 1 + 4
+    assert Corpus.open(out).count() == 4
+    counts = resize_corpus(Corpus.open(source), out, ResizeConfig(min_photos=1))
+    assert (counts.written, counts.kept) == (0, 4)
+    assert {*Corpus.open(out).tag_counts()} == {"sky", "roof", "mine", "me"}
+
+
 def test_threads_change_no_bit(corpus, tmp_path):
     for n_threads in (1, 2):
         resize_corpus(corpus, tmp_path / str(n_threads), n_threads=n_threads)

@@ -87,11 +87,14 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     metavar="FILE",
     help="The API key and secret, in a file of mode 600.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say how much it would take.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say how much it would take: one small page a tag is asked for.",
+)
 @json_option
 def download_command(
     out: Path,
-    licenses: str,
     threads: int,
     credentials: Path | None,
     dry_run: bool,
@@ -114,17 +117,15 @@ def download_command(
       lablr download --hot --sort interestingness --size z --out hot
     """
     from lablr.flickr.download import download, estimate
-    from lablr.flickr.licenses import license_ids
     from lablr.flickr.pictures import Pictures
     from lablr.flickr.search import SearchConfig
 
     tags = _tags(options)
-    names = ("per_tag", "sort", "size")
-    config = SearchConfig(
-        licenses=license_ids(licenses), **{name: options[name] for name in names}
-    )
+    names = ("per_tag", "sort", "licenses", "size")
+    config = SearchConfig(**{name: options[name] for name in names})
     session = _session(credentials)
     if dry_run:
+        say("bytes are a guess by the sizes of the first 20 photos of each tag")
         _print(vars(estimate(tags, config, session)), as_json)
         return
     pictures = Pictures(n_threads=threads)

@@ -51,6 +51,13 @@ FITS = ("crop", "letterbox")
     show_default=True,
     help="Of the JPEGs.",
 )
+@click.option(
+    "--min-photos",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Leave out the tags that fewer photos carry; the photos stay.",
+)
 @json_option
 def resize_command(photos: Path, out: Path, as_json: bool, **options: object) -> None:
     """Bring every photo of IN to one size, as a corpus in the folder OUT.
@@ -64,7 +71,7 @@ def resize_command(photos: Path, out: Path, as_json: bool, **options: object) ->
     \b
     Examples:
       lablr resize corpus/ --out corpus-128
-      lablr resize corpus/ --out corpus-224 --size 224 --fit crop
+      lablr resize corpus/ --out corpus-256 --size 256 --fit crop --min-photos 20
       lablr resize holiday/ --out small --json
 
     With --json, what became of the photos is one line:

@@ -16,6 +16,7 @@ from typing import Any
 
 from lablr.errors import DownloadError
 from lablr.flickr.journal import Journal
+from lablr.flickr.licenses import read_licenses
 from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Fault
 from lablr.flickr.search import (
@@ -25,7 +26,7 @@ from lablr.flickr.search import (
     search_page,
 )
 from lablr.flickr.session import FlickrSession
-from lablr.flickr.state import Outcome, State, settings_of
+from lablr.flickr.state import Outcome, State
 from lablr.progress import Progress, silent
 from lablr.whole_file import write_whole
 
@@ -78,7 +79,8 @@ def estimate(
     tags: Sequence[str] | None, config: SearchConfig, session: FlickrSession
 ) -> Estimate:
     """Ask one small page a tag, download nothing, and say what it would take."""
-    calls = photos = size = 0
+    calls, photos, size = 1, 0, 0
+    config = config.resolved(read_licenses(session))
     for tag in hot_tags(session) if tags is None else tags:
         page = search_page(session, tag, 1, replace(config, per_page=20))
         expected = min(config.per_tag, page.total)
@@ -108,8 +110,6 @@ class _Run:
             for entry in self.journal.entries():
                 self.state.take(entry)
             self.state.check(config)
-            if self.state.settings is None:
-                self._add({"settings": settings_of(config)})
             (out / "photos").mkdir(exist_ok=True)
             self._tidy()
         except OSError as error:
@@ -131,16 +131,22 @@ class _Run:
                 del self.state.outcomes[photo_id]
 
     def search(self, tags: Sequence[str] | None, progress: Progress) -> None:
+        if self.state.licenses is None:
+            known = read_licenses(self.session).items()
+            self._add({"licenses": {number: asdict(lic) for number, lic in known}})
+        config = self.config.resolved(self.state.licenses or {})
+        if self.state.settings is None:
+            self._add({"settings": asdict(self.config)})
         if tags is None and self.state.hot is None:
             self._add({"hot": hot_tags(self.session)})
         wanted = self.state.hot or () if tags is None else tags
         for tag in progress(wanted, len(wanted), "searching tags"):
             while tag not in self.state.searched:
-                self._search_page(tag)
+                self._search_page(tag, config)
 
-    def _search_page(self, tag: str) -> None:
+    def _search_page(self, tag: str, config: SearchConfig) -> None:
         number = self.state.n_pages[tag] + 1
-        page = search_page(self.session, tag, number, self.config)
+        page = search_page(self.session, tag, number, config)
         before = self.state.of_tag.get(tag, {})
         # Photos move to the next page while we turn them; a page of none that are
         # new is the end.

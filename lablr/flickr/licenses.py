@@ -1,17 +1,27 @@
-"""Flickr's licences by the numbers its API gives them.
+"""Flickr's licences, by the numbers that Flickr gives them.
 
-Source: https://www.flickr.com/services/api/flickr.photos.licenses.getInfo.html
+Which there are is asked for: since June 2025 there are those of Creative Commons 4.0
+too. Source: https://www.flickr.com/services/api/flickr.photos.licenses.getInfo.html
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lablr.errors import DownloadError
+from lablr.flickr.session import FlickrSession
 
-__all__ = ["LICENSES", "License", "license_ids"]
+__all__ = ["GROUPS", "License", "license_numbers", "read_licenses"]
 
-_CC = "https://creativecommons.org/"
+GROUPS = ("open", "commercial", "all")
+# What Flickr calls them; they are open, and have no address at Creative Commons.
+NO_KNOWN_COPYRIGHT, US_GOVERNMENT = "7", "8"
+_DEED = re.compile(
+    r"https?://creativecommons\.org/(licenses|publicdomain)/([a-z-]+)/([\d.]+)"
+)
+_PUBLIC_DOMAIN = {"zero": "CC0", "mark": "Public Domain Mark"}
 
 
 @dataclass(frozen=True)
@@ -21,55 +31,57 @@ class License:
     name: str
     url: str
 
-
-def _cc(kind: str, version: str) -> License:
-    name = f"CC {kind.upper()} {version}"
-    return License(name, f"{_CC}licenses/{kind}/{version}/")
-
-
-LICENSES = {
-    "0": License("All Rights Reserved", ""),
-    **{
-        str(number): _cc(kind, "2.0")
-        for number, kind in enumerate(
-            ("by-nc-sa", "by-nc", "by-nc-nd", "by", "by-sa", "by-nd"), 1
-        )
-    },
-    "7": License(
-        "No known copyright restrictions", "https://www.flickr.com/commons/usage/"
-    ),
-    "8": License(
-        "United States Government Work", "https://www.usa.gov/government-copyright"
-    ),
-    "9": License("CC0 1.0", f"{_CC}publicdomain/zero/1.0/"),
-    "10": License("Public Domain Mark 1.0", f"{_CC}publicdomain/mark/1.0/"),
-    **{
-        str(number): _cc(kind, "4.0")
-        for number, kind in enumerate(
-            ("by", "by-sa", "by-nd", "by-nc", "by-nc-sa", "by-nc-nd"), 11
-        )
-    },
-}
-_GROUPS = {
-    "all": tuple(LICENSES),
-    "open": tuple(number for number in LICENSES if number != "0"),
-    "commercial": ("4", "5", "6", "7", "8", "9", "10", "11", "12", "13"),
-}
+    @property
+    def terms(self) -> str:
+        """``by-nc-sa`` and so on, "" for what is not of Creative Commons."""
+        found = _DEED.match(self.url)
+        return found[2] if found else ""
 
 
-def license_ids(text: str) -> tuple[str, ...]:
-    """Return Flickr's numbers of ``open``, ``commercial``, ``all`` or ``4,5,9``.
+def read_licenses(session: FlickrSession) -> dict[str, License]:
+    """Ask Flickr which licences it has, by their numbers; raises DownloadError."""
+    answer = session.call("flickr.photos.licenses.getInfo")
+    try:
+        listed = [
+            (str(entry["id"]), str(entry["name"]), str(entry["url"] or ""))
+            for entry in answer["licenses"]["license"]
+        ]
+    except (KeyError, TypeError) as error:
+        raise DownloadError("Flickr's list of licences holds no licences") from error
+    return {number: License(_name(name, url), url) for number, name, url in listed}
+
+
+def license_numbers(text: str, known: Mapping[str, License]) -> tuple[str, ...]:
+    """Return the numbers of ``open``, ``commercial``, ``all`` or ``4,5,9``.
 
     Raises DownloadError for a number that Flickr does not have.
     """
-    if text in _GROUPS:
-        return _GROUPS[text]
+    if text in GROUPS:
+        return tuple(number for number in known if _is_in(text, number, known[number]))
     numbers = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     for number in numbers:
-        if number not in LICENSES:
-            names = ", ".join(f"{n} {known.name}" for n, known in LICENSES.items())
+        if number not in known:
+            names = ", ".join(f"{n} {license.name}" for n, license in known.items())
             raise DownloadError(
-                f"{number[:20]!r} is no licence: give {', '.join(_GROUPS)} or numbers "
+                f"{number[:20]!r} is no licence: give {', '.join(GROUPS)} or numbers "
                 f"of {names}"
             )
     return numbers
+
+
+def _is_in(group: str, number: str, license: License) -> bool:
+    is_open = license.terms or number in (NO_KNOWN_COPYRIGHT, US_GOVERNMENT)
+    if group == "commercial":
+        return bool(is_open and "nc" not in license.terms.split("-"))
+    return bool(is_open or group == "all")
+
+
+def _name(name: str, url: str) -> str:
+    """Return Creative Commons' own short name: Flickr has changed those it uses."""
+    found = _DEED.match(url)
+    if not found:
+        return name
+    kind, terms, version = found.groups()
+    if kind == "publicdomain":
+        return f"{_PUBLIC_DOMAIN.get(terms, terms)} {version}"
+    return f"CC {terms.upper()} {version}"

@@ -6,12 +6,13 @@ https://www.flickr.com/services/api/flickr.tags.getHotList.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lablr.errors import CorpusError, DownloadError
+from lablr.flickr.licenses import License, license_numbers
 from lablr.flickr.session import FlickrSession
 from lablr.tags import normalize
 
@@ -37,13 +38,21 @@ _SORTS = {"relevance": "relevance", "interestingness": "interestingness-desc"}
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """What to ask for: how many photos a tag, in which order, licences and size."""
+    """What to ask for: how many photos a tag, in which order, licences and size.
+
+    licenses : numbers with commas between them, or a group of
+        `lablr.flickr.licenses.GROUPS`, which `resolved` turns into numbers.
+    """
 
     per_tag: int = 100
     sort: str = "relevance"
-    licenses: tuple[str, ...] = ()
+    licenses: str = "open"
     size: str = "c"
     per_page: int = 500  # the most that Flickr gives
+
+    def resolved(self, known: Mapping[str, License]) -> SearchConfig:
+        """Return this with the numbers of licences; raises DownloadError."""
+        return replace(self, licenses=",".join(license_numbers(self.licenses, known)))
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ def search_page(
         content_type=1,
         safe_search=1,
         sort=_SORTS[config.sort],
-        license=",".join(config.licenses),
+        license=config.licenses,
         extras=",".join(
             ["license", "owner_name", "tags", "views", *(f"url_{s}" for s in SIZES)]
         ),

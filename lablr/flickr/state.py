@@ -8,19 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from lablr.errors import DownloadError
-from lablr.flickr.licenses import LICENSES
+from lablr.flickr.licenses import License
 from lablr.flickr.search import Found, SearchConfig
 
-__all__ = ["Outcome", "State", "settings_of"]
+__all__ = ["Outcome", "State"]
 
 # As many ids with the same bytes are no photos but a picture that says so.
 MAX_TWINS = 2
 SAME_PICTURE = "same picture"
-
-
-def settings_of(config: SearchConfig) -> dict[str, Any]:
-    """Return a configuration as it comes back from JSON."""
-    return {**asdict(config), "licenses": list(config.licenses)}
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,7 @@ class State:
     """Photos in the order they were found, and what became of each."""
 
     settings: dict[str, Any] | None = None
+    licenses: dict[str, License] | None = None
     hot: list[str] | None = None
     photos: dict[str, Found] = field(default_factory=dict)
     of_tag: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -50,6 +46,9 @@ class State:
         """Take in an entry of the journal."""
         if "settings" in entry:
             self.settings = entry["settings"]
+        elif "licenses" in entry:
+            known = entry["licenses"].items()
+            self.licenses = {number: License(**values) for number, values in known}
         elif "hot" in entry:
             self.hot = entry["hot"]
         elif "page" in entry:
@@ -59,7 +58,7 @@ class State:
 
     def check(self, config: SearchConfig) -> None:
         """Raise DownloadError when the journal is of other settings."""
-        wanted = settings_of(config)
+        wanted = asdict(config)
         found = self.settings or wanted
         differing = [name for name in wanted if found.get(name) != wanted[name]]
         if differing:
@@ -96,7 +95,7 @@ class State:
         for photo in self.photos.values():
             outcome = self.outcomes.get(photo.id)
             if outcome and outcome.kind == "ok":
-                yield _record(photo, outcome)
+                yield self._record(photo, outcome)
 
     def summary(self) -> dict[str, Any]:
         """Return the counts: attempted = ok + failed + skipped."""
@@ -127,19 +126,18 @@ class State:
             self.photos[photo.id] = replace(before, tags=tags)
             self.of_tag.setdefault(tag, {})[photo.id] = None
 
-
-def _record(photo: Found, outcome: Outcome) -> dict[str, object]:
-    known = LICENSES.get(photo.license)
-    return {
-        "file": outcome.file,
-        "tags": list(photo.tags),
-        "source": "flickr",
-        "flickr_id": photo.id,
-        "license": known.name if known else f"Flickr license {photo.license}",
-        "license_url": known.url if known else "",
-        "owner": photo.owner or "unknown",
-        "owner_name": photo.owner_name,
-        "title": photo.title,
-        "page": f"https://www.flickr.com/photos/{photo.owner}/{photo.id}",
-        "views": photo.views,
-    }
+    def _record(self, photo: Found, outcome: Outcome) -> dict[str, object]:
+        known = (self.licenses or {}).get(photo.license)
+        return {
+            "file": outcome.file,
+            "tags": list(photo.tags),
+            "source": "flickr",
+            "flickr_id": photo.id,
+            "license": known.name if known else f"Flickr license {photo.license}",
+            "license_url": known.url if known else "",
+            "owner": photo.owner or "unknown",
+            "owner_name": photo.owner_name,
+            "title": photo.title,
+            "page": f"https://www.flickr.com/photos/{photo.owner}/{photo.id}",
+            "views": photo.views,
+        }

@@ -50,6 +50,7 @@ ROOMS = (
     "charts",
     "tagger",
     "evaluation",
+    "judging",
     "fitting",
     "cli",
     "__main__",

@@ -15,6 +15,9 @@
     ├── TrainingError             a run that cannot start or go on
     ├── EngineError               machines that cannot be reached, or were lost
     ├── DownloadError             Flickr refuses, or the folder cannot be written
+    ├── DatabaseError             a database that cannot be opened or used
+    ├── JudgementError            a judgement that cannot be kept
+    │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -25,12 +28,15 @@ traceback or, for photos, a path.
 from __future__ import annotations
 
 __all__ = [
+    "AlreadyJudged",
     "BrokenPhoto",
     "BundleError",
     "CorpusError",
+    "DatabaseError",
     "DownloadError",
     "EngineError",
     "FitError",
+    "JudgementError",
     "LablrError",
     "MissingExtra",
     "PhotoError",
@@ -117,6 +123,26 @@ class EngineError(LablrError):
     """Machines that cannot be reached, or that were lost while they worked."""
 
     code = "engine_error"
+
+
+class DatabaseError(LablrError):
+    """A database that cannot be opened or used; the message never holds a password."""
+
+    code = "database_error"
+
+
+class JudgementError(LablrError):
+    """A judgement that cannot be kept: it contradicts itself, or names the unknown."""
+
+    code = "judgement_error"
+    http_status = 422
+
+
+class AlreadyJudged(JudgementError):
+    """The rater has judged this photo, or taken back this very judgement."""
+
+    code = "already_judged"
+    http_status = 409
 
 
 class MissingExtra(LablrError):

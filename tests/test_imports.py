@@ -56,6 +56,7 @@ ROOMS = (
     "charts",
     "tagger",
     "evaluation",
+    "judging",
     "fitting",
     "cli",
     "__main__",

@@ -10,14 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Server", "multipart_request", "running_server"]
+__all__ = ["Server", "half_sent", "multipart_request", "running_server"]
 
 ROOT = Path(__file__).parent.parent
+SERVE = (sys.executable, "-m", "lablr", "serve", "--port", "0")
 BOUNDARY = "----lablr-benchmark"
 START_TIMEOUT_S = 120.0
 
@@ -59,9 +60,11 @@ class Server:
                 answer += part
         return int(answer.split(None, 2)[1])
 
-    def get(self, path: str) -> int:
+    def get(self, path: str, timeout_s: float = 10.0) -> int:
         """The status of one GET."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=timeout_s
+        )
         try:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -70,14 +73,18 @@ class Server:
 
 
 @contextmanager
-def running_server(**settings: str) -> Iterator[Server]:
-    """Start ``lablr serve`` on a free port, wait for ``/readyz``, and stop it."""
+def running_server(command: Sequence[str] = SERVE, **settings: str) -> Iterator[Server]:
+    """Start ``lablr serve`` on a free port, wait for ``/readyz``, and stop it.
+
+    command: another server of the same application, which says where it listens.
+    """
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "lablr", "serve", "--port", "0"],
+        command,
         cwd=ROOT,
         env={**os.environ, **settings},
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     try:
@@ -94,12 +101,12 @@ def running_server(**settings: str) -> Iterator[Server]:
 
 def _port(process: subprocess.Popen[str]) -> int:
     """Read where it listens; what it says afterwards is read and let go."""
-    assert process.stderr is not None
+    assert process.stdout is not None
     said = []
-    for line in process.stderr:
+    for line in process.stdout:
         said.append(line)
         if found := re.search(r"http://[\w.]+:(\d+)", line):
-            threading.Thread(target=process.stderr.read, daemon=True).start()
+            threading.Thread(target=process.stdout.read, daemon=True).start()
             return int(found[1])
     raise SystemExit(f"the server did not start: {''.join(said)}")
 
@@ -143,6 +150,13 @@ def _proportional_bytes(pid: int) -> int:
         return 0
     found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
     return 1024 * int(found[1]) if found else 0
+
+
+def half_sent(server: Server, request: bytes) -> socket.socket:
+    """A connection on which half of a request has been sent, and no more comes."""
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    client.sendall(request[: len(request) // 2])
+    return client
 
 
 def multipart_request(photo: bytes, path: str = "/api/v1/suggestions?k=10") -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.__main__ import BENCHMARKS, page
+from benchmarks.__main__ import BENCHMARKS, BY_NAME, page
 from benchmarks.reporting import Report, Table, Target, as_markdown
 from benchmarks.timing import Spread, ratios, times_in_turns
 
@@ -71,7 +71,21 @@ def test_every_benchmark_is_run_by_make_bench():
         "timing",
     }
     files = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
-    assert files - shared == set(BENCHMARKS)
+    assert files - shared == {*BENCHMARKS, *BY_NAME}
+
+
+def test_the_comparison_of_servers_says_that_granian_is_missing():
+    without = "import runpy, sys; sys.modules['granian'] = None; sys.argv[1:] = []; "
+    run = "runpy.run_module('benchmarks.servers', run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", without + run],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "granian is not installed: pip install granian\n"
 
 
 def test_the_page_holds_the_machine_the_targets_and_every_command(tmp_path):

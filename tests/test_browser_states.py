@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from browsing import ONE_AT_A_TIME, PHOTOS_A_MINUTE, TOKEN, fits, kept_busy, upload
 from serving import running_server
@@ -69,6 +71,75 @@ def test_a_busy_server_is_tried_again_by_itself(visit, photos, tmp_path):
             page.wait_for_timeout(500)
         visit.wait_for_photos(6)
         expect(page.locator("#hold")).to_be_hidden()
+
+
+def answer_busy(visit, retry_after_s: int) -> list[str]:
+    """Have every photo refused as a busy server does it; returns who asked so far."""
+    asked = []
+    body = '{"error": {"code": "busy", "message": "The server is busy."}}'
+
+    def refuse(route):
+        asked.append(route.request.url)
+        headers = {
+            "Content-Type": "application/json",
+            "Retry-After": str(retry_after_s),
+        }
+        route.fulfill(status=503, headers=headers, body=body)
+
+    visit.page.route("**/api/v1/suggestions*", refuse)
+    return asked
+
+
+STATES = ".thumbnail .state"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_waiting_photo_says_how_long(visit, photos, width, scheme):
+    visit = visit(complaints=("503",), **fits(width, scheme))
+    page, expect = visit.page, visit.expect
+    visit.take(upload(photos["china"], "done.jpg"))
+    visit.wait_for_charts()
+    page.clock.install()  # it stands still until the test moves it
+    page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
+    asked = answer_busy(visit, retry_after_s=57)
+    visit.take(*[upload(photos["flower"], f"{number}.jpg") for number in range(4)])
+    expect(page.locator("#hold-clock")).to_have_text("Trying again in 57\u00a0s.")
+    expect(page.locator(STATES)).to_have_text(
+        [re.compile("tags$"), *["waiting, 57\u00a0s"] * 4]
+    )
+    visit.screenshot(f"waiting-{width}-{scheme}")
+    visit.no_sideways_scroll()
+    # what is read aloud does not change every second
+    names = [
+        item.get_attribute("aria-label") for item in page.locator(".thumbnail").all()
+    ]
+    assert names[1:] == [f"{number}.jpg, waiting" for number in range(4)]
+    n_asked = len(asked)
+    assert n_asked <= 2  # as many as are sent at a time; the others keep still
+    page.clock.run_for(10_000)
+    assert visit.texts(STATES)[1:] == ["waiting, 47\u00a0s"] * 4
+    assert len(asked) == n_asked  # nobody asks before the time
+    page.click("#hold-stop")
+    assert visit.texts(STATES)[1:] == ["stopped"] * 4
+    page.unroute_all()
+    page.click("#hold-go")
+    page.clock.resume()
+    visit.wait_for_photos(5)
+    assert all(
+        text.endswith(("tag", "tags", "not sure")) for text in visit.texts(STATES)
+    )
+
+
+def test_a_photo_says_why_it_waits_without_a_clock(visit, photos):
+    visit = visit(complaints=("ERR_INTERNET_DISCONNECTED",))
+    page, expect = visit.page, visit.expect
+    page.context.set_offline(True)
+    expect(page.locator("#hold")).to_be_visible()
+    visit.take(*[upload(photos["flower"], f"{number}.jpg") for number in range(2)])
+    expect(page.locator(STATES)).to_have_text(["offline"] * 2)
+    page.context.set_offline(False)
+    visit.wait_for_photos(2)
 
 
 def test_a_token_is_asked_for_and_kept(visit, guarded_server, china_jpg):

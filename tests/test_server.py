@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import select
 import signal
 import socket
@@ -129,7 +130,7 @@ def test_an_upload_that_drips_is_cut_off(tmp_path, china_jpg):
         assert server.suggest(china_jpg.read_bytes())[0] == 200
 
 
-def until(status: int, ask: Callable[[], tuple]) -> tuple:
+def until(status: object, ask: Callable[[], tuple]) -> tuple:
     """The first answer of this status; others come before it, but not for long."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -158,6 +159,48 @@ def test_all_bodies_together_have_a_bound(tmp_path, china_jpg):
             # what is small still fits in
             assert server.suggest(china_jpg.read_bytes())[0] == 200
         until(200, lambda: server.suggest(photo))  # they left, and gave it back
+    assert list(tmp_path.iterdir()) == []
+
+
+def answer_to_one_who_asks_first(server: Server, body: bytes) -> bytes:
+    """All that comes to a client that sends its body only when it is told to."""
+    head = (
+        f"POST {SUGGESTIONS} HTTP/1.1\r\nHost: a\r\nContent-Type: {MULTIPART}\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as client:
+        client.sendall(head.encode())
+        answer = client.recv(len(go_on))
+        if answer == go_on:
+            client.sendall(body)
+        while part := client.recv(65536):
+            answer += part
+    return answer
+
+
+def test_who_asks_before_sending_is_told_at_once_that_there_is_no_room(
+    tmp_path, china_jpg
+):
+    body = form_of(china_jpg.read_bytes() + bytes(2 << 20))
+    with running_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
+
+        def ask() -> tuple[list[bytes], bytes]:
+            answer = answer_to_one_who_asks_first(server, body)
+            return re.findall(rb"^HTTP/1.1 (\d+) ", answer, re.MULTILINE), answer
+
+        assert ask()[0] == [b"100", b"200"]
+        with ExitStack() as stalled:
+            for _ in range(20):
+                stalled.enter_context(stalled_upload(server, 1 << 20))
+            _, answer = until([b"503"], ask)  # without a 100: the body is not sent
+        head, _, said = answer.partition(b"\r\n\r\n")
+        assert b"\r\nRetry-After: 5\r\n" in head
+        error = json.loads(said)["error"]
+        assert error["code"] == "busy"
+        assert error["message"].endswith("try again in 5 seconds.")
+        until([b"100", b"200"], ask)  # they left, and gave it back
     assert list(tmp_path.iterdir()) == []
 
 

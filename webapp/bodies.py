@@ -4,7 +4,8 @@ Waitress reads a body before the application sees the request, and would lay a l
 one into a temporary file. Here a body stays in memory while it may. One that may not
 is read to its end without being kept, so that the client hears our answer instead of
 a torn connection; the application refuses it: by its length when it is too long, by
-`Busy` on reading it when the memory was full.
+`Busy` on reading it when the memory was full. Only a client that asks before it sends
+(``Expect: 100-continue``, RFC 9110, 10.1.1) can be told at once, and is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from waitress.task import ErrorTask
 from waitress.utilities import BadRequest, Error
 
 from webapp.admission import Busy
+from webapp.errors import error_of
 
 __all__ = ["BodyMemory", "channel_class"]
 
@@ -47,6 +49,11 @@ class BodyMemory:
             if fits:
                 self.held += n_bytes
             return fits
+
+    def has_room(self, n_bytes: int) -> bool:
+        """Whether so many bytes would fit now; takes nothing."""
+        with self._lock:
+            return self.held + n_bytes <= self._max_bytes
 
     def give_back(self, n_bytes: int) -> None:
         """What was taken is free again."""
@@ -113,6 +120,13 @@ class RequestTimeout(Error):  # type: ignore[misc]
     reason = "Request Timeout"
 
 
+class MemoryFull(Error):  # type: ignore[misc]
+    """503: no room for a body that has not been sent yet (RFC 9110, 15.6.4)."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
 def channel_class(
     memory: BodyMemory, limit_of: Callable[[str], int], max_upload_s: float
 ) -> type:
@@ -141,10 +155,13 @@ def channel_class(
                 self._refuse(BadRequest("Chunk line or trailer too long"))
             elif not self.completed and time.monotonic() > self.deadline:
                 self._refuse(RequestTimeout("The request took too long to arrive"))
+            elif self.expect_continue and not memory.has_room(self.content_length):
+                self._refuse(MemoryFull("The memory for bodies is full"))
             return n_consumed
 
         def _refuse(self, error: Error) -> None:
             self.error = error
+            self.expect_continue = False  # or the channel would ask for the body
             self.completed = True
 
     class Channel(HTTPChannel):  # type: ignore[misc]
@@ -180,8 +197,11 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         details = {
             "code": error.reason.lower().replace(" ", "_"),
             "message": f"{error.reason}.",
-            "request_id": request_id,
         }
+        if isinstance(error, MemoryFull):
+            details = error_of(Busy(RETRY_AFTER_S))
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER_S)))
+        details["request_id"] = request_id
         body = json.dumps({"error": details}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers += [

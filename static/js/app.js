@@ -26,7 +26,7 @@ const queue = new Queue(photos, hold, {
 });
 const ranker = new Ranker(photos, hold, queue, { query: asked });
 
-listenToStrip(photos);
+listenToStrip(photos, hold);
 photos.addEventListener("change", ({ detail: photo }) => {
   showDesk(photos, hold);
   if (photo && ["done", "failed"].includes(photo.state) && photo.told !== photo.state) {

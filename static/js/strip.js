@@ -6,7 +6,8 @@ const part = (id) => document.getElementById(id);
 
 const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
-export function listenToStrip(photos) {
+/** hold: what the waiting photos wait for, said on each of them. */
+export function listenToStrip(photos, hold) {
   const list = part("thumbnails");
   const items = new Map(); // photo -> its option
   const photoOf = (event) => {
@@ -15,8 +16,11 @@ export function listenToStrip(photos) {
   };
 
   photos.addEventListener("change", ({ detail }) => {
-    if (detail) describe(items.get(detail), detail);
+    if (detail) describe(items.get(detail), detail, hold);
     else arrange();
+  });
+  hold.addEventListener("change", () => {
+    for (const [photo, item] of items) sayState(item, photo, hold);
   });
 
   function arrange() {
@@ -35,7 +39,7 @@ export function listenToStrip(photos) {
       const chosen = photo === photos.selected;
       item.setAttribute("aria-selected", String(chosen));
       item.tabIndex = chosen ? 0 : -1;
-      describe(item, photo);
+      describe(item, photo, hold);
     }
     part("strip").hidden = photos.list.length < 2;
     part("strip-count").textContent = counted(photos.list.length, "photo");
@@ -85,19 +89,29 @@ function option(photo) {
   return item;
 }
 
-function describe(item, photo) {
-  const words = stateOf(photo);
+function describe(item, photo, hold) {
   item.dataset.state = photo.state === "done" && !photo.good.length ? "unsure" : photo.state;
-  item.querySelector(".state").textContent = words;
   item.querySelector(".sent").style.width = `${100 * photo.sent}%`;
-  item.setAttribute("aria-label", `${photo.name}, ${words}`);
+  sayState(item, photo, hold);
 }
 
-function stateOf(photo) {
+/** Only when it differs: a hold ticks four times a second, for all photos. */
+function sayState(item, photo, hold) {
+  const words = stateOf(photo, hold);
+  // nobody wants to hear every second: what is read aloud leaves the clock out
+  const clock = photo.state === "waiting" && hold.seconds ? `, ${hold.seconds}\u00a0s` : "";
+  const shown = item.querySelector(".state");
+  if (shown.textContent !== words + clock) shown.textContent = words + clock;
+  const label = `${photo.name}, ${words}`;
+  if (item.getAttribute("aria-label") !== label) item.setAttribute("aria-label", label);
+}
+
+const WAITS = { offline: "offline", stopped: "stopped", token: "no token" };
+
+function stateOf(photo, hold) {
   if (photo.state === "done") {
     return photo.good.length ? counted(photo.good.length, "tag") : "not sure";
   }
-  return { waiting: "waiting", sending: "sending", looking: "looking", failed: "error" }[
-    photo.state
-  ];
+  const states = { sending: "sending", looking: "looking", failed: "error" };
+  return states[photo.state] ?? WAITS[hold.kind] ?? "waiting";
 }

@@ -35,6 +35,7 @@ BENCHMARKS = (
     "many_tags",
     "http_load",
     "startup",
+    "download",
     "resize",
     "training",
     "int8",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Spread", "milliseconds", "ratios", "seconds_of", "times_in_turns"]
+__all__ = ["Spread", "Times", "milliseconds", "ratios", "seconds_of", "times_in_turns"]
 
 Times = npt.NDArray[np.float64]
 

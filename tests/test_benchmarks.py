@@ -24,6 +24,7 @@ LIGHT = {
     "many_tags": ["98", "300"],
     "int8": ["fp32", "int8", "cosine of the latents"],
     "micro_batches": ["threads: 1"],
+    "download": ["0 ms", "20 ms a picture", "a round trip of 20 ms"],
     "resize": ["`resize_corpus`", "a plain loop"],
 }
 

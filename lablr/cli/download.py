@@ -77,7 +77,7 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
 @click.option(
     "--threads",
     type=click.IntRange(1, 32),
-    default=8,
+    default=16,
     show_default=True,
     help="Pictures fetched at a time.",
 )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from lablr.errors import DownloadError
@@ -42,7 +43,7 @@ def download(
     config: SearchConfig,
     session: FlickrSession,
     pictures: Pictures,
-    n_threads: int = 8,
+    n_threads: int = 16,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Download photos of these tags (None: of Flickr's hot ones) to a folder.
@@ -220,15 +221,17 @@ def _bounded(
     """Yield what ``fetch`` returns, as it comes, with few photos under way."""
     left = iter(photos)
     under_way: set[Future[tuple[str, Outcome]]] = set()
+    # Cheaper than concurrent.futures.wait, which goes through all of them each time.
+    done: SimpleQueue[Future[tuple[str, Outcome]]] = SimpleQueue()
     try:
         while True:
             for photo in islice(left, n_waiting - len(under_way)):
-                under_way.add(pool.submit(fetch, photo))
+                under_way.add(future := pool.submit(fetch, photo))
+                future.add_done_callback(done.put)
             if not under_way:
                 return
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+            under_way.remove(future := done.get())
+            yield future.result()
     finally:
         for future in under_way:
             future.cancel()

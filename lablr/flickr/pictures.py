@@ -48,7 +48,7 @@ class Pictures:
         retries: Retries | None = None,
         timeouts: Timeouts | None = None,
         limits: PhotoLimits = FOLDER_LIMITS,
-        n_threads: int = 8,
+        n_threads: int = 16,
     ) -> None:
         try:
             import requests

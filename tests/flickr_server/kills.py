@@ -30,8 +30,8 @@ def kill_at_random(
     the download ends by itself.
     """
     chance = random.Random(seed)
-    # Half of the photos at most, so that something is left to download.
-    most = max(1, n_photos // (2 * n_kills))
+    # So that something is left to download after the last.
+    most = max(1, n_photos // (n_kills + 1))
     for number in range(1, n_kills + 1):
         moment = server.n_requests + chance.randint(1, most)
         later_s = chance.choice((0.0, chance.uniform(0, LONGEST_S)))

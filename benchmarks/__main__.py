@@ -38,11 +38,14 @@ BENCHMARKS = (
     "download",
     "resize",
     "training",
+    "disk_cache_memory",
     "int8",
     "micro_batches",
 )
 # What they need is in none of Lablr's extras.
 BY_NAME = ("servers",)
+
+WITH_CORPUS = {"int8", "disk_cache_memory"}
 
 INTRODUCTION = """\
 # Performance
@@ -60,7 +63,7 @@ def run(name: str, words: argparse.Namespace, folder: Path) -> bool:
     if words.quick:
         more.append("--quick")
         command.append("--quick")
-    if name == "int8" and words.corpus:
+    if name in WITH_CORPUS and words.corpus:
         more += ["--corpus", str(words.corpus.absolute())]
         command += ["--corpus", "CORPUS"]  # where it lies is nobody's business
     busy, start = load_now(), time.monotonic()
@@ -122,7 +125,9 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--quick", action="store_true", help="few repetitions")
-    parser.add_argument("--corpus", type=Path, help="tagged photos, for int8")
+    parser.add_argument(
+        "--corpus", type=Path, help="tagged photos, for int8 and disk_cache_memory"
+    )
     words = parser.parse_args()
     if unknown := set(words.names) - set(known):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")

@@ -21,7 +21,8 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from lablr.errors import CorpusError
 from lablr.layouts import CsvLines, JsonLines, Layout, PlainFolder, TagFolders
 from lablr.photo_records import Photo, hash64, short, split_of
+from lablr.tags import normalize
 
 __all__ = ["Corpus", "Photo", "membership", "split_of"]
 
@@ -43,8 +45,9 @@ class Corpus:
     A photo without a split gets one from its name, see `split_of`.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, tags: frozenset[str] | None = None) -> None:
         self._layout = layout
+        self._tags = tags
         self.root = layout.root
 
     @classmethod
@@ -72,6 +75,17 @@ class Corpus:
         if place.suffix == ".csv":
             return cls(CsvLines(place))
         raise CorpusError(f"{place}: neither a folder nor a .jsonl or .csv file")
+
+    def of_tags(self, tags: Iterable[str]) -> Corpus:
+        """The photos that carry at least one of `tags`, without all other tags.
+
+        Tags are taken in normal form. Raises CorpusError for a tag that no photo of
+        the corpus carries: it is likely misspelt.
+        """
+        wanted = frozenset(normalize(tag) for tag in tags)
+        if missing := wanted - self.tag_counts().keys():
+            raise CorpusError(f"no photo is tagged {', '.join(sorted(missing))}")
+        return Corpus(self._layout, wanted)
 
     def __iter__(self) -> Iterator[Photo]:
         return self.photos()
@@ -104,10 +118,14 @@ class Corpus:
                 named.__cause__ = error
                 yield named
             else:
+                if self._tags is not None:
+                    photo = _with_tags(photo, self._tags)
+                    if not photo.tags:
+                        continue
                 yield photo
 
     def count_records(self) -> int:
-        """Count the records, usable or not, without reading what they say."""
+        """Count all records, usable or not, without reading what they say."""
         return sum(1 for _ in self._layout.entries())
 
     def count(self, split: str | None = None) -> int:
@@ -135,6 +153,11 @@ class Corpus:
             line = json.dumps(record, sort_keys=True, separators=(",", ":"))
             sha256.update(line.encode("ascii") + b"\n")
         return sha256.hexdigest()
+
+
+def _with_tags(photo: Photo, tags: frozenset[str]) -> Photo:
+    """The photo without tags other than these."""
+    return replace(photo, tags=tuple(tag for tag in photo.tags if tag in tags))
 
 
 def membership(photos: Sequence[Photo], tags: Sequence[str]) -> NDArray[np.bool_]:

@@ -38,7 +38,7 @@ log = logging.getLogger("lablr")
 
 CHECKPOINT = "checkpoint.pt"
 DESCRIPTION = "config.json"
-CHECKPOINT_PARTS = {"model", "average", "optimizer", "scheduler", "n_steps", "history"}
+CHECKPOINT_PARTS = {"model", "average", "optimizer", "scaler", "n_steps", "history"}
 
 # What reading raises for files that are cut off, altered or something else.
 UNREADABLE = (
@@ -120,7 +120,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     """
     path = folder / CHECKPOINT
     try:
-        checkpoint = torch.load(path, weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise TrainingError(f"{folder} holds no run: it has no {CHECKPOINT}") from error
     except UNREADABLE as error:

@@ -8,15 +8,18 @@ A run is a folder::
         encoder.onnx     the encoder with the averaged weights
         encoder.json     what `lablr fit` must know about it
         loss.png         curves; reconstructions.png photos and their decodings
+        split.csv        the photos it learns from, and those it is validated on
         cache/           decoded photos (and features); may be deleted
 
 Each epoch draws its randomness from (seed, epoch) alone, so a run that was
-stopped and resumed equals one that was not.
+stopped and resumed equals one that was not. Several processes may share a run
+(`lablr.parallel`); one of them, the leader, keeps the folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,10 @@ from torch import nn
 from lablr.backbones import SideBySide
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
-from lablr.machine import available_threads, keep_freed_memory
+from lablr.machine import keep_freed_memory
+from lablr.parallel import Processes, processes, threads_of_a_process
 from lablr.progress import Progress, silent
+from lablr.row_files import Store
 from lablr.run_folder import (
     check_description,
     checkpoint_digest,
@@ -36,13 +41,14 @@ from lablr.run_folder import (
     locked,
     read_checkpoint,
 )
+from lablr.training_batches import Batches, FeatureBatches, ImageBatches
 from lablr.training_run import History, Run, TrainingConfig, first_line, kept_epoch
-from lablr.training_set import FeatureBatches, ImageBatches, TrainingSet
+from lablr.training_set import TrainingSet, write_split
 from lablr.vae import VAE, Losses, VAEConfig
 
-__all__ = ["Run", "TrainingConfig", "kept_epoch", "train"]
+__all__ = ["CACHES", "Run", "TrainingConfig", "kept_epoch", "train"]
 
-Batches = ImageBatches | FeatureBatches
+CACHES = ("disk", "memory")
 
 
 def train(
@@ -53,7 +59,9 @@ def train(
     *,
     start: Sequence[Path] = (),
     resume: bool = False,
-    cache: Path | None = None,
+    cache: str = "disk",
+    cache_folder: Path | None = None,
+    device: str = "auto",
     progress: Progress = silent,
 ) -> History:
     """Train a VAE on `corpus` into the run `folder` and return its history.
@@ -65,35 +73,60 @@ def train(
     features", ICLR 2022).
 
     With `resume` an existing run goes on after its last whole epoch; its
-    configuration must be the same. `cache` (default: inside the folder) keeps
-    decoded photos and may be shared between runs.
+    configuration must be the same. `cache_folder` (default: inside the folder) keeps
+    decoded photos and may be shared between runs; ``cache="disk"`` reads the photos of
+    a batch from there, ``"memory"`` all of them at the start. `device` is as in
+    `lablr.parallel.processes`.
 
     Raises `TrainingError` when the folder holds another run or is in use, the corpus
-    lacks training or validation photos, or the disk is full; `MissingExtra` when the
-    backbone's package is not installed.
+    lacks training or validation photos, the disk is full, there is no such device or
+    another process of the run has ended; `MissingExtra` when the backbone's package
+    is not installed.
     """
+    if cache not in CACHES:
+        raise TrainingError(f"cache is {cache!r}: give {' or '.join(CACHES)}")
     keep_freed_memory()
-    torch.set_num_threads(available_threads())
     description = _describe(vae, config, corpus, start)
+    with (
+        processes(device) as joined,
+        _kept(folder, description, resume, joined) as resumed,
+    ):
+        torch.set_num_threads(threads_of_a_process())
+        model = _new_model(vae, config, len(description["tags"]), start)
+        store = Store(cache_folder or folder / "cache", cache == "memory", progress)
+        with joined.leader_first():
+            photos = TrainingSet.prepare(
+                corpus, vae.image_size, config.unknown_weight, store
+            )
+            batches = _batches(photos, model.to(joined.device), config, joined, store)
+        n_steps = len(batches.rows(True, np.random.default_rng(0)))
+        run = Run(folder, config, model, photos.tags, n_steps, joined)
+        if resumed:
+            run.load()
+        run.share()
+        if joined.leader:
+            claim(folder, description)
+            write_split(corpus, photos.readable, folder / "split.csv")
+        while not run.done:
+            run.end_epoch(_run_epoch(run, batches, progress))
+        if joined.leader:
+            _finish(run, batches)
+    return run.history
+
+
+@contextmanager
+def _kept(
+    folder: Path, description: dict[str, Any], resume: bool, joined: Processes
+) -> Iterator[bool]:
+    """Let the leader hold `folder`; says whether it has a checkpoint to go on from."""
+    if not joined.leader:
+        yield False
+        return
     folder.mkdir(parents=True, exist_ok=True)
     busy = f"another process is training in {folder}"
     with locked(folder / ".training", busy, wait=False):
         check_description(folder, description, resume)
-        model = _new_model(vae, config, len(description["tags"]), start)
-        cache = cache or folder / "cache"
-        photos = TrainingSet.prepare(
-            corpus, vae.image_size, config.unknown_weight, cache, progress
-        )
-        batches = _batches(photos, model, config, cache, progress)
-        n_steps = len(batches.rows(True, np.random.default_rng(0)))
-        run = Run(folder, config, model, photos.tags, n_steps)
-        if resume and (folder / "checkpoint.pt").exists():
-            run.load()
-        claim(folder, description)
-        while not run.done:
-            run.end_epoch(_run_epoch(run, batches, progress))
-        _finish(run, batches)
-    return run.history
+        yield resume and (folder / "checkpoint.pt").exists()
 
 
 def _describe(
@@ -156,70 +189,64 @@ def _batches(
     photos: TrainingSet,
     model: VAE,
     config: TrainingConfig,
-    cache: Path,
-    progress: Progress,
+    joined: Processes,
+    store: Store,
 ) -> Batches:
     """Features when nothing of a pretrained backbone learns, else images."""
     vae = model.config
-    size = vae.reconstruction_size
+    n_photos = min(config.batch_size, len(photos.train_rows))
+    if n_photos < joined.count:
+        raise TrainingError(
+            f"a batch of {n_photos} photos cannot be divided among {joined.count} "
+            "processes: start fewer"
+        )
+    common = (photos, config.batch_size, vae.reconstruction_size, joined)
     if vae.pretrained and not any(p.requires_grad for p in model.encoder.parameters()):
-        return FeatureBatches(photos, config.batch_size, size, model, cache, progress)
+        return FeatureBatches(*common, model, store)
     train_size = config.train_size or vae.image_size
     if not vae.pretrained and train_size != vae.image_size:
         raise TrainingError(
             f"the {vae.backbone} encoder learns from {vae.image_size} px images, not "
             f"{train_size}: leave train_size out"
         )
-    if not vae.pretrained and min(config.batch_size, len(photos.train_rows)) < 2:
+    if not vae.pretrained and n_photos < 2:
         raise TrainingError(
             f"the {vae.backbone} encoder normalizes over a batch: it needs two "
             "training photos and a batch_size of 2 or more"
         )
-    return ImageBatches(photos, config.batch_size, size, train_size, config.min_crop)
+    return ImageBatches(*common, train_size, config.min_crop)
 
 
 def _run_epoch(run: Run, batches: Batches, progress: Progress) -> dict[str, float]:
     """Mean losses of a pass over the training photos, and over those of validation."""
     epoch = run.epoch + 1
-    torch.manual_seed(run.config.seed * 1_000_003 + epoch)
     generator = np.random.default_rng((run.config.seed, epoch))
     label = f"epoch {epoch} of {run.config.epochs}"
     run.model.train()
-    training = []
-    for batch in progress(batches.epoch(True, generator), run.n_steps_an_epoch, label):
-        posterior = batch.posterior(run.model)
-        losses = run.model.negative_elbo(
-            posterior, batch.pixels, batch.tags, batch.tag_weights, run.beta()
-        )
-        if not torch.isfinite(losses.objective):
-            raise TrainingError(
-                f"the objective is {losses.objective.item()} in epoch {epoch}: "
-                "lower the learning rate"
-            )
-        run.step(losses)
-        training.append([loss.item() for loss in losses])
+    passed = progress(batches.epoch(True, generator), run.n_steps_an_epoch, label)
+    training = [run.step(batch) for batch in passed]
     names = Losses._fields
     record = dict(zip(names, np.mean(training, axis=0).tolist(), strict=True))
-    validation = _validate(run.average, batches, progress)
+    validation = _validate(run, batches, progress)
     return record | {f"validation_{name}": value for name, value in validation.items()}
 
 
 @torch.no_grad()
-def _validate(model: VAE, batches: Batches, progress: Progress) -> dict[str, float]:
-    """Mean losses over the validation photos, the same noise every time."""
-    torch.manual_seed(0)
-    totals = np.zeros(len(Losses._fields))
-    n_photos = 0
+def _validate(run: Run, batches: Batches, progress: Progress) -> dict[str, float]:
+    """Mean losses over all validation photos, the same noise every time."""
+    model = run.average
+    totals = torch.zeros(1 + len(Losses._fields), dtype=torch.float64)
     n_batches = len(batches.rows(False, np.random.default_rng(0)))
     passed = batches.epoch(False, np.random.default_rng(0))
     for batch in progress(passed, n_batches, "validation"):
-        posterior = batch.posterior(model)
-        losses = model.negative_elbo(
-            posterior, batch.pixels, batch.tags, batch.tag_weights, model.config.beta
-        )
-        totals += len(batch.tags) * np.array([loss.item() for loss in losses])
-        n_photos += len(batch.tags)
-    return dict(zip(Losses._fields, (totals / n_photos).tolist(), strict=True))
+        losses = run.losses(model, batch, model.config.beta)
+        parts = [1.0, *torch.stack(losses).tolist()]
+        totals += len(batch.tags) * torch.tensor(parts, dtype=torch.float64)
+    run.processes.sum([totals])
+    n_photos, *sums = totals.tolist()
+    return {
+        name: total / n_photos for name, total in zip(Losses._fields, sums, strict=True)
+    }
 
 
 def _finish(run: Run, batches: Batches) -> None:
@@ -228,6 +255,6 @@ def _finish(run: Run, batches: Batches) -> None:
 
     export_encoder(run.average, run.folder)
     draw_losses(run.history, run.folder / "loss.png")
-    batch = next(batches.epoch(False, np.random.default_rng(0)))
     if run.model.config.pixel_weight:
+        batch = batches.validation_batch()
         draw_reconstructions(run.average, batch, run.folder / "reconstructions.png")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lablr.errors import MissingExtra
 from lablr.run_folder import write_json, write_whole
-from lablr.training_set import Batch
+from lablr.training_batches import Batch
 from lablr.vae import VAE
 
 __all__ = ["draw_losses", "draw_reconstructions", "export_encoder", "rounded"]
@@ -43,7 +43,7 @@ def export_encoder(model: VAE, folder: Path) -> None:
     Weights are rounded to half precision and kept so, which halves the file; the
     runtime makes them float32 again when it loads them, and computes in float32.
     """
-    model = rounded(model).eval()
+    model = rounded(model).eval().cpu()
     model.encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     size = model.config.image_size
     unfinished = folder / "encoder.onnx.partial"
@@ -136,7 +136,7 @@ def draw_reconstructions(model: VAE, batch: Batch, path: Path, n: int = 12) -> N
     for row, images in enumerate((batch.pixels[:n], decoded)):
         for column, image in enumerate(images):
             axes = figure.add_subplot(2, n, row * n + column + 1)
-            axes.imshow(image.permute(1, 2, 0).numpy())
+            axes.imshow(image.permute(1, 2, 0).cpu().numpy())
             axes.set_axis_off()
     _save(figure, path)
 

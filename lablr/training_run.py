@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import io
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,19 @@ import torch
 from torch import Tensor, nn
 
 from lablr.errors import TrainingError
+from lablr.parallel import Processes
 from lablr.run_folder import read_checkpoint, write_checkpoint, write_json
+from lablr.training_batches import Batch
 from lablr.vae import VAE, Losses, check_ranges
 
-__all__ = ["History", "Run", "TrainingConfig", "first_line", "kept_epoch"]
+__all__ = [
+    "PRECISIONS",
+    "History",
+    "Run",
+    "TrainingConfig",
+    "first_line",
+    "kept_epoch",
+]
 
 History = list[dict[str, float]]
 
@@ -44,6 +55,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
 }
 
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -52,7 +65,7 @@ class TrainingConfig:
     Parameters
     ----------
     epochs : passes over the training photos.
-    batch_size : photos a step.
+    batch_size : photos a step, of all processes together.
     train_size : side of a training crop in pixels; smaller than the serving size
         is quicker and generalizes better, since random crops show things larger
         than they are (Touvron et al., "Fixing the train-test resolution
@@ -67,6 +80,10 @@ class TrainingConfig:
     patience : epochs without a better validation objective before stopping; 0
         never stops early.
     unknown_weight : evidence of a missing tag where its source never uses it.
+    precision : of the numbers that layers compute with; weights, sums and losses are
+        always float32 (Micikevicius et al., "Mixed precision training", ICLR 2018).
+        ``"auto"`` is float32 on a CPU, and on a GPU bfloat16, or float16 where it
+        has no bfloat16.
 
     Raises `TrainingError` when a number makes no sense.
     """
@@ -86,9 +103,14 @@ class TrainingConfig:
     patience: int = 4
     unknown_weight: float = 0.1
     seed: int = 0
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         check_ranges(self, RANGES)
+        if self.precision not in PRECISIONS:
+            raise TrainingError(
+                f"precision is {self.precision!r}: give {', '.join(PRECISIONS)}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a JSON file beside the weights."""
@@ -104,13 +126,17 @@ class Run:
     model: VAE
     tags: tuple[str, ...]
     n_steps_an_epoch: int
+    processes: Processes = dataclasses.field(default_factory=Processes)
     history: History = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.average = copy.deepcopy(self.model).eval()
         self.optimizer = _optimizer(self.model, self.config)
-        self.scheduler = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, self._rate_factor
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.dtype = _dtype(self.config.precision, self.processes.device)
+        # Small gradients would be zero in half precision.
+        self.scaler = torch.amp.GradScaler(
+            self.processes.device.type, enabled=self.dtype is torch.float16
         )
         self.n_steps = 0
         # The averaged weights of the best epoch so far, when they may be needed.
@@ -150,15 +176,56 @@ class Run:
         warm = min(self.n_steps / warm_steps, 1.0) if warm_steps else 1.0
         return warm * self.model.config.beta
 
-    def step(self, losses: Losses) -> None:
-        """Descend along the gradient of the objective once."""
+    def losses(self, model: VAE, batch: Batch, beta: float) -> Losses:
+        """The objective of this process's part of a batch, and its parts."""
+        with self.processes.drawing(batch.n_photos, batch.seed), self._autocast():
+            return model.negative_elbo(
+                batch.posterior(model),
+                batch.pixels,
+                batch.tags,
+                batch.tag_weights,
+                beta,
+            )
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(
+            self.processes.device.type,
+            self.dtype,
+            enabled=self.dtype is not torch.float32,
+        )
+
+    def step(self, batch: Batch) -> list[float]:
+        """Descend along the gradient of the whole batch's objective once.
+
+        Returns the batch's losses. Raises `TrainingError` when the objective is no
+        number any more.
+        """
+        losses = self.losses(self.model, batch, self.beta())
         self.optimizer.zero_grad()
-        losses.objective.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        self.optimizer.step()
-        self.scheduler.step()
+        self.scaler.scale(losses.objective * batch.share).backward()
+        whole = torch.stack(losses).detach() * batch.share
+        gradients = (weight.grad for weight in self.model.parameters())
+        self.processes.sum([*(g for g in gradients if g is not None), whole])
+        if not torch.isfinite(whole[0]):
+            raise TrainingError(
+                f"the objective is {whole[0].item()} in epoch {self.epoch + 1}: "
+                "lower the learning rate"
+            )
+        self._descend()
         self.n_steps += 1
         self._update_average()
+        numbers: list[float] = whole.tolist()
+        return numbers
+
+    def _descend(self) -> None:
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        factor = self._rate_factor(self.n_steps)
+        groups = self.optimizer.param_groups
+        for group, rate in zip(groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -174,36 +241,57 @@ class Run:
             kept_buffer.copy_(new_buffer)
 
     def save(self) -> None:
-        """Write the checkpoint and the history, each whole or not at all."""
-        checkpoint = {
+        """Write the checkpoint and the history, each whole or not at all.
+
+        Only the leader of several processes writes.
+        """
+        if self.processes.leader:
+            write_checkpoint(self.folder, self._state())
+            write_json(self.folder / "history.json", self.history)
+
+    def _state(self) -> dict[str, Any]:
+        return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "n_steps": self.n_steps,
             "history": self.history,
             "best": self.best,
         }
-        write_checkpoint(self.folder, checkpoint)
-        write_json(self.folder / "history.json", self.history)
 
     def load(self) -> None:
         """Go back to the last checkpoint of the folder.
 
         Raises `TrainingError` when it does not fit the configuration.
         """
-        checkpoint = read_checkpoint(self.folder)
+        self._take(read_checkpoint(self.folder))
+
+    def share(self) -> None:
+        """Give every process the leader's state."""
+        if self.processes.count == 1:
+            return
+
+        def packed() -> bytes:
+            buffer = io.BytesIO()
+            torch.save(self._state(), buffer)
+            return buffer.getvalue()
+
+        state = io.BytesIO(self.processes.share(packed))
+        self._take(torch.load(state, map_location="cpu", weights_only=True))
+
+    def _take(self, state: dict[str, Any]) -> None:
         try:
-            self.model.load_state_dict(checkpoint["model"])
-            self.average.load_state_dict(checkpoint["average"])
-            self.optimizer.load_state_dict(checkpoint["optimizer"])
-            self.scheduler.load_state_dict(checkpoint["scheduler"])
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
         except (RuntimeError, KeyError, ValueError) as error:
             reason = first_line(error)
             raise TrainingError(f"cannot resume {self.folder}: {reason}") from error
-        self.n_steps = checkpoint["n_steps"]
-        self.history = checkpoint["history"]
-        self.best = checkpoint.get("best")
+        self.n_steps = state["n_steps"]
+        self.history = state["history"]
+        self.best = state.get("best")
 
 
 def _best_epoch(history: History) -> int:
@@ -223,6 +311,16 @@ def kept_epoch(history: History, config: TrainingConfig) -> int:
     if _stopped_early(history, config):
         return _best_epoch(history)
     return len(history)
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    """What layers compute with on `device`."""
+    if precision != "auto":
+        dtype: torch.dtype = getattr(torch, precision)
+        return dtype
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -1,44 +1,42 @@
 """A corpus made ready for training: decoded once, kept on disk, read in batches.
 
 Decoding a JPEG costs as much as a training step of a small net, so every photo
-goes through the door once and its square image is kept in one memory-mapped
-array. When the whole backbone is frozen its features are kept the same way
-(of the photo and of its mirror image), and an epoch takes seconds.
+goes through the door once and its square image is kept as a row of one file. Records
+are read one at a time and never listed: what a training set holds in memory is some
+30 bytes a photo and 4 a tag, however many pixels there are.
 
 The names of the kept files hold what they were made from: the corpus, the size
-and time of every photo's file, the weights of the backbone. What has changed is
-made anew, and so is a file that is damaged.
+and time of every photo's file. What has changed is made anew, and so is a file that
+is damaged.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from lablr.corpus import Corpus, Photo, membership
+from lablr.corpus import Corpus, Photo
 from lablr.errors import PhotoError, TrainingError
-from lablr.evidence import evidence
+from lablr.evidence import absence_weights
 from lablr.machine import available_threads
 from lablr.photos import FOLDER_LIMITS, read_image
-from lablr.progress import Progress, silent
-from lablr.run_folder import locked, write_whole
-from lablr.torchvision_import import import_torchvision
-from lablr.vae import VAE, Posterior
+from lablr.progress import Progress
+from lablr.row_files import RowFile, Rows, Store, find_rows, write_rows
+from lablr.run_folder import write_whole
 
-__all__ = ["Batch", "FeatureBatches", "ImageBatches", "TrainingSet"]
+__all__ = ["TrainingSet", "write_split"]
 
 log = logging.getLogger("lablr")
 
@@ -52,44 +50,39 @@ class TrainingSet:
 
     Attributes
     ----------
-    images : (N, S, S, 3) uint8, memory-mapped; zeros where a photo is unreadable.
+    images : N rows (S, S, 3) uint8; zeros where a photo is unreadable.
     tags : the T tags, sorted.
-    membership : (N, T) float32, 1 where a photo has a tag.
-    evidence : (N, T) float32, how much each tag or its absence says.
+    records : which tags and which source each photo has.
+    absence : (sources, T) float32, how much a missing tag says in each source.
+    readable : (N,) bool.
     train_rows, validation_rows : row numbers of the readable photos of each split.
     digest : names the corpus and the size of the images.
     """
 
-    images: npt.NDArray[np.uint8]
+    images: Rows
     tags: tuple[str, ...]
-    membership: npt.NDArray[np.float32]
-    evidence: npt.NDArray[np.float32]
+    records: _Records
+    absence: npt.NDArray[np.float32]
+    readable: npt.NDArray[np.bool_]
     train_rows: npt.NDArray[np.int64]
     validation_rows: npt.NDArray[np.int64]
     digest: str
 
     @classmethod
     def prepare(
-        cls,
-        corpus: Corpus,
-        size: int,
-        unknown: float,
-        cache: Path,
-        progress: Progress = silent,
+        cls, corpus: Corpus, size: int, unknown: float, store: Store
     ) -> TrainingSet:
-        """Decode the photos of `corpus` into `cache`, or find them there.
+        """Decode the photos of `corpus` into `store`, or find them there.
 
         Photos that cannot be read are left out and named in the log. Raises
-        `TrainingError` when no training or no validation photo is left, or the
-        cache cannot be written.
+        `TrainingError` when no training or no validation photo is left, or the cache
+        cannot be written.
         """
-        photos = list(corpus.photos())
-        digest = f"{_fingerprint(corpus, photos)}-{size}"
-        images, readable = _decoded(photos, size, digest, cache, progress)
-        tags = tuple(sorted({tag for photo in photos for tag in photo.tags}))
-        has_tag = membership(photos, tags)
-        sources = np.array([photo.source for photo in photos])
-        is_validation = np.array([photo.split == "val" for photo in photos], bool)
+        records = _Records.read(corpus)
+        digest = f"{records.fingerprint}-{size}"
+        shape = (len(records), size, size, 3)
+        images, readable = _decoded(corpus, shape, digest, store)
+        is_validation = np.frombuffer(records.is_validation, bool)
         train_rows = np.flatnonzero(readable & ~is_validation)
         validation_rows = np.flatnonzero(readable & is_validation)
         if not len(train_rows) or not len(validation_rows):
@@ -98,56 +91,133 @@ class TrainingSet:
                 f"{len(validation_rows)} for validation: a run needs both"
             )
         return cls(
-            images=images,
-            tags=tags,
-            membership=has_tag.astype(np.float32),
-            evidence=evidence(has_tag, sources, unknown),
+            images=store.opened(images),
+            tags=tuple(records.tag_names),
+            records=records,
+            absence=absence_weights(records.counts(), unknown).astype(np.float32),
+            readable=readable,
             train_rows=train_rows,
             validation_rows=validation_rows,
             digest=digest,
         )
 
+    def membership(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """(n, T), 1 where a photo of these rows has a tag."""
+        found = np.zeros((len(rows), len(self.tags)), np.float32)
+        for has_tag, row in zip(found, rows.tolist(), strict=True):
+            has_tag[self.records.tags_of(row)] = 1
+        return found
 
-def _fingerprint(corpus: Corpus, photos: list[Photo]) -> str:
-    """Names the records of a corpus and the files they lead to, without reading them.
+    def evidence(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """(n, T), how much each tag of these rows, or its absence, says."""
+        # A source has the tags of its photos, so a tag that is there says all.
+        sources = np.frombuffer(self.records.sources, np.int32)
+        return self.absence[sources[rows]]
 
-    The corpus digest does not change when a photo is replaced by another of the
-    same name; the size and the time of its file do.
+
+@dataclass
+class _Records:
+    """What training must know of each record, as numbers side by side.
+
+    Attributes
+    ----------
+    tag_names, source_names : number of a tag or a source, by its name.
+    tags, ends : the tags' numbers of photo after photo, and where each photo's end.
+    sources : the number of each photo's source.
+    is_validation : a byte a photo.
+    fingerprint : names the records and the files that they lead to.
     """
-    sha256 = hashlib.sha256(corpus.digest.encode())
-    for photo in photos:
-        try:
-            status = photo.path.stat()
-            sha256.update(f"{status.st_size} {status.st_mtime_ns}\n".encode())
-        except OSError:
-            sha256.update(b"missing\n")
-    return sha256.hexdigest()[:16]
+
+    tag_names: dict[str, int]
+    source_names: dict[str, int] = field(default_factory=dict)
+    tags: array[int] = field(default_factory=lambda: array("i"))
+    ends: array[int] = field(default_factory=lambda: array("q", [0]))
+    sources: array[int] = field(default_factory=lambda: array("i"))
+    is_validation: bytearray = field(default_factory=bytearray)
+    fingerprint: str = ""
+
+    @classmethod
+    def read(cls, corpus: Corpus) -> _Records:
+        """Go over the records of `corpus` once for the tags, and once for the rest.
+
+        The corpus digest does not change when a photo is replaced by another of the
+        same name; the size and the time of its file do, which are read without it.
+        """
+        tags = sorted({tag for photo in corpus.photos() for tag in photo.tags})
+        records = cls({tag: number for number, tag in enumerate(tags)})
+        sha256 = hashlib.sha256(corpus.digest.encode())
+        for photo in corpus.photos():
+            records._add(photo)
+            sha256.update(_file_state(photo).encode())
+        records.fingerprint = sha256.hexdigest()[:16]
+        return records
+
+    def _add(self, photo: Photo) -> None:
+        self.tags.extend(self.tag_names[tag] for tag in photo.tags)
+        self.ends.append(len(self.tags))
+        names = self.source_names
+        self.sources.append(names.setdefault(photo.source, len(names)))
+        self.is_validation.append(photo.split == "val")
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def tags_of(self, row: int) -> array[int]:
+        """The numbers of a photo's tags."""
+        return self.tags[self.ends[row] : self.ends[row + 1]]
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """(sources, T), how many photos of a source have a tag."""
+        ends = np.frombuffer(self.ends, np.int64)
+        n_tags = ends[1:] - ends[:-1]
+        sources = np.frombuffer(self.sources, np.int32)
+        counts = np.zeros((len(self.source_names), len(self.tag_names)))
+        np.add.at(
+            counts,
+            (np.repeat(sources, n_tags), np.frombuffer(self.tags, np.int32)),
+            1,
+        )
+        return counts
+
+
+def _file_state(photo: Photo) -> str:
+    try:
+        status = photo.path.stat()
+    except OSError:
+        return "missing\n"
+    return f"{status.st_size} {status.st_mtime_ns}\n"
 
 
 def _decoded(
-    photos: list[Photo], size: int, digest: str, cache: Path, progress: Progress
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Images (N, size, size, 3) from the cache, and (N,) which of them are readable."""
-    images_path = cache / f"images-{digest}.npy"
-    readable_path = cache / f"readable-{digest}.npy"
-    shape = (len(photos), size, size, 3)
-    cache.mkdir(parents=True, exist_ok=True)
-    with _filling(cache):
-        images = _find_array(images_path, shape, np.uint8)
-        readable = _find_array(readable_path, shape[:1], np.bool_)
+    corpus: Corpus, shape: tuple[int, int, int, int], digest: str, store: Store
+) -> tuple[RowFile, npt.NDArray[np.bool_]]:
+    """Images (N, S, S, 3) from the store, and (N,) which of them are readable."""
+    images_path = store.folder / f"images-{digest}.npy"
+    readable_path = store.folder / f"readable-{digest}.npy"
+    with store.filling():
+        images = find_rows(images_path, shape, np.uint8)
+        readable = find_rows(readable_path, shape[:1], np.bool_)
         if images is not None and readable is not None:
-            for row in np.flatnonzero(~readable):
-                log.warning("left out %s, which could not be read", photos[row].file)
-            return images, readable
-        found = np.ones(len(photos), bool)
-        rows = _decode(photos, size, found, progress)
-        _write_array(images_path, shape, np.uint8, rows)
-        _write_array(readable_path, shape[:1], np.bool_, [found])
-    return np.load(images_path, mmap_mode="r"), found
+            found = readable.load()
+            _name_unreadable(corpus, found)
+            return images, found
+        found = np.ones(shape[0], bool)
+        rows = _decode(corpus, shape[1], found, store.progress)
+        images = write_rows(images_path, shape, np.uint8, rows)
+        write_rows(readable_path, shape[:1], np.bool_, [found])
+    return images, found
+
+
+def _name_unreadable(corpus: Corpus, readable: npt.NDArray[np.bool_]) -> None:
+    if readable.all():
+        return
+    for photo, is_readable in zip(corpus.photos(), readable, strict=True):
+        if not is_readable:
+            log.warning("left out %s, which could not be read", photo.file)
 
 
 def _decode(
-    photos: list[Photo], size: int, readable: npt.NDArray[np.bool_], progress: Progress
+    corpus: Corpus, size: int, readable: npt.NDArray[np.bool_], progress: Progress
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield the image of every photo; zeros, and not `readable`, where it has none."""
 
@@ -159,209 +229,29 @@ def _decode(
             return None
 
     with ThreadPoolExecutor(available_threads()) as pool:
-        parts = range(0, len(photos), DECODE_AHEAD)
-        decoded = (
-            image
-            for start in parts
-            for image in pool.map(decode, photos[start : start + DECODE_AHEAD])
-        )
-        bar = progress(decoded, len(photos), "reading photos")
+        photos = corpus.photos()
+        parts = iter(lambda: list(islice(photos, DECODE_AHEAD)), [])
+        decoded = (image for part in parts for image in pool.map(decode, part))
+        bar = progress(decoded, len(readable), "reading photos")
         for row, image in enumerate(bar):
             readable[row] = image is not None
             yield np.zeros((size, size, 3), np.uint8) if image is None else image
 
 
-def _filling(cache: Path) -> AbstractContextManager[None]:
-    """Let one run at a time write to a cache that several share."""
-    busy = f"another run is filling {cache}"
-    return locked(cache / ".filling", busy, wait=True)
+def write_split(corpus: Corpus, readable: npt.NDArray[np.bool_], path: Path) -> None:
+    """Write ``file,split`` of every photo that a run uses, as CSV.
 
-
-def _find_array(
-    path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike
-) -> npt.NDArray[Any] | None:
-    """The array of a cache file, or None when it is missing or damaged."""
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-        if array.shape == shape and array.dtype == dtype:
-            return array
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError):
-        pass  # as good as of another shape
-    log.warning("%s is damaged and made anew", path)
-    return None
-
-
-def _write_array(
-    path: Path,
-    shape: tuple[int, ...],
-    dtype: npt.DTypeLike,
-    parts: Iterable[npt.NDArray[Any]],
-) -> None:
-    """Write the parts of an array one after the other, whole or not at all.
-
-    Plain writing, because a full disk is an error there; written through a memory
-    map it is a signal that ends the process.
+    A byte of a file's name that is no text is escaped as Python does (PEP 383) and
+    comes back as it was. Raises `TrainingError` when the file cannot be written.
     """
-    header = {
-        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
-        "fortran_order": False,
-        "shape": shape,
-    }
 
-    def write(file: BinaryIO) -> None:
-        np.lib.format.write_array_header_1_0(file, header)
-        for part in parts:
-            file.write(np.ascontiguousarray(part, dtype).data)
+    def write(file: Any) -> None:
+        text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline="")
+        lines = csv.writer(text, lineterminator="\n")
+        lines.writerow(("file", "split"))
+        for photo, is_readable in zip(corpus.photos(), readable, strict=True):
+            if is_readable:
+                lines.writerow((photo.file, "val" if photo.split == "val" else "train"))
+        text.detach()  # writes what it holds, and leaves the file open
 
     write_whole(path, write)
-
-
-class Batch(NamedTuple):
-    """N photos on their way through the VAE.
-
-    ``posterior(model)`` encodes them; ``pixels`` (N, 3, R, R) in 0..1 is what the
-    decoder should draw; ``tags`` and ``tag_weights`` are (N, T).
-    """
-
-    posterior: Callable[[VAE], Posterior]
-    pixels: Tensor
-    tags: Tensor
-    tag_weights: Tensor
-
-
-class _Batches:
-    """Random training batches and ordered validation batches of a training set."""
-
-    def __init__(self, photos: TrainingSet, batch_size: int, pixel_size: int) -> None:
-        self.photos = photos
-        self.batch_size = batch_size
-        self.pixel_size = pixel_size
-        self.tags = torch.from_numpy(photos.membership)
-        self.tag_weights = torch.from_numpy(photos.evidence)
-
-    def rows(self, train: bool, generator: np.random.Generator) -> list[Any]:
-        """Row numbers of each batch; training drops the last, smaller one."""
-        if not train:
-            rows = self.photos.validation_rows
-            return np.array_split(rows, -(-len(rows) // self.batch_size))
-        rows = generator.permutation(self.photos.train_rows)
-        n_batches = max(len(rows) // self.batch_size, 1)
-        return np.array_split(rows[: n_batches * self.batch_size], n_batches)
-
-    def _images(self, rows: npt.NDArray[np.int64]) -> Tensor:
-        """uint8 images (N, 3, S, S), channels last in memory."""
-        return torch.from_numpy(self.photos.images[rows]).permute(0, 3, 1, 2)
-
-    def _pixels(self, images: Tensor) -> Tensor:
-        size = (self.pixel_size, self.pixel_size)
-        if images.shape[-2:] == size:
-            return images.float() / 255
-        return F.interpolate(images.float(), size=size, mode="area") / 255
-
-
-def _encode_images(model: VAE, images: Tensor) -> Posterior:
-    return model.encode(model.normalize(images))
-
-
-class ImageBatches(_Batches):
-    """Batches of images, cropped and mirrored at random for training.
-
-    Parameters
-    ----------
-    train_size : side of a training crop, in pixels.
-    min_crop : smallest share of a photo's area that a crop keeps.
-    """
-
-    def __init__(
-        self,
-        photos: TrainingSet,
-        batch_size: int,
-        pixel_size: int,
-        train_size: int,
-        min_crop: float,
-    ) -> None:
-        super().__init__(photos, batch_size, pixel_size)
-        import_torchvision()
-        from torchvision.transforms import v2
-
-        self.augment = v2.Compose(
-            [
-                v2.RandomResizedCrop(train_size, scale=(min_crop, 1.0), antialias=True),
-                v2.RandomHorizontalFlip(),
-            ]
-        )
-
-    def epoch(self, train: bool, generator: np.random.Generator) -> Iterator[Batch]:
-        """One pass over the training or the validation photos."""
-        for rows in self.rows(train, generator):
-            images = self._images(rows)
-            if train:
-                images = torch.stack([self.augment(image) for image in images])
-            yield Batch(
-                partial(_encode_images, images=images),
-                self._pixels(images),
-                self.tags[rows],
-                self.tag_weights[rows],
-            )
-
-
-class FeatureBatches(_Batches):
-    """Batches of a frozen backbone's features, computed once and kept on disk.
-
-    A photo has two views, as it is and mirrored; training picks one at random.
-    """
-
-    def __init__(
-        self,
-        photos: TrainingSet,
-        batch_size: int,
-        pixel_size: int,
-        model: VAE,
-        cache: Path,
-        progress: Progress = silent,
-    ) -> None:
-        super().__init__(photos, batch_size, pixel_size)
-        path = cache / f"features-{photos.digest}-{_weights_digest(model)}.npy"
-        shape = (len(photos.images), 2, model.encoder.n_features)
-        with _filling(cache):
-            features = _find_array(path, shape, np.float16)
-            if features is None:
-                _write_array(path, shape, np.float16, self._compute(model, progress))
-                features = np.load(path, mmap_mode="r")
-        self.features: npt.NDArray[np.float16] = features
-
-    @torch.no_grad()
-    def _compute(self, model: VAE, progress: Progress) -> Iterator[npt.NDArray[Any]]:
-        """Yield features (n, 2, F) of some photos and their mirror images at a time."""
-        n_photos = len(self.photos.images)
-        chunks = np.array_split(np.arange(n_photos), -(-n_photos // 16))
-        model.eval()
-        for rows in progress(chunks, len(chunks), "computing features"):
-            images = model.normalize(self._images(rows))
-            views = [model.encoder(images), model.encoder(images.flip(3))]
-            yield torch.stack(views, dim=1).numpy()
-
-    def epoch(self, train: bool, generator: np.random.Generator) -> Iterator[Batch]:
-        """One pass over the training or the validation photos."""
-        for rows in self.rows(train, generator):
-            view = generator.integers(0, 2, len(rows)) if train else np.zeros(1, int)
-            features = torch.from_numpy(self.features[rows, view].astype(np.float32))
-            images = self._images(rows)
-            mirrored = torch.from_numpy(view == 1).view(-1, 1, 1, 1)
-            pixels = self._pixels(images)
-            yield Batch(
-                partial(VAE.posterior, features=features),
-                torch.where(mirrored, pixels.flip(3), pixels),
-                self.tags[rows],
-                self.tag_weights[rows],
-            )
-
-
-def _weights_digest(model: VAE) -> str:
-    """Names the backbone by its weights, which another run may have changed."""
-    sha256 = hashlib.sha256(model.config.backbone.encode())
-    for tensor in model.encoder.state_dict().values():
-        sha256.update(tensor.contiguous().numpy().tobytes())
-    return sha256.hexdigest()[:8]

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from lablr.backbones import Backbone, SideBySide, load_backbone
 from lablr.errors import TrainingError
+from lablr.parallel import BatchNorm1d, BatchNorm2d
 
 __all__ = [
     "VAE",
@@ -211,8 +212,9 @@ class VAE(nn.Module):
     def posterior(self, features: Tensor) -> Posterior:
         """Posterior of the encoder's features (N, F)."""
         seen = F.dropout(features, self.config.dropout, self.training)
-        log_variance = self.log_variance_head(seen).clamp(*LOG_VARIANCE_RANGE)
-        return Posterior(self.mean_head(seen), log_variance, features)
+        # In mixed precision layers give numbers that are too coarse for losses.
+        log_variance = self.log_variance_head(seen).float().clamp(*LOG_VARIANCE_RANGE)
+        return Posterior(self.mean_head(seen).float(), log_variance, features.float())
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pixels (N, 3, R, R) between 0 and 1 of latents (N, d)."""
@@ -241,13 +243,13 @@ class VAE(nn.Module):
         zero = sample.new_zeros(())
         pixel_loss = feature_loss = tag_loss = zero
         if config.pixel_weight:
-            pixel_loss = F.mse_loss(self.decode(sample), pixels)
+            pixel_loss = F.mse_loss(self.decode(sample).float(), pixels)
         if config.feature_weight:
             target = posterior.features.detach()
-            feature_loss = F.mse_loss(self.feature_decoder(sample), target)
+            feature_loss = F.mse_loss(self.feature_decoder(sample).float(), target)
         kl = kl_divergence(posterior.mean, posterior.log_variance).mean()
         if config.tag_weight:
-            logits = self.tag_head(posterior.mean)
+            logits = self.tag_head(posterior.mean).float()
             errors = F.binary_cross_entropy_with_logits(logits, tags, reduction="none")
             tag_loss = (errors * tag_weights).sum(dim=1).mean()
         objective = (
@@ -301,7 +303,7 @@ class _ScratchEncoder(nn.Module):
 
 def _convolution(before: int, after: int, kernel: int, stride: int = 1) -> list[Any]:
     convolution = nn.Conv2d(before, after, kernel, stride, (kernel - 1) // 2)
-    return [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+    return [convolution, BatchNorm2d(after), nn.ReLU(inplace=True)]
 
 
 def _encoder(
@@ -321,7 +323,7 @@ def _head(n_features: int, d: int, config: VAEConfig) -> nn.Module:
     """A dense layer; batch-normalized for nets from scratch, as in the seed."""
     if config.pretrained:
         return nn.Linear(n_features, d)
-    return nn.Sequential(nn.Linear(n_features, d), nn.BatchNorm1d(d))
+    return nn.Sequential(nn.Linear(n_features, d), BatchNorm1d(d))
 
 
 def _decoder(config: VAEConfig) -> nn.Module:
@@ -336,15 +338,15 @@ def _seed_decoder(d: int) -> nn.Module:
     """Dense to 32*32*32, then two transposed convolutions, each upsampled by two."""
     return nn.Sequential(
         nn.Linear(d, 32 * 32 * 32),
-        nn.BatchNorm1d(32 * 32 * 32),
+        BatchNorm1d(32 * 32 * 32),
         nn.ReLU(inplace=True),
         nn.Unflatten(1, (32, 32, 32)),
         nn.ConvTranspose2d(32, 16, 3, padding=1),
-        nn.BatchNorm2d(16),
+        BatchNorm2d(16),
         nn.ReLU(inplace=True),
         nn.Upsample(scale_factor=2),
         nn.ConvTranspose2d(16, 3, 5, padding=2),
-        nn.BatchNorm2d(3),
+        BatchNorm2d(3),
         nn.Sigmoid(),
         nn.Upsample(scale_factor=2),
     )
@@ -365,7 +367,7 @@ def _transposed_decoder(d: int, size: int) -> nn.Module:
         narrower = max(width // 2, 16)
         layers += [
             nn.ConvTranspose2d(width, narrower, 4, stride=2, padding=1),
-            nn.BatchNorm2d(narrower),
+            BatchNorm2d(narrower),
             nn.ReLU(inplace=True),
         ]
         width = narrower

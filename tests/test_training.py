@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +69,7 @@ def test_a_run_leaves_what_it_says(finished, kind):
         "history.json",
         "loss.png",
         "reconstructions.png",
+        "split.csv",
     }
     for name in ("loss.png", "reconstructions.png"):
         with Image.open(folder / name) as picture:
@@ -142,7 +145,7 @@ def test_a_frozen_backbone_is_run_once(corpus, tmp_path):
 
 def test_beta_warms_up_over_its_epochs(corpus, cache, tmp_path):
     config = TrainingConfig(**{**QUICK, "beta_warmup_epochs": 2.0, "epochs": 4})
-    history = train(corpus, tmp_path, VAES["frozen"], config, cache=cache)
+    history = train(corpus, tmp_path, VAES["frozen"], config, cache_folder=cache)
     vae = VAES["frozen"]
     for epoch, record in enumerate(history):
         # Three steps an epoch, so beta takes the values 0, 1/6, ... 5/6, 1, 1, ...
@@ -150,6 +153,34 @@ def test_beta_warms_up_over_its_epochs(corpus, cache, tmp_path):
         beta = (rest - record["tags"]) / record["kl"] / vae.beta
         expected = np.mean([min((3 * epoch + step) / 6, 1) for step in range(3)])
         assert beta == pytest.approx(expected, abs=0.05)
+
+
+def test_photos_in_memory_train_as_photos_on_disk(corpus, cache, finished, tmp_path):
+    for kind in ("frozen", "fine-tuned"):
+        folder = tmp_path / kind
+        held = {"cache": "memory", "cache_folder": cache}
+        train(corpus, folder, VAES[kind], CONFIGS[kind], **held)
+        assert_equal_runs(folder, finished(kind))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_run_in_mixed_precision_learns_nearly_the_same(
+    corpus, cache, finished, tmp_path, precision
+):
+    config = dataclasses.replace(CONFIGS["fine-tuned"], precision=precision)
+    stop = Heard("epoch 3 of 3", 1)
+    run = partial(train, corpus, tmp_path, VAES["fine-tuned"], config)
+    with pytest.raises(KeyboardInterrupt):
+        run(cache_folder=cache, progress=stop)
+    history = run(cache_folder=cache, resume=True)
+    expected = history_of(finished("fine-tuned"))
+    assert history != expected
+    for record, wanted in zip(history, expected, strict=True):
+        for name in ("objective", "validation_objective"):
+            assert record[name] == pytest.approx(wanted[name], rel=0.05)
+    kept = checkpoint_of(tmp_path)["average"].values()
+    weights = [weight for weight in kept if weight.is_floating_point()]
+    assert {weight.dtype for weight in weights} == {torch.float32}
 
 
 # --- stopping and going on
@@ -161,10 +192,17 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(
 ):
     stop = Heard("epoch 2 of 3", 2)
     with pytest.raises(KeyboardInterrupt):
-        train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache=cache, progress=stop)
+        train(
+            corpus,
+            tmp_path,
+            VAES[kind],
+            CONFIGS[kind],
+            cache_folder=cache,
+            progress=stop,
+        )
     assert len(history_of(tmp_path)) == 1
     assert not (tmp_path / "encoder.onnx").exists()
-    train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache=cache, resume=True)
+    train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache_folder=cache, resume=True)
     assert_equal_runs(tmp_path, finished(kind))
 
 
@@ -179,7 +217,7 @@ def test_a_finished_run_can_be_resumed_and_stays_the_same(
         tmp_path / "run",
         VAES["frozen"],
         CONFIGS["frozen"],
-        cache=cache,
+        cache_folder=cache,
         resume=True,
         progress=heard,
     )
@@ -203,7 +241,7 @@ def killing(items, total, label):
 
 corpus, cache, folder = sys.argv[1:]
 train(Corpus.open(corpus), Path(folder), VAES["fine-tuned"], CONFIGS["fine-tuned"],
-      cache=Path(cache), progress=killing)
+      cache_folder=Path(cache), progress=killing)
 """
 
 
@@ -217,7 +255,7 @@ def test_a_killed_run_goes_on(corpus, cache, finished, tmp_path):
     # What it would leave had it been killed a moment later, while writing.
     (tmp_path / "checkpoint.pt.partial").write_bytes(b"half a checkpoint")
     kind = "fine-tuned"
-    train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache=cache, resume=True)
+    train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache_folder=cache, resume=True)
     assert_equal_runs(tmp_path, finished(kind))
     assert not list(tmp_path.glob("*.partial"))
 
@@ -227,7 +265,7 @@ PLAIN += ["--batch-size", "6", "--seed", "5"]
 
 
 def test_ctrl_c_keeps_the_last_checkpoint(corpus, cache, tmp_path, run_lablr):
-    words = ["train", str(corpus.root), "--cache", str(cache), *PLAIN, "--out"]
+    words = ["train", str(corpus.root), "--cache-folder", str(cache), *PLAIN, "--out"]
     run, whole = tmp_path / "run", tmp_path / "whole"
     command = [sys.executable, "-W", "error", "-m", "lablr", *words, str(run)]
     terminal, side = pty.openpty()
@@ -257,7 +295,7 @@ def test_ctrl_c_keeps_the_last_checkpoint(corpus, cache, tmp_path, run_lablr):
     assert b"lablr: 3 epochs; validation objective" in done.stderr
     vae = VAEConfig.scratch(tag_weight=0.0)
     config = TrainingConfig(epochs=3, batch_size=6, seed=5)
-    train(corpus, whole, vae, config, cache=cache)
+    train(corpus, whole, vae, config, cache_folder=cache)
     assert_equal_runs(run, whole)
 
 
@@ -271,7 +309,7 @@ STOPPING = TrainingConfig(
 @pytest.fixture(scope="module")
 def stopped(corpus, cache, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("stopped")
-    train(corpus, folder, VAES["frozen"], STOPPING, cache=cache)
+    train(corpus, folder, VAES["frozen"], STOPPING, cache_folder=cache)
     return folder
 
 
@@ -286,7 +324,14 @@ def test_a_stopped_run_keeps_its_best_epoch(corpus, cache, stopped, tmp_path):
     best = kept_epoch(history_of(stopped), STOPPING)
     stop = Heard(f"epoch {best + 1} of 30", 0)
     with pytest.raises(KeyboardInterrupt):
-        train(corpus, tmp_path, VAES["frozen"], STOPPING, cache=cache, progress=stop)
+        train(
+            corpus,
+            tmp_path,
+            VAES["frozen"],
+            STOPPING,
+            cache_folder=cache,
+            progress=stop,
+        )
     expected = checkpoint_of(tmp_path)["average"]
     found = checkpoint_of(stopped)["average"]
     assert all(found[name].equal(weights) for name, weights in expected.items())
@@ -297,7 +342,7 @@ def test_a_stopped_run_keeps_its_best_epoch(corpus, cache, stopped, tmp_path):
         stopped,
         VAES["frozen"],
         STOPPING,
-        cache=cache,
+        cache_folder=cache,
         resume=True,
         progress=heard,
     )
@@ -324,5 +369,5 @@ def test_patience_does_not_change_a_run_that_is_not_stopped(
     corpus, cache, finished, tmp_path
 ):
     config = TrainingConfig(**{**QUICK, "patience": 3})
-    train(corpus, tmp_path, VAES["frozen"], config, cache=cache)
+    train(corpus, tmp_path, VAES["frozen"], config, cache_folder=cache)
     assert_equal_runs(tmp_path, finished("frozen"))

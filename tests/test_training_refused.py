@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import shlex
 import shutil
@@ -28,10 +30,12 @@ from training_runs import (
 )
 
 from lablr.cli import main
+from lablr.cli import train as cli_train
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
 from lablr.run_folder import locked
 from lablr.training import TrainingConfig, train
+from lablr.training_run import PRECISIONS
 from lablr.vae import VAEConfig
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +50,7 @@ def begun(finished, tmp_path) -> Path:
 
 
 def resume(corpus, cache, folder, vae=VAES["frozen"], config=CONFIGS["frozen"]):
-    return train(corpus, folder, vae, config, cache=cache, resume=True)
+    return train(corpus, folder, vae, config, cache_folder=cache, resume=True)
 
 
 def test_another_configuration_is_refused_with_what_differs(corpus, cache, begun):
@@ -100,8 +104,8 @@ def test_a_folder_is_not_taken_by_a_run_that_cannot_start(corpus, cache, tmp_pat
     wrong = VAEConfig(**{**LITE, "backbone": "nonesuch"})
     config = TrainingConfig(**{**QUICK, "epochs": 1})
     with pytest.raises(TrainingError, match="no backbone is called 'nonesuch'"):
-        train(corpus, tmp_path, wrong, config, cache=cache)
-    assert train(corpus, tmp_path, VAES["frozen"], config, cache=cache)
+        train(corpus, tmp_path, wrong, config, cache_folder=cache)
+    assert train(corpus, tmp_path, VAES["frozen"], config, cache_folder=cache)
 
 
 def test_two_processes_do_not_train_in_one_folder(corpus, cache, tmp_path):
@@ -121,6 +125,7 @@ def test_two_processes_do_not_train_in_one_folder(corpus, cache, tmp_path):
         ({"patience": -1}, "patience is -1"),
         ({"unknown_weight": 1.5}, "unknown_weight is 1.5: give 0 to 1"),
         ({"seed": -1}, "seed is -1"),
+        ({"precision": "half"}, "precision is 'half': give auto, float32, bfloat16"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(changes, message):
@@ -142,7 +147,24 @@ def test_runs_that_cannot_work_are_refused(
 ):
     config = TrainingConfig(**{**QUICK, "warmup_steps": 0, "epochs": 60, **changes})
     with pytest.raises(TrainingError, match=message):
-        train(corpus, tmp_path, VAES[kind], config, cache=cache)
+        train(corpus, tmp_path, VAES[kind], config, cache_folder=cache)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cache": "tape"}, "cache is 'tape': give disk or memory"),
+        ({"device": "abacus"}, "there is no device 'abacus': "),
+        ({"device": "cuda:7"}, "there is no device 'cuda:7': "),
+    ],
+)
+def test_a_place_that_is_not_there_is_refused(
+    corpus, cache, tmp_path, changes, message
+):
+    given = {"cache_folder": cache, **changes}
+    with pytest.raises(TrainingError, match=message):
+        train(corpus, tmp_path / "run", VAES["frozen"], CONFIGS["frozen"], **given)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_corpus_without_tags_needs_a_plain_vae(corpus, cache, tmp_path):
@@ -189,10 +211,11 @@ def test_a_full_disk_is_told_and_leaves_nothing_half(corpus, tmp_path):
     assert sorted(left) == [".filling", ".training"]
 
 
-def test_the_script_trains(corpus, cache, tmp_path):
-    words = [str(corpus.root), "--out", str(tmp_path), "--cache", str(cache)]
+@pytest.mark.parametrize("script", ["flickr_vae.py", "flickr_vae_gen.py"])
+def test_the_scripts_train(corpus, cache, tmp_path, script):
+    words = [str(corpus.root), "--out", str(tmp_path), "--cache-folder", str(cache)]
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "flickr_vae.py", *words, *LITE_WORDS],
+        [sys.executable, ROOT / "scripts" / script, *words, *LITE_WORDS],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -206,6 +229,41 @@ def test_the_script_trains(corpus, cache, tmp_path):
     assert (tmp_path / "encoder.onnx").exists()
 
 
+def test_the_command_knows_every_precision():
+    assert cli_train.PRECISIONS == PRECISIONS
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_the_command_trains_on_some_tags(corpus, cache, tmp_path, by_file):
+    (tmp_path / "tags.txt").write_text("\ufeffSky\n\nfood\n")
+    tags = f"@{tmp_path / 'tags.txt'}" if by_file else "Sky,food"
+    words = [corpus.root, "--out", tmp_path / "run", "--tags", tags, *LITE_WORDS]
+    done = CliRunner().invoke(main, ["train", *map(str, words)])
+    assert done.exit_code == 0, done.output
+    description = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert description["tags"] == ["food", "sky"]
+    with (tmp_path / "run" / "split.csv").open(newline="") as file:
+        found = [tuple(line) for line in csv.reader(file)]
+    wanted = [
+        (record["file"], record["split"])
+        for record in read_records(corpus.root)
+        if {"sky", "food"} & set(record["tags"])
+    ]
+    assert found == [("file", "split"), *wanted]
+    assert {split for _, split in wanted} == {"train", "val"}
+
+
+def test_tags_that_are_no_file_or_not_there(corpus, tmp_path):
+    words = ["train", str(corpus.root), "--out", str(tmp_path / "run"), "--tags"]
+    done = CliRunner().invoke(main, [*words, "sky,nonesuch"])
+    assert (done.exit_code, "no photo is tagged nonesuch" in done.output) == (1, True)
+    done = CliRunner().invoke(main, [*words, f"@{tmp_path}/none"])
+    assert (done.exit_code, "none: No such file" in done.output) == (1, True)
+    (tmp_path / "latin").write_bytes(b"caf\xe9\n")
+    done = CliRunner().invoke(main, [*words, f"@{tmp_path}/latin"])
+    assert (done.exit_code, "latin is not a text file" in done.output) == (1, True)
+
+
 def test_help_shows_examples():
     done = CliRunner().invoke(main, ["train", "--help"])
     examples = done.output.partition("Examples:")[2]
@@ -214,13 +272,15 @@ def test_help_shows_examples():
 
 
 def commands_of(page: str) -> list[str]:
-    """The typed ``lablr train`` lines of a Markdown page's consoles."""
+    """The typed ``lablr train`` and torchrun lines of a Markdown page's consoles."""
     text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line.strip().removeprefix("$ ") for line in text.splitlines()]
-    return [line for line in lines if line.startswith("lablr train ")]
+    typed = [line for line in lines if line.startswith(("lablr train ", "torchrun "))]
+    assert any(line.startswith("torchrun ") for line in typed)
+    return typed
 
 
 @pytest.mark.parametrize("line", commands_of("docs/train.md"))
 def test_a_documented_command_is_right(line):
-    words = shlex.split(line, comments=True)[2:]
+    words = shlex.split(line.partition("lablr train ")[2], comments=True)
     main.commands["train"].make_context("train", words)

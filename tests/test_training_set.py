@@ -20,9 +20,12 @@ from training_makers import (
 
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
+from lablr.parallel import Processes
 from lablr.photos import FOLDER_LIMITS, read_image
+from lablr.row_files import Store
 from lablr.run_folder import locked
-from lablr.training_set import FeatureBatches, ImageBatches, TrainingSet
+from lablr.training_batches import FeatureBatches, ImageBatches
+from lablr.training_set import TrainingSet
 from lablr.vae import VAE, VAEConfig
 
 SIZE = 64
@@ -48,7 +51,8 @@ def corpus(shared_corpus, tmp_path) -> Corpus:
 
 
 def prepare(corpus: Corpus, cache: Path, progress=None) -> TrainingSet:
-    return TrainingSet.prepare(corpus, SIZE, 0.1, cache, progress or Heard())
+    store = Store(cache, progress=progress or Heard())
+    return TrainingSet.prepare(corpus, SIZE, 0.1, store)
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +72,17 @@ def model() -> VAE:
 def test_the_arrays_are_the_corpus(shared_corpus, photos):
     records = list(shared_corpus.photos())
     assert photos.images.shape == (17, SIZE, SIZE, 3)
-    for image, photo in zip(photos.images, records, strict=True):
+    rows = np.arange(17)
+    for image, photo in zip(photos.images[rows], records, strict=True):
         assert np.array_equal(image, read_image(photo.path, SIZE, FOLDER_LIMITS))
     assert photos.tags == tuple(
         sorted({tag for photo in records for tag in photo.tags})
     )
-    for row, photo in zip(photos.membership, records, strict=True):
+    for row, photo in zip(photos.membership(rows), records, strict=True):
         assert [photos.tags[t] for t in np.flatnonzero(row)] == list(photo.tags)
     assert photos.train_rows.tolist() == list(range(12))
     assert photos.validation_rows.tolist() == list(range(12, 17))
-    assert (photos.evidence == 1).all()  # one source uses every tag
+    assert (photos.evidence(rows) == 1).all()  # one source uses every tag
 
 
 def test_photos_are_decoded_once(shared_corpus, tmp_path):
@@ -85,7 +90,7 @@ def test_photos_are_decoded_once(shared_corpus, tmp_path):
     prepare(shared_corpus, tmp_path, first)
     again = prepare(shared_corpus, tmp_path, second)
     assert (first.labels, second.labels) == (["reading photos"], [])
-    assert again.images.any()
+    assert again.images[[0, 16]].any(axis=(1, 2, 3)).all()
 
 
 def spoil(corpus: Corpus) -> None:
@@ -114,8 +119,8 @@ def test_a_replaced_photo_is_read_again(corpus, tmp_path):
     before = prepare(corpus, tmp_path / "cache")
     shutil.copy(corpus.root / "001.jpg", corpus.root / "000.jpg")
     after = prepare(Corpus.open(corpus.root), tmp_path / "cache")
-    assert not np.array_equal(before.images[0], after.images[0])
-    assert np.array_equal(after.images[0], after.images[1])
+    assert not np.array_equal(before.images[[0]], after.images[[0]])
+    assert np.array_equal(after.images[[0]], after.images[[1]])
 
 
 def cut_off(path: Path) -> None:
@@ -139,7 +144,7 @@ def test_a_damaged_cache_is_made_anew(
     heard = Heard()
     again = prepare(shared_corpus, tmp_path, heard)
     assert heard.labels == ["reading photos"]
-    assert np.array_equal(again.images, photos.images)
+    assert np.array_equal(again.images.load(), photos.images.load())
     assert ("made anew" in caplog.text) == (damage is not Path.unlink)
 
 
@@ -152,7 +157,9 @@ def test_a_stopped_reading_leaves_nothing(shared_corpus, tmp_path):
 def test_what_a_killed_run_left_is_overwritten(shared_corpus, photos, tmp_path):
     name = f"images-{photos.digest}.npy.partial"
     (tmp_path / name).write_bytes(b"half an array")
-    assert np.array_equal(prepare(shared_corpus, tmp_path).images, photos.images)
+    assert np.array_equal(
+        prepare(shared_corpus, tmp_path).images.load(), photos.images.load()
+    )
     assert not list(tmp_path.glob("*.partial"))
 
 
@@ -192,17 +199,20 @@ def test_evidence_is_less_where_a_source_never_uses_a_tag(corpus, tmp_path):
         record["source"] = "portraits" if "portrait" in record["tags"] else "others"
     write_records(corpus.root, records)
     photos = prepare(Corpus.open(corpus.root), tmp_path / "cache")
-    portrait = photos.membership[:, photos.tags.index("portrait")] == 1
-    sky = photos.tags.index("sky")
-    assert np.unique(photos.evidence[portrait, sky]) == np.float32(0.1)
-    assert np.unique(photos.evidence[~portrait, sky]) == 1
+    rows = np.arange(17)
+    portrait = photos.membership(rows)[:, photos.tags.index("portrait")] == 1
+    of_sky = photos.evidence(rows)[:, photos.tags.index("sky")]
+    assert np.unique(of_sky[portrait]) == np.float32(0.1)
+    assert np.unique(of_sky[~portrait]) == 1
 
 
 # --- batches of images
 
 
 def image_batches(photos: TrainingSet, batch_size: int = 5) -> ImageBatches:
-    return ImageBatches(photos, batch_size, 16, train_size=48, min_crop=0.5)
+    return ImageBatches(
+        photos, batch_size, 16, Processes(), train_size=48, min_crop=0.5
+    )
 
 
 def test_an_epoch_goes_over_the_training_photos_once(photos):
@@ -222,10 +232,14 @@ def test_fewer_photos_than_a_batch_are_one_batch(photos):
 
 def test_training_images_are_random_crops_by_the_seed(photos, model):
     batches = image_batches(photos)
+    image = torch.from_numpy(photos.images[[3]])[0].permute(2, 0, 1)
+    crops = [batches._augmented(image, seed) for seed in (0, 1, 0)]
+    assert {crop.shape for crop in crops} == {(3, 48, 48)}
+    assert crops[0].equal(crops[2])
+    assert not crops[0].equal(crops[1])
 
     def first(seed: int) -> torch.Tensor:
-        torch.manual_seed(seed)
-        batch = next(batches.epoch(True, np.random.default_rng(0)))
+        batch = next(batches.epoch(True, np.random.default_rng(seed)))
         assert batch.pixels.shape == (5, 3, 16, 16)
         assert 0 <= batch.pixels.min() < batch.pixels.max() <= 1
         return batch.pixels
@@ -240,7 +254,7 @@ def test_validation_images_are_as_they_are(photos, model):
     images = images.permute(0, 3, 1, 2)
     four_by_four = images.float().unfold(2, 4, 4).unfold(3, 4, 4).mean(dim=(4, 5))
     torch.testing.assert_close(batch.pixels, four_by_four / 255)
-    assert batch.tags.numpy().tolist() == photos.membership[12:].tolist()
+    assert np.array_equal(batch.tags, photos.membership(np.arange(12, 17)))
     with torch.no_grad():
         found = batch.posterior(model.eval()).mean
         expected = model.encode(model.normalize(images)).mean
@@ -251,7 +265,8 @@ def test_validation_images_are_as_they_are(photos, model):
 
 
 def feature_batches(photos, model, cache: Path, progress=None) -> FeatureBatches:
-    return FeatureBatches(photos, 5, 16, model, cache, progress or Heard())
+    store = Store(cache, progress=progress or Heard())
+    return FeatureBatches(photos, 5, 16, Processes(), model, store)
 
 
 @torch.no_grad()
@@ -276,6 +291,7 @@ def test_kept_features_give_the_same_posterior(photos, model, tmp_path):
 def test_a_training_photo_is_seen_as_it_is_or_mirrored(photos, model, tmp_path):
     batches = feature_batches(photos, model, tmp_path)
     model.eval()
+    features_of = batches.features.load()
     views = set()
     for batch in batches.epoch(True, np.random.default_rng(1)):
         features = batch.posterior(model).features
@@ -284,7 +300,7 @@ def test_a_training_photo_is_seen_as_it_is_or_mirrored(photos, model, tmp_path):
                 (number, view)
                 for number in photos.train_rows
                 for view in (0, 1)
-                if np.array_equal(batches.features[number, view], row.numpy())
+                if np.array_equal(features_of[number, view], row.numpy())
             ]
             assert len(found) == 1
             number, view = found[0]
@@ -308,8 +324,9 @@ def test_features_are_computed_once_for_the_same_weights(photos, model, tmp_path
 
 def test_damaged_features_are_computed_anew(photos, model, tmp_path, caplog):
     caplog.set_level(logging.WARNING)
-    whole = np.array(feature_batches(photos, model, tmp_path).features)
+    whole = feature_batches(photos, model, tmp_path).features.load()
     (path,) = tmp_path.glob("features-*.npy")
     cut_off(path)
-    assert np.array_equal(feature_batches(photos, model, tmp_path).features, whole)
+    again = feature_batches(photos, model, tmp_path).features.load()
+    assert np.array_equal(again, whole)
     assert "made anew" in caplog.text

@@ -27,7 +27,9 @@ def test_a_run_starts_from_averaged_weights(corpus, cache, finished, tmp_path):
     still = {"learning_rate": 0.0, "backbone_learning_rate": 0.0}
     config = TrainingConfig(**{**QUICK, "epochs": 1}, **still)
     heads = finished("frozen")
-    train(corpus, tmp_path, VAES["fine-tuned"], config, start=[heads], cache=cache)
+    train(
+        corpus, tmp_path, VAES["fine-tuned"], config, start=[heads], cache_folder=cache
+    )
     started, given = checkpoint_of(tmp_path), checkpoint_of(heads)
     assert not given["average"]["mean_head.weight"].equal(
         given["model"]["mean_head.weight"]
@@ -45,7 +47,7 @@ def test_backbones_side_by_side_start_from_a_run_each(
 ):
     runs = [finished("fine-tuned"), finished("frozen")]
     config = CONFIGS["frozen"]
-    train(corpus, tmp_path, VAEConfig(**PAIR), config, start=runs, cache=cache)
+    train(corpus, tmp_path, VAEConfig(**PAIR), config, start=runs, cache_folder=cache)
     weights = checkpoint_of(tmp_path)["average"]
     for number, run in enumerate(runs):
         given = checkpoint_of(run)["average"]
@@ -64,14 +66,14 @@ def test_as_many_runs_as_backbones_are_needed(
     vae = VAES["frozen"] if backbone == "frozen" else VAEConfig(**PAIR)
     runs = [finished("frozen")] * 3
     with pytest.raises(TrainingError, match=r"3 runs to start from, but \d backbone"):
-        train(corpus, tmp_path, vae, CONFIGS["frozen"], start=runs, cache=cache)
+        train(corpus, tmp_path, vae, CONFIGS["frozen"], start=runs, cache_folder=cache)
 
 
 def test_the_start_belongs_to_the_run(corpus, cache, finished, tmp_path):
     vae, config = VAES["frozen"], CONFIGS["frozen"]
-    train(corpus, tmp_path, vae, config, start=[finished("frozen")], cache=cache)
+    train(corpus, tmp_path, vae, config, start=[finished("frozen")], cache_folder=cache)
     with pytest.raises(TrainingError, match="another start"):
-        train(corpus, tmp_path, vae, config, cache=cache, resume=True)
+        train(corpus, tmp_path, vae, config, cache_folder=cache, resume=True)
 
 
 def test_a_start_of_other_networks_is_refused(corpus, cache, finished, tmp_path):
@@ -82,7 +84,7 @@ def test_a_start_of_other_networks_is_refused(corpus, cache, finished, tmp_path)
             VAES["frozen"],
             CONFIGS["frozen"],
             start=[finished("scratch")],
-            cache=cache,
+            cache_folder=cache,
         )
     assert "\n" not in str(error.value)
 
@@ -97,6 +99,6 @@ def test_a_start_that_is_not_there_is_refused(corpus, cache, tmp_path):
             VAES["frozen"],
             CONFIGS["frozen"],
             start=[tmp_path / "nowhere"],
-            cache=cache,
+            cache_folder=cache,
         )
     assert not (tmp_path / "run").exists()

@@ -55,7 +55,7 @@ def finished(corpus, cache, tmp_path_factory):
     def run(kind: str) -> Path:
         if kind not in folders:
             folders[kind] = tmp_path_factory.mktemp("runs") / kind
-            train(corpus, folders[kind], VAES[kind], CONFIGS[kind], cache=cache)
+            train(corpus, folders[kind], VAES[kind], CONFIGS[kind], cache_folder=cache)
         return folders[kind]
 
     return run

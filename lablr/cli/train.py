@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,14 @@ import click
 from lablr.cli.messages import say, shown
 from lablr.cli.options import corpus_argument
 from lablr.cli.progress_bar import progress_bar
-from lablr.errors import MissingExtra
+from lablr.errors import CorpusError, MissingExtra
+from lablr.progress import silent
 
 __all__ = ["train_command"]
+
+# lablr.training_run.PRECISIONS, written again so that --help need not load PyTorch; a
+# test holds the two equal.
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 # Left out, an option takes the default of the configuration it belongs to, which
 # depends on the backbone; the help of each says what that is.
@@ -37,6 +44,11 @@ TRAINING_OPTIONS = (
     ("patience", int, "Epochs without improvement before stopping; 0: never."),
     ("unknown_weight", float, "Evidence of a tag that its photo's source never uses."),
     ("seed", int, "Of everything random."),
+    (
+        "precision",
+        click.Choice(PRECISIONS),
+        "What layers compute with; auto: float32 on a CPU, and 16 bits on a GPU.",
+    ),
 )
 
 
@@ -74,10 +86,30 @@ def _options(command: Any) -> Any:
 )
 @click.option("--resume", is_flag=True, help="Go on where the run stopped.")
 @click.option(
+    "--tags",
+    metavar="A,B,C|@FILE",
+    help="Train on photos with at least one of these tags, and on no other tags; "
+    "@FILE names one tag a line.",
+)
+@click.option(
     "--cache",
+    type=click.Choice(["disk", "memory"]),
+    default="disk",
+    show_default=True,
+    help="Read decoded photos a batch at a time, so that memory does not grow with "
+    "the corpus, or all of them at the start.",
+)
+@click.option(
+    "--cache-folder",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="Where decoded photos are kept; runs may share it.  [default: RUN/cache]",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda or another of PyTorch's; auto: a GPU where there is one.",
 )
 @_options
 def train_command(
@@ -86,7 +118,10 @@ def train_command(
     backbone: str,
     start: tuple[Path, ...],
     resume: bool,
-    cache: Path | None,
+    tags: str | None,
+    cache: str,
+    cache_folder: Path | None,
+    device: str,
     **options: Any,
 ) -> None:
     """Train a convolutional VAE on the tagged photos of CORPUS.
@@ -103,6 +138,8 @@ def train_command(
       lablr train corpus/ --out plain --backbone scratch --tag-weight 0
       lablr train corpus/ --out both --backbone efficientnet-lite0+efficientnet-lite2 \
           --start run0 --start run2 --frozen -1 --epochs 6 --batch-size 128
+      lablr train corpus/ --out few --tags sunset,beach,snow
+      torchrun --nproc-per-node 2 -m lablr train corpus/ --out run
     """
     try:
         from lablr.training import TrainingConfig, kept_epoch, train
@@ -111,21 +148,28 @@ def train_command(
         raise MissingExtra("train", "train a model") from error
     from lablr.corpus import Corpus
 
+    if not _is_leader():
+        logging.getLogger("lablr").setLevel(logging.ERROR)
     given = {name: value for name, value in options.items() if value is not None}
     vae_given = {name: given.pop(name) for name, *_ in VAE_OPTIONS if name in given}
     recipe = {"seed": VAEConfig.seed, "scratch": VAEConfig.scratch}
     make = recipe.get(backbone) or (lambda **kw: VAEConfig(backbone=backbone, **kw))
     config = dataclasses.replace(TrainingConfig(), **given)
+    records = Corpus.open(corpus)
     history = train(
-        Corpus.open(corpus),
+        records if tags is None else records.of_tags(_tags_of(tags)),
         out,
         make(**vae_given),
         config,
         start=start,
         resume=resume,
         cache=cache,
-        progress=progress_bar,
+        cache_folder=cache_folder,
+        device=device,
+        progress=progress_bar if _is_leader() else silent,
     )
+    if not _is_leader():
+        return
     kept = kept_epoch(history, config)
     epochs = f"{len(history)} epochs"
     if kept < len(history):
@@ -133,3 +177,19 @@ def train_command(
     objective = history[kept - 1]["validation_objective"]
     say(f"{epochs}; validation objective {objective:.3f}")
     say(f"encoder in {shown(str(out / 'encoder.onnx'))}")
+
+
+def _is_leader() -> bool:
+    """Whether this process speaks for all that torchrun has started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _tags_of(text: str) -> list[str]:
+    """The tags of ``a,b,c``, or of the lines of ``@FILE``."""
+    if not text.startswith("@"):
+        return [tag for tag in text.split(",") if tag.strip()]
+    try:
+        lines = Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{text[1:]} is not a text file (UTF-8)") from error
+    return [line for line in lines if line.strip()]

@@ -35,6 +35,7 @@ BENCHMARKS = (
     "http_load",
     "startup",
     "training",
+    "fitting",
     "int8",
     "micro_batches",
 )

@@ -99,7 +99,8 @@ def figures(text: str) -> Page:
 
 def costs(performance: str) -> str:
     """The tables, as Markdown."""
-    return "\n".join([*_core_hours(figures(performance)), "", *_the_rest()]) + "\n"
+    page = figures(performance)
+    return "\n".join([*_core_hours(page), "", *_the_rest(page)]) + "\n"
 
 
 def _core_hours(page: Page) -> Iterator[str]:
@@ -120,7 +121,7 @@ def _core_hours(page: Page) -> Iterator[str]:
         yield f"| {stage.name} | {' | '.join(cells)} |"
 
 
-def _the_rest() -> Iterator[str]:
+def _the_rest(page: Page) -> Iterator[str]:
     yield f"| | {' | '.join(AMOUNTS)} |"
     yield "| --- | ---: | ---: |"
     calls = [amount / PHOTOS_A_CALL for amount in AMOUNTS.values()]
@@ -129,8 +130,15 @@ def _the_rest() -> Iterator[str]:
     yield _row(
         "tags needed, at 4,000 photos each", AMOUNTS.values(), PHOTOS_A_TAG, ",.0f"
     )
+    hours = "hours to fetch the pictures, small ones 20 ms away"
+    seconds = page.get(("Downloading", "a round trip of 20 ms"))
+    if seconds is None:
+        yield f"| {hours} | **not measured**: `python -m benchmarks download` | |"
+    else:
+        a_thousand = seconds[1] / 3600  # hours; the benchmark fetches 1,000
+        yield _row(hours, AMOUNTS.values(), 1000 / a_thousand, ",.1f")
     for name, kilobytes in KILOBYTES.items():
-        yield _row(f"GB, {name}", AMOUNTS.values(), 1e6 / kilobytes, ",.1f")
+        yield _row(f"GB, {name}", AMOUNTS.values(), 1e6 / kilobytes, ",.2f")
 
 
 def _row(name: str, amounts: Iterable[float], divisor: float, style: str) -> str:

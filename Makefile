@@ -40,8 +40,9 @@ format: .venv/.test ## Format the code and mend what the linter can mend
 bench: .venv/.test ## Run the benchmarks and write docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: .venv/.test ## Write docs/cli.md from the commands' --help
+docs: .venv/.test ## Write docs/cli.md and the tables of docs/scaling.md
 	@$(BIN)/python scripts/cli_reference.py
+	@$(BIN)/python scripts/scaling_costs.py
 
 lock: .venv/.test ## Write constraints.txt from what .venv holds
 	@$(BIN)/python scripts/lock_constraints.py

@@ -39,6 +39,7 @@ BENCHMARKS = (
     "resize",
     "training",
     "disk_cache_memory",
+    "fitting",
     "int8",
     "micro_batches",
 )

@@ -16,7 +16,7 @@ from benchmarks.timing import Spread, ratios, times_in_turns
 
 ROOT = Path(__file__).parent.parent
 
-# Benchmark -> what stands in its tables. The others train, or load a server.
+# Benchmark -> what stands in its tables. The others train, load a server or start Ray.
 LIGHT = {
     "one_photo": ["`Tagger.suggest`", "decode + bare session", "rank"],
     "plain_way": ["the plain way", "the first Lablr"],

@@ -8,8 +8,6 @@ Two preparations make fine-tuning fast on a CPU. Batch normalization is folded
 into the convolutions (its statistics are ImageNet's and stay as they are), and
 the first stages, which see edges and colours, can be frozen so that no gradient
 is computed for the largest feature maps.
-
-Several backbones can stand side by side: ``"efficientnet-lite0+efficientnet-lite2"``.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lablr.errors import MissingExtra, TrainingError
 from lablr.torchvision_import import import_torchvision
 
-__all__ = ["EFFICIENTNET_LITE", "Backbone", "SideBySide", "load_backbone"]
+__all__ = ["EFFICIENTNET_LITE", "Backbone", "load_backbone"]
 
 log = logging.getLogger("lablr")
 
@@ -91,55 +89,16 @@ class Backbone(nn.Module):
         return features
 
 
-class SideBySide(nn.Module):
-    """Several backbones, whose features (N, F1 + F2 + ...) stand side by side.
-
-    Nets that were trained apart err on different photos, and together can be right
-    more often than each (Hansen and Salamon, "Neural network ensembles",
-    1990).
-
-    Raises `TrainingError` when the backbones expect differently scaled pixels.
-    """
-
-    def __init__(self, backbones: Sequence[Backbone]) -> None:
-        super().__init__()
-        first = backbones[0]
-        for other in backbones[1:]:
-            if (other.mean, other.scale) != (first.mean, first.scale):
-                raise TrainingError(
-                    "backbones side by side must take the same pixels: these "
-                    f"expect means {first.mean} and {other.mean}"
-                )
-        self.backbones = nn.ModuleList(backbones)
-        self.mean = first.mean
-        self.scale = first.scale
-        self.n_features = sum(backbone.n_features for backbone in backbones)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Features (N, F) of normalized images (N, 3, H, W)."""
-        return torch.cat([backbone(images) for backbone in self.backbones], dim=1)
-
-
-def load_backbone(
-    name: str, n_frozen: int, pretrained: bool = True
-) -> Backbone | SideBySide:
+def load_backbone(name: str, n_frozen: int, pretrained: bool = True) -> Backbone:
     """Return the backbone called `name`, without its classifier.
 
     `name` is one of `EFFICIENTNET_LITE` or a torchvision classifier such as
-    ``"resnet50"``, or several of them joined by ``+``; `n_frozen` counts the stages
-    of each. With ``pretrained=False`` the weights are left random, for a
+    ``"resnet50"``; with ``pretrained=False`` its weights are left random, for a
     caller about to load a checkpoint.
 
     Raises `TrainingError` when the name is unknown or its weights cannot be had,
     `MissingExtra` when their package is not installed.
     """
-    if "+" in name:
-        parts = name.split("+")
-        return SideBySide([_load_one(part, n_frozen, pretrained) for part in parts])
-    return _load_one(name, n_frozen, pretrained)
-
-
-def _load_one(name: str, n_frozen: int, pretrained: bool) -> Backbone:
     if name in EFFICIENTNET_LITE:
         stages = _efficientnet_lite_stages(name, pretrained)
         # efficientnet-lite was trained on (pixel - 127) / 128.

@@ -18,16 +18,14 @@ stopped and resumed equals one that was not. Several processes may share a run
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from lablr.backbones import SideBySide
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
 from lablr.machine import keep_freed_memory
@@ -57,7 +55,7 @@ def train(
     vae: VAEConfig,
     config: TrainingConfig,
     *,
-    start: Sequence[Path] = (),
+    start: Path | None = None,
     resume: bool = False,
     cache: str = "disk",
     cache_folder: Path | None = None,
@@ -66,11 +64,10 @@ def train(
 ) -> History:
     """Train a VAE on `corpus` into the run `folder` and return its history.
 
-    `start` is another run, of the same networks, whose averaged weights this one
-    begins with; or, for backbones side by side, one run of each. Heads trained on a
-    frozen backbone make a good start for fine-tuning: random ones would first spoil
-    the pretrained features (Kumar et al., "Fine-tuning can distort pretrained
-    features", ICLR 2022).
+    `start` is another run, of the same network, whose averaged weights this one
+    begins with. Heads trained on a frozen backbone make a good start for fine-tuning:
+    random ones would first spoil the pretrained features (Kumar et al., "Fine-tuning
+    can distort pretrained features", ICLR 2022).
 
     With `resume` an existing run goes on after its last whole epoch; its
     configuration must be the same. `cache_folder` (default: inside the folder) keeps
@@ -130,7 +127,7 @@ def _kept(
 
 
 def _describe(
-    vae: VAEConfig, config: TrainingConfig, corpus: Corpus, start: Sequence[Path]
+    vae: VAEConfig, config: TrainingConfig, corpus: Corpus, start: Path | None
 ) -> dict[str, Any]:
     """What makes two runs the same run."""
     tags = sorted({tag for photo in corpus.photos() for tag in photo.tags})
@@ -143,12 +140,12 @@ def _describe(
         "corpus_digest": corpus.digest,
     }
     if start:
-        description["start"] = [checkpoint_digest(run) for run in start]
+        description["start"] = checkpoint_digest(start)
     return description
 
 
 def _new_model(
-    vae: VAEConfig, config: TrainingConfig, n_tags: int, start: Sequence[Path]
+    vae: VAEConfig, config: TrainingConfig, n_tags: int, start: Path | None
 ) -> VAE:
     """A model before its first step, with the averaged weights of `start` if given."""
     torch.manual_seed(config.seed)
@@ -159,30 +156,13 @@ def _new_model(
     return model
 
 
-def _take_weights(model: VAE, start: Sequence[Path]) -> None:
-    """Give `model` all weights of one run, or each backbone those of its run."""
-    parts: Sequence[tuple[nn.Module, str]] = [(model, "")]
-    if len(start) > 1:
-        encoder = model.encoder
-        backbones = encoder.backbones if isinstance(encoder, SideBySide) else [encoder]
-        if len(backbones) != len(start):
-            raise TrainingError(
-                f"{len(start)} runs to start from, but {len(backbones)} backbones: "
-                "join as many backbones with +"
-            )
-        parts = [(backbone, "encoder.") for backbone in backbones]
-    for (part, prefix), run in zip(parts, start, strict=True):
-        average = read_checkpoint(run)["average"]
-        weights = {
-            name.removeprefix(prefix): weight
-            for name, weight in average.items()
-            if name.startswith(prefix)
-        }
-        try:
-            part.load_state_dict(weights)
-        except RuntimeError as error:
-            message = f"{run} has other networks: {first_line(error)}"
-            raise TrainingError(message) from error
+def _take_weights(model: VAE, start: Path) -> None:
+    """Give `model` the averaged weights of another run."""
+    try:
+        model.load_state_dict(read_checkpoint(start)["average"])
+    except RuntimeError as error:
+        message = f"{start} has other networks: {first_line(error)}"
+        raise TrainingError(message) from error
 
 
 def _batches(

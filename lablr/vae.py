@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lablr.backbones import Backbone, SideBySide, load_backbone
+from lablr.backbones import Backbone, load_backbone
 from lablr.errors import TrainingError
 from lablr.parallel import BatchNorm1d, BatchNorm2d
 
@@ -74,8 +74,7 @@ class VAEConfig:
     Parameters
     ----------
     backbone : ``"seed"`` (two max-pooled convolutions), ``"scratch"`` (strided
-        convolutions), ``"efficientnet-lite0|1|2"`` or a torchvision classifier;
-        pretrained ones joined by ``+`` stand side by side.
+        convolutions), ``"efficientnet-lite0|1|2"`` or a torchvision classifier.
     image_size : side of the encoder's input when it serves, in pixels.
     n_latent : d.
     n_frozen : pretrained stages without gradient, counted from the input; -1 all.
@@ -308,7 +307,7 @@ def _convolution(before: int, after: int, kernel: int, stride: int = 1) -> list[
 
 def _encoder(
     config: VAEConfig, pretrained: bool
-) -> Backbone | SideBySide | _SeedEncoder | _ScratchEncoder:
+) -> Backbone | _SeedEncoder | _ScratchEncoder:
     if config.pretrained:
         return load_backbone(config.backbone, config.n_frozen, pretrained)
     if config.image_size != 128:

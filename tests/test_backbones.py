@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from training_makers import crops, one_core  # noqa: F401
 
-from lablr.backbones import Backbone, SideBySide, load_backbone
+from lablr.backbones import Backbone, load_backbone
 from lablr.errors import MissingExtra, TrainingError
 from lablr.torchvision_import import import_torchvision
 
@@ -93,29 +93,6 @@ def test_a_missing_package_is_named(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match=r"pip install lablr\[train\].*lite0"):
         load_backbone("efficientnet-lite0", n_frozen=0)
-
-
-# --- side by side
-
-
-@pytest.fixture(scope="module")
-def pair() -> SideBySide:
-    return load_backbone("efficientnet-lite0+efficientnet-lite1", n_frozen=5)
-
-
-def test_features_stand_side_by_side(pair, lite0):
-    photos = images(lite0, 64)
-    with torch.no_grad():
-        found = pair.eval()(photos)
-        expected = [each.eval()(photos) for each in pair.backbones]
-    assert found.shape == (3, pair.n_features) == (3, 2560)
-    assert found.equal(torch.cat(expected, dim=1))
-    torch.testing.assert_close(expected[0], lite0.eval()(photos))
-
-
-def test_backbones_of_other_pixels_do_not_stand_side_by_side():
-    with pytest.raises(TrainingError, match="must take the same pixels"):
-        load_backbone("efficientnet-lite0+resnet18", n_frozen=0, pretrained=False)
 
 
 # --- torchvision

@@ -73,16 +73,13 @@ def _options(command: Any) -> Any:
     "--backbone",
     default="efficientnet-lite2",
     show_default=True,
-    help="seed, scratch, efficientnet-lite0|1|2 or a torchvision classifier; "
-    "pretrained ones joined by + stand side by side.",
+    help="seed, scratch, efficientnet-lite0|1|2 or a torchvision classifier.",
 )
 @click.option(
     "--start",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    multiple=True,
-    help="Start from the weights of another run of the same backbone; for backbones "
-    "side by side, name one run of each.",
+    help="Start from the weights of another run of the same backbone.",
 )
 @click.option("--resume", is_flag=True, help="Go on where the run stopped.")
 @click.option(
@@ -116,7 +113,7 @@ def train_command(
     corpus: Path,
     out: Path,
     backbone: str,
-    start: tuple[Path, ...],
+    start: Path | None,
     resume: bool,
     tags: str | None,
     cache: str,
@@ -136,8 +133,6 @@ def train_command(
       lablr train corpus/ --out run --start heads --epochs 8
       lablr train corpus/ --out run --start heads --epochs 8 --resume
       lablr train corpus/ --out plain --backbone scratch --tag-weight 0
-      lablr train corpus/ --out both --backbone efficientnet-lite0+efficientnet-lite2 \
-          --start run0 --start run2 --frozen -1 --epochs 6 --batch-size 128
       lablr train corpus/ --out few --tags sunset,beach,snow
       torchrun --nproc-per-node 2 -m lablr train corpus/ --out run
     """

@@ -7,6 +7,7 @@ as the process's memory, and an epoch would touch all of them.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import weakref
 from collections.abc import Iterable, Iterator
@@ -51,8 +52,8 @@ class RowFile:
         """Read the rows of these numbers, in their order; raises OSError."""
         numbers = np.asarray(rows)
         found = np.empty((len(numbers), *self.shape[1:]), self.dtype)
-        as_bytes = found.view(np.uint8).reshape(len(numbers), -1)
-        n_bytes = as_bytes.shape[1]
+        n_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        as_bytes = found.view(np.uint8).reshape(len(numbers), n_bytes)
         for row, number in zip(as_bytes, numbers.tolist(), strict=True):
             place = self._start + number * n_bytes
             if os.preadv(self._descriptor, [row.data], place) != n_bytes:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from lablr.cli import main
@@ -86,7 +87,8 @@ def test_the_words_in_earnest_are_right(line: str):
     program, name, *words = shlex.split(line.partition(">")[0])
     assert program == "lablr"
     # Raises a usage error when a word of it is wrong; nothing is run.
-    main.commands[name].make_context(name, words)
+    group = click.Context(main, info_name="lablr", **main.context_settings)
+    main.commands[name].make_context(name, words, parent=group)
 
 
 def test_the_options_of_the_table_exist():

@@ -60,5 +60,5 @@ clean: ## Remove the environment and what the tools left
 
 .venv/.test: .venv/.base
 	@echo "installing what training, tests and checks need into .venv" >&2
-	@$(PIP) -e '.[train,test,dev]'
+	@$(PIP) -e '.[train,judge,test,dev]'
 	@touch $@

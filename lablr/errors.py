@@ -15,6 +15,9 @@
     ├── LabelError                labels that cannot be written or resumed
     ├── TrainingError             a run that cannot start or go on
     ├── DownloadError             Flickr refuses, or the folder cannot be written
+    ├── DatabaseError             a database that cannot be opened or used
+    ├── JudgementError            a judgement that cannot be kept
+    │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -25,11 +28,14 @@ traceback or, for photos, a path.
 from __future__ import annotations
 
 __all__ = [
+    "AlreadyJudged",
     "BrokenPhoto",
     "BundleError",
     "CorpusError",
+    "DatabaseError",
     "DownloadError",
     "FitError",
+    "JudgementError",
     "LabelError",
     "LablrError",
     "MissingExtra",
@@ -117,6 +123,26 @@ class DownloadError(LablrError):
     """A download that cannot start or go on; what was done is kept."""
 
     code = "download_error"
+
+
+class DatabaseError(LablrError):
+    """A database that cannot be opened or used; the message never holds a password."""
+
+    code = "database_error"
+
+
+class JudgementError(LablrError):
+    """A judgement that cannot be kept: it contradicts itself, or names the unknown."""
+
+    code = "judgement_error"
+    http_status = 422
+
+
+class AlreadyJudged(JudgementError):
+    """The rater has judged this photo, or taken back this very judgement."""
+
+    code = "already_judged"
+    http_status = 409
 
 
 class MissingExtra(LablrError):

@@ -53,6 +53,7 @@ ROOMS = (
     "tagger",
     "labelling",
     "evaluation",
+    "judging",
     "fitting",
     "cli",
     "__main__",

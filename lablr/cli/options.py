@@ -10,7 +10,9 @@ __all__ = [
     "RANKINGS",
     "bundle_option",
     "corpus_argument",
+    "database_option",
     "json_option",
+    "model_option",
     "ranking_option",
 ]
 
@@ -25,6 +27,23 @@ bundle_option = click.option(
     envvar="LABLR_BUNDLE",
     show_envvar=True,
     help="The model to use, instead of the one that came with Lablr.",
+)
+
+database_option = click.option(
+    "--database",
+    metavar="URL",
+    envvar="LABLR_DATABASE",
+    show_envvar=True,
+    default="judgements.sqlite",
+    show_default=True,
+    help="An SQLite file, or postgresql://USER@HOST/NAME.",
+)
+
+model_option = click.option(
+    "--model",
+    metavar="DIGEST",
+    help="The model whose predictions were judged, by the beginning of its digest."
+    "  [default: the one stored last]",
 )
 
 ranking_option = click.option(

@@ -1,0 +1,66 @@
+"""``lablr export``: every prediction and judgement, as a table."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from lablr.cli.messages import say, shown
+from lablr.cli.options import database_option
+
+__all__ = ["export_command"]
+
+# lablr.judging.export.FORMATS, written again so that --help needs no SQLAlchemy; a
+# test holds the two equal.
+FORMATS = ("tsv", "csv", "json")
+
+
+@click.command("export")
+@database_option
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="json is one object a line.",
+)
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a file, whole or not at all, instead of standard output.",
+)
+def export_command(database: str, kind: str, out: Path | None) -> None:
+    """Write all that is in a database of judgements, except passwords.
+
+    A line is what one rater says of one tag of one photo. Tags that nobody judged
+    have a line without a rater, tags that a rater typed one without a rank, skipped
+    photos one without a tag.
+
+    \b
+    Examples:
+      lablr export --database judgements.sqlite > judgements.tsv
+      lablr export --format json --out judgements.jsonl
+    """
+    from lablr.judging import open_database
+    from lablr.judging.export import write_export
+    from lablr.whole_file import write_whole
+
+    with open_database(database, create=False) as opened:
+        if out is None:
+            write_export(opened, sys.stdout, kind)
+            return
+
+        def write(file: BinaryIO) -> None:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+            n_lines = write_export(opened, text, kind)
+            text.detach()  # flushes, and leaves the file open to be flushed to disk
+            say(f"{n_lines} lines in {shown(str(out))}")
+
+        write_whole(out, write)

@@ -1,0 +1,108 @@
+"""``lablr results``: what people's judgements say about a model."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from lablr.cli.options import database_option, json_option, model_option
+
+if TYPE_CHECKING:
+    from lablr.judging.curves import AtThreshold, Share
+    from lablr.judging.results import Results, TagRow
+
+__all__ = ["effect_lines", "results_command"]
+
+
+@click.command("results")
+@database_option
+@model_option
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Say what this threshold would accept and reject.",
+)
+@json_option
+def results_command(
+    database: str, model: str | None, threshold: float | None, as_json: bool
+) -> None:
+    """Show accuracy, agreement and curves of a model whose tags were judged.
+
+    Intervals are 95 % (Wilson). Where raters disagree the majority counts, and what
+    they are evenly split on is left out. Agreement is Cohen's kappa, the mean over
+    the pairs of raters where there are several.
+
+    \b
+    Examples:
+      lablr results --database judgements.sqlite
+      lablr results --threshold 0.6 --json
+    """
+    from lablr.judging import open_database
+    from lablr.judging.results import results_of
+
+    with open_database(database, create=False) as opened:
+        results = results_of(opened, model)
+    effect = None if threshold is None else results.at(threshold)
+    if as_json:
+        extra = {} if effect is None else {"at_threshold": effect.to_dict()}
+        click.echo(json.dumps(results.to_dict() | extra, ensure_ascii=False))
+        return
+    lines = _summary(results)
+    if effect is not None:
+        lines += ["", *effect_lines(effect)]
+    click.echo("\n".join([*lines, *_tag_table(results.tags)]))
+
+
+def _summary(results: Results) -> list[str]:
+    kappa, n_pairs = results.agreement.kappa, len(results.agreement.pairs)
+    curves = results.curves
+    return [
+        f"model          {results.name} ({results.model[:12]})",
+        f"ratings        {results.n_ratings}"
+        + (f", raters split on {n} photos" if (n := results.n_split_photos) else ""),
+        f"top 1 right    {_share(results.top_1)}",
+        f"top k right    {_share(results.top_k)}",
+        f"agreement      {_figure(kappa)}  kappa, pairs of raters: {n_pairs}",
+        f"ROC AUC        {_figure(curves.roc_auc)}  of {len(curves.right)} judged tags",
+        f"average prec.  {_figure(curves.average_precision)}",
+    ]
+
+
+def effect_lines(effect: AtThreshold) -> list[str]:
+    """Say what a threshold does to the judged tags."""
+    n_accepted = effect.accepted_right + effect.accepted_wrong
+    n_rejected = effect.rejected_right + effect.rejected_wrong
+    return [
+        f"threshold      {effect.threshold:.4f}",
+        f"accepts        {n_accepted} judged tags, {effect.accepted_right} right",
+        f"rejects        {n_rejected} judged tags, {effect.rejected_wrong} wrong",
+        f"precision      {_figure(effect.precision)}",
+        f"recall         {_figure(effect.recall)}",
+    ]
+
+
+def _tag_table(rows: tuple[TagRow, ...]) -> list[str]:
+    if not rows:
+        return []
+    width = max(3, *(len(row.tag) for row in rows))
+    lines = ["", f"{'tag':{width}}  judged  right  95 % interval  mean p  typed"]
+    for row in rows:
+        low, high = row.right.interval
+        lines.append(
+            f"{row.tag:{width}}  {row.right.n:6}  {_figure(row.right.share)}"
+            f"  {f'{low:.3f} to {high:.3f}' if row.right.n else '-':>13}"
+            f"  {_figure(row.mean_probability):>6}  {row.n_typed:5}"
+        )
+    return lines
+
+
+def _share(share: Share) -> str:
+    low, high = share.interval
+    counts = f"{share.n_right} of {share.n} photos"
+    return f"{_figure(share.share)}  ({low:.3f} to {high:.3f}), {counts}"
+
+
+def _figure(value: float | None) -> str:
+    return "    -" if value is None or value != value else f"{value:5.3f}"

@@ -1,0 +1,79 @@
+"""``lablr thresholds``: from which probability on a tag is worth suggesting."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from lablr.cli.messages import say, shown
+from lablr.cli.options import database_option, json_option, model_option
+from lablr.cli.results import effect_lines
+
+__all__ = ["thresholds_command"]
+
+
+@click.command("thresholds")
+@database_option
+@model_option
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Recommend the lowest threshold at which this share of the tags is right.",
+)
+@click.option(
+    "--youden",
+    is_flag=True,
+    help="Recommend the threshold with the largest true minus false positive rate.",
+)
+@click.option(
+    "--apply",
+    "bundle",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="BUNDLE",
+    help="Write the threshold into this bundle, whose predictions were judged.",
+)
+@json_option
+def thresholds_command(
+    database: str,
+    model: str | None,
+    precision: float | None,
+    youden: bool,
+    bundle: Path | None,
+    as_json: bool,
+) -> None:
+    """Recommend a threshold from people's judgements, and write it to a bundle.
+
+    Without --apply nothing is changed. A bundle gets the threshold as a whole or not
+    at all, and only from judgements of its own predictions; a server that serves it
+    takes it within seconds.
+
+    \b
+    Examples:
+      lablr thresholds --precision 0.9
+      lablr thresholds --database judgements.sqlite --youden --apply my-bundle
+    """
+    if youden == (precision is not None):
+        raise click.UsageError("give one of --precision and --youden")
+    from lablr.bundle import Bundle
+    from lablr.judging import open_database
+    from lablr.judging.results import results_of
+    from lablr.judging.thresholds import apply_threshold, judged_digest
+
+    if bundle is not None and model is None:
+        model = judged_digest(Bundle.load(bundle))
+    with open_database(database, create=False) as opened:
+        results = results_of(opened, model)
+    threshold = results.threshold(precision)
+    effect = results.at(threshold)
+    rule = "youden" if precision is None else f"precision {precision:g}"
+    if bundle is not None:
+        apply_threshold(bundle, results, threshold, rule)
+    if as_json:
+        applied = None if bundle is None else str(bundle)
+        click.echo(json.dumps({"rule": rule, "applied": applied, **effect.to_dict()}))
+    else:
+        click.echo("\n".join(effect_lines(effect)))
+    if bundle is not None:
+        say(f"threshold {threshold:.4f} ({rule}) in {shown(str(bundle))}")

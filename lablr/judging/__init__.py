@@ -1,0 +1,48 @@
+"""People judge predicted tags; what they say is kept in a database.
+
+``tables`` is what is kept, ``migrations`` brings a database up to it, ``database``
+opens one (and is the interface that the page and the commands use), ``predictions``
+stores and picks photos, ``raters`` and ``ratings`` keep who said what, ``results``
+and ``curves`` turn it into figures, ``export`` writes all of it out.
+
+SQLAlchemy and Alembic come with the extra ``judge``, for SQLite as for PostgreSQL:
+suggesting tags needs no database, so the base install has none.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from lablr.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from lablr.judging.database import Database
+
+__all__ = ["DEFAULT_DATABASE", "open_database"]
+
+DEFAULT_DATABASE = "judgements.sqlite"
+EXTRA = {"alembic", "psycopg", "sqlalchemy"}
+
+
+def open_database(url: str | None = None, create: bool = True) -> Database:
+    """Open a database and bring its tables up to this version of Lablr.
+
+    url : the path of an SQLite file, ``sqlite:///PATH`` or
+        ``postgresql://USER@HOST/NAME``; None is the variable LABLR_DATABASE, or
+        ``judgements.sqlite`` in the working folder.
+    create : whether to make the SQLite file when there is none.
+
+    Raises `DatabaseError` when it cannot be opened, is none of Lablr's or is newer
+    than this Lablr; `MissingExtra` without SQLAlchemy.
+    """
+    try:
+        from lablr.judging.database import Database
+
+        return Database(
+            url or os.environ.get("LABLR_DATABASE") or DEFAULT_DATABASE, create
+        )
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        raise MissingExtra("judge", "keep judgements in a database") from error

@@ -1,0 +1,125 @@
+"""Connections to SQLite and PostgreSQL that keep what they have acknowledged.
+
+SQLite writes ahead (WAL: readers do not wait for the writer) and flushes to the disk
+at every commit (synchronous=FULL; https://sqlite.org/pragma.html). Its transactions
+are begun by us: Python's driver begins none for a SELECT, and a transaction that
+reads first and writes later can be refused halfway, so writers say so at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+
+from lablr.errors import DatabaseError
+
+__all__ = ["lock_for_storing", "make_engine", "one_at_a_time", "parse_url"]
+
+BUSY_TIMEOUT_S = 30
+# Any number will do, as long as nobody else in the same database picks it.
+POSTGRESQL_LOCK = 0x1AB1_5EED
+
+PRAGMAS = (
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}",
+)
+
+
+def parse_url(url: str) -> URL:
+    """Read a URL, or the path of an SQLite file; raises `DatabaseError`."""
+    if "://" not in url:
+        return URL.create("sqlite", database=url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        # Not the URL itself: it may hold a password.
+        raise DatabaseError(
+            "the database's URL cannot be read: expected a path, sqlite:///PATH or "
+            "postgresql://USER@HOST/NAME"
+        ) from error
+    kind = parsed.get_backend_name()
+    if kind in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise DatabaseError(f"expected sqlite or postgresql, found {kind!r}")
+    if not parsed.database or parsed.database == ":memory:" or parsed.query:
+        raise DatabaseError("an SQLite database must be a file: sqlite:///PATH")
+    return parsed.set(drivername="sqlite")
+
+
+def make_engine(url: URL) -> Engine:
+    """Make connections as this module describes; opens none yet."""
+    if url.get_backend_name() == "postgresql":
+        # A server that restarted is met again, not reported.
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def lock_for_storing(session: Session) -> None:
+    """Let nobody else store until the transaction ends, as SQLite does by itself.
+
+    Two that store the same new photos in another order would wait for each other.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        key = {"key": POSTGRESQL_LOCK + 1}
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), key)
+
+
+@contextmanager
+def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
+    """A transaction that no other process opening the database runs beside.
+
+    SQLite: the file is made (mode 600: it holds password hashes) and turned to
+    writing ahead, under a lock of its folder, for SQLite gives up at once when two
+    processes turn it. Raises `DatabaseError` without ``create`` and without a file.
+    """
+    if engine.url.get_backend_name() == "postgresql":
+        with engine.begin() as connection:
+            key = {"key": POSTGRESQL_LOCK}
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), key)
+            yield connection
+        return
+    path = Path(str(engine.url.database))
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if not create and not path.exists():
+            raise DatabaseError("there is no such file")
+        path.touch(mode=0o600)
+        _write_ahead(engine)
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        os.close(folder)
+
+
+def _write_ahead(engine: Engine) -> None:
+    """Turn an SQLite file to writing ahead, which it then stays."""
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("PRAGMA journal_mode=WAL")
+    finally:
+        raw.close()

@@ -8,8 +8,10 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,40 @@ def test_a_reader_that_has_seen_enough(model, tmp_path):
         said = process.stderr.read().decode()
     assert process.returncode == 1
     assert "Traceback" not in said
+
+
+def stored(database: Path) -> list[tuple]:
+    """Name, place, rank, tag and probability of all that a database holds."""
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(
+            "SELECT name, place, rank, tag, probability FROM predictions"
+            " JOIN photos ON photos.id = photo_id ORDER BY photos.id, rank"
+        ).fetchall()
+
+
+def test_predictions_go_into_a_database_once(run_label, tmp_path):
+    source, database = many_lines(tmp_path / "in", 40), tmp_path / "judged.sqlite"
+    words = ["-k", "2", "--to", database]
+    done = run_label(source, "-o", tmp_path / "a.csv", *words)
+    assert b"labelled 34 + failed 6" in done.stdout
+    rows = read_rows(tmp_path / "a.csv")[1:]
+    found = stored(database)
+    assert [(name, rank) for name, _, rank, _, _ in found] == [
+        (row[0], rank) for row in rows for rank in (1, 2)
+    ]
+    place = str(tmp_path / "in" / "0.jpg")
+    assert found[0] == ("0", place, 1, rows[0][2], float(rows[0][3]))
+    run_label(source, "-o", tmp_path / "b.csv", *words)
+    assert stored(database) == found
+
+
+def test_a_database_that_cannot_be_used_is_refused_at_once(run_label, tmp_path):
+    (tmp_path / "notes.sqlite").write_text("not a database")
+    words = ["-o", tmp_path / "a.csv", "--to", tmp_path / "notes.sqlite"]
+    done = run_label(many_lines(tmp_path / "in", 4), *words)
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1
+    assert not list(tmp_path.glob("a.csv*"))
 
 
 # --- stopped

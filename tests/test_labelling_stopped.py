@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import asdict
 from pathlib import Path
@@ -146,3 +147,20 @@ def test_two_runs_do_not_write_to_one_file(tmp_path, lines):
 
     counts = label(opened(lines), output, labeller(), progress=begin_another)
     assert counts == EXPECTED
+
+
+def test_stopped_while_storing_all_is_stored_again(tmp_path, lines):
+    output, stored = Output(tmp_path / "out.csv"), []
+
+    def fail(photos):
+        stored.extend(itertools.islice(photos, 20))
+        raise ConnectionError("the database is gone")
+
+    with pytest.raises(ConnectionError):
+        label(opened(lines), output, labeller(), store=fail)
+    assert not output.path.exists()
+    again = []
+    counts = label(opened(lines), output, labeller(), resume=True, store=again.extend)
+    assert counts.resumed == 200
+    assert again[:20] == stored
+    assert [photo.id for photo in again] == ids_of(read_rows(output.path))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,17 @@ from lablr.cli.options import bundle_option, json_option, ranking_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from lablr.labelling import Fields, Input, LabelCounts, Output
+    from lablr.bundle import Bundle
+    from lablr.judging.database import Database
+    from lablr.judging.records import Model
+    from lablr.labelling import (
+        Fields,
+        Input,
+        LabelCounts,
+        Labelled,
+        Labeller,
+        Output,
+    )
 
 __all__ = ["label_command"]
 
@@ -64,6 +77,13 @@ FORMATS = ("csv", "jsonl", "parquet")
     help="Put an apostrophe before ids and links in CSV that a spreadsheet would run"
     " as a formula.",
 )
+@click.option(
+    "--to",
+    "database",
+    metavar="DATABASE",
+    help="Store the predictions too, for 'lablr results': an SQLite file, or"
+    " postgresql://USER@HOST/NAME.",
+)
 @ranking_option
 @bundle_option
 @json_option
@@ -97,6 +117,7 @@ def label_command(
       lablr label photos.jsonl --out labels.csv
       lablr label holiday/ --out labels.jsonl -k 10 --resume
       lablr label tweets.jsonl --photo-field file --base images/ --out labels.parquet
+      lablr label photos.jsonl --out labels.csv --to judgements.sqlite
       head -1000 lines.jsonl | lablr label - > labels.csv
 
     With --json, the summary is one line:
@@ -104,8 +125,10 @@ def label_command(
     \b
       {"attempted": ..., "labelled": ..., "failed": ..., "resumed": ...}
     """
-    if out == STDOUT and (resume or as_json):
-        raise click.UsageError("--resume and --json need a file: name it with --out")
+    if out == STDOUT and (resume or as_json or options["database"]):
+        raise click.UsageError(
+            "--resume, --json and --to need a file: name it with --out"
+        )
     format_name = format_name or _format_of(out)
     use_one_blas_thread()
     source = _input(photos, options)
@@ -157,13 +180,18 @@ def _fields(options: dict[str, Any]) -> Fields | None:
     return Fields(**given) if given else None
 
 
-def _labeller(options: dict[str, Any]) -> Any:
+def _bundle(options: dict[str, Any]) -> Bundle:
+    from lablr.bundle import Bundle
+
+    return Bundle.load(options["bundle"])
+
+
+def _labeller(bundle: Bundle, options: dict[str, Any]) -> Labeller:
     from lablr.labelling import Labeller
     from lablr.photos import FOLDER_LIMITS
     from lablr.tagger import Tagger
 
-    tagger = Tagger.load(options["bundle"], FOLDER_LIMITS)
-    return Labeller(tagger, options["k"], options["ranking"])
+    return Labeller(Tagger(bundle, FOLDER_LIMITS), options["k"], options["ranking"])
 
 
 def _to_stdout(
@@ -177,7 +205,7 @@ def _to_stdout(
     return label_to_stream(
         source,
         sys.stdout.buffer,
-        _labeller(options),
+        _labeller(_bundle(options), options),
         format_name,
         spreadsheet=spreadsheet,
         # A bar and the rows would write over each other.
@@ -190,13 +218,52 @@ def _to_file(
 ) -> LabelCounts:
     from lablr.labelling import label
 
+    bundle = _bundle(options)
+    labeller = _labeller(bundle, options)
     try:
-        return label(
-            source, output, _labeller(options), resume=resume, progress=progress_bar
-        )
+        with _opened(options["database"]) as database:
+            model = _model(bundle, options)
+            store = partial(_store, database, model, source) if database else None
+            return label(
+                source,
+                output,
+                labeller,
+                resume=resume,
+                store=store,
+                progress=progress_bar,
+            )
     except KeyboardInterrupt:
         say("the same command with --resume goes on")
         raise
+
+
+def _opened(url: str | None) -> AbstractContextManager[Database | None]:
+    """Open the database, before anything is labelled, if there is one to open."""
+    if url is None:
+        return nullcontext()
+    from lablr.judging import open_database
+
+    return open_database(url)
+
+
+def _model(bundle: Bundle, options: dict[str, Any]) -> Model:
+    from lablr.judging.records import Model
+
+    folder = options["bundle"]
+    return Model.of(bundle, folder.resolve().name if folder else "bundled")
+
+
+def _store(
+    database: Database, model: Model, source: Input, photos: Iterator[Labelled]
+) -> None:
+    """Store predictions; a photo's place is a path that holds anywhere."""
+    from lablr.judging.records import StoredPhoto
+
+    root = source.root.absolute()
+    stored = (
+        (StoredPhoto(photo.id, str(root / photo.photo)), photo.tags) for photo in photos
+    )
+    database.store_predictions(model, stored)
 
 
 def _summary(counts: LabelCounts) -> str:

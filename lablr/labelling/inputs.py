@@ -30,7 +30,9 @@ LISTS = ("photos.jsonl", "photos.csv")
 
 
 class Input(Protocol):
-    """Photos to label."""
+    """Photos to label; their names begin in the folder ``root``."""
+
+    root: Path
 
     def items(self) -> Iterator[Wanted | Failed]:
         """Yield every item, in order."""
@@ -64,6 +66,7 @@ class JsonLinesInput:
     ) -> None:
         self._source = source
         self._fields = fields or Fields()
+        self.root = base or Path()
         self._path_of: Callable[[str], Path] = Tree(base).path_of if base else Path
 
     def items(self) -> Iterator[Wanted | Failed]:
@@ -108,6 +111,7 @@ class CorpusInput:
 
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
+        self.root = corpus.root
 
     def items(self) -> Iterator[Wanted | Failed]:
         for record in self._corpus.records():

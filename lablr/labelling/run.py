@@ -9,7 +9,7 @@ file that it would have given, to the last byte.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +32,7 @@ from lablr.labelling.outcomes import (
     Block,
     Engine,
     Failed,
+    Labelled,
     Labeller,
     Outcome,
     blocks_of,
@@ -43,6 +44,8 @@ from lablr.whole_file import flush_folder, write_whole
 __all__ = ["LabelCounts", "Output", "label", "label_to_stream"]
 
 log = logging.getLogger("lablr")
+
+Store = Callable[[Iterator[Labelled]], object]
 
 
 @dataclass
@@ -101,11 +104,14 @@ def label(
     *,
     engine: Engine | None = None,
     resume: bool = False,
+    store: Store | None = None,
     progress: Progress = silent,
 ) -> LabelCounts:
     """Label every item of ``source`` and write ``output``, whole.
 
-    ``engine`` makes outcomes of blocks (default: `in_threads`). Memory does not grow
+    ``engine`` makes outcomes of blocks (default: `in_threads`). ``store`` is given
+    all photos with tags before the file is written; a run that is stopped there gives
+    them again, so it must not mind those it has. Memory does not grow
     with the items. Raises LabelError when the file is there already, when its journal
     is of another run or input, or when it cannot be written; MissingExtra for Parquet
     without pyarrow; OSError or CorpusError when the input cannot be read. What was
@@ -128,6 +134,8 @@ def label(
             for block in _watched(outcomes, left, progress):
                 journal.add(block)
                 counts.take(block)
+        if store is not None:
+            store(_labelled(journal.blocks()))
         _finish(output, journal, labeller.n_tags, has_failed=counts.failed > 0)
     finally:
         journal.close()
@@ -190,6 +198,11 @@ def _watched(blocks: Blocks, total: int | None, progress: Progress) -> Blocks:
     for _ in progress(outcomes(), total, "labelling photos"):
         if begun:
             yield begun.pop()
+
+
+def _labelled(blocks: Blocks) -> Iterator[Labelled]:
+    for block in blocks:
+        yield from (one for one in block if isinstance(one, Labelled))
 
 
 def _log_failures(block: Sequence[Outcome]) -> None:

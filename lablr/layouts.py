@@ -20,9 +20,9 @@ from typing import BinaryIO, Protocol
 from lablr.errors import CorpusError
 from lablr.photo_records import (
     MAX_DIGITS,
-    MAX_LINE_BYTES,
     Photo,
     decode_line,
+    numbered_lines,
     parse_photo,
     parse_record,
     short,
@@ -32,6 +32,7 @@ from lablr.tags import normalize
 
 __all__ = [
     "CsvLines",
+    "DeepFolder",
     "JsonLines",
     "Layout",
     "PlainFolder",
@@ -226,6 +227,41 @@ class PlainFolder:
         return Photo(entry.name, Path(entry.path), (), split_of(entry.name))
 
 
+class DeepFolder:
+    """Photos in a folder and all the folders in it, without tags.
+
+    Folders and names are taken in sorted order; hidden folders are passed over, and
+    the names of one folder at a time, and of those around it, are held.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        if not any(True for _ in self.entries()):
+            raise CorpusError(f"{root}: holds no photos")
+
+    def entries(self) -> Iterator[Entry]:
+        return self._below(self.root)
+
+    def _below(self, folder: Path) -> Iterator[Entry]:
+        for entry in _scan(folder):
+            path = Path(entry.path)
+            place = _printable(str(path.relative_to(self.root)))
+            if entry.is_dir() and not entry.name.startswith("."):
+                if entry.is_symlink():
+                    yield place, _refuse_link
+                else:
+                    yield from self._below(path)
+            elif path.suffix.lower() in EXTENSIONS and not entry.is_dir():
+                yield place, partial(self._photo, entry)
+
+    def _photo(self, entry: os.DirEntry[str]) -> Photo:
+        if not entry.is_file(follow_symlinks=False):
+            return _refuse_link()
+        path = Path(entry.path)
+        file = str(path.relative_to(self.root))
+        return Photo(file, path, (), split_of(file))
+
+
 def _refuse_link() -> Photo:
     raise CorpusError("a link or a special file, which is not followed")
 
@@ -269,19 +305,10 @@ def _open_regular(path: Path) -> Iterator[BinaryIO]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (``name:number``, line) of the lines that are not blank.
-
-    A longer line is cut one byte above MAX_LINE_BYTES, by which `decode_line` knows it.
-    """
+    """Yield (``name:number``, line) of the lines that are not blank."""
     with _open_regular(path) as file:
-        number = 0
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            rest = line
-            while rest and not rest.endswith(b"\n"):
-                rest = file.readline(MAX_LINE_BYTES)
-            if line.strip():
-                yield f"{path.name}:{number}", line
+        for number, line in numbered_lines(file):
+            yield f"{path.name}:{number}", line
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from lablr.errors import CorpusError
 from lablr.tags import normalize
@@ -22,6 +23,7 @@ __all__ = [
     "Photo",
     "decode_line",
     "hash64",
+    "numbered_lines",
     "parse_photo",
     "parse_record",
     "short",
@@ -111,6 +113,22 @@ def parse_photo(line: bytes, path_of: Callable[[str], Path]) -> Photo:
     )
 
 
+def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield (number from 1, line) of the lines of a stream that are not blank.
+
+    A longer line is cut one byte above MAX_LINE_BYTES, by which `decode_line` knows
+    it; so one line at most, and never more of it, is held.
+    """
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        rest = line
+        while rest and not rest.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES)
+        if line.strip():
+            yield number, line
+
+
 def decode_line(line: bytes) -> str:
     """Return a line as text; raises CorpusError where it is too long or not UTF-8."""
     if len(line) > MAX_LINE_BYTES:
@@ -123,29 +141,32 @@ def decode_line(line: bytes) -> str:
         raise CorpusError(f"not UTF-8: {error.reason} at {error.start}") from error
 
 
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _number(digits: str) -> float:
+    if math.isinf(value := float(digits)):
+        raise ValueError("a number beyond what a computer holds")
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"an integer of {len(digits)} digits")
+    return int(digits)
+
+
+# One for all lines: each is a cycle, which stays in memory until Python looks for them.
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_number, parse_int=_integer
+)
+
+
 def parse_record(line: bytes) -> dict[str, object]:
     """Return the JSON object of a line; raises CorpusError when it holds no other."""
-
-    def refuse_constant(name: str) -> object:
-        raise ValueError(f"{name} is no JSON number")
-
-    def number(digits: str) -> float:
-        if math.isinf(value := float(digits)):
-            raise ValueError("a number beyond what a computer holds")
-        return value
-
-    def integer(digits: str) -> int:
-        if len(digits) > MAX_DIGITS:
-            raise ValueError(f"an integer of {len(digits)} digits")
-        return int(digits)
-
     try:
-        record = json.loads(
-            decode_line(line),
-            parse_constant=refuse_constant,
-            parse_float=number,
-            parse_int=integer,
-        )
+        record = _DECODER.decode(decode_line(line))
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"not a line of JSON: {error}") from error
     if not isinstance(record, dict):
@@ -154,7 +175,7 @@ def parse_record(line: bytes) -> dict[str, object]:
 
 
 def text_of(
-    record: dict[str, object], key: str, or_integer: bool = False
+    record: Mapping[str, object], key: str, or_integer: bool = False
 ) -> str | None:
     """Return a field that is a text, or None where it is missing.
 

@@ -350,4 +350,6 @@ def test_memory_does_not_grow_with_the_lines(tmp_path):
     finally:
         tracemalloc.stop()
     assert len(held) == 8
-    assert max(held[4:]) < 1.1 * max(held[1:4])
+    # Freed objects that the interpreter keeps are some 50 bytes a line at first; what a
+    # line says, kept, would be several hundred.
+    assert max(held[4:]) - max(held[1:4]) < 100 * 4 * 48

@@ -163,9 +163,12 @@ def test_photos_in_memory_train_as_photos_on_disk(corpus, cache, finished, tmp_p
         assert_equal_runs(folder, finished(kind))
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+# In float16 the first steps are skipped, while the scale of the gradients is found.
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("bfloat16", 0.05), ("float16", 0.25)]
+)
 def test_a_run_in_mixed_precision_learns_nearly_the_same(
-    corpus, cache, finished, tmp_path, precision
+    corpus, cache, finished, tmp_path, precision, tolerance
 ):
     config = dataclasses.replace(CONFIGS["fine-tuned"], precision=precision)
     stop = Heard("epoch 3 of 3", 1)
@@ -177,7 +180,8 @@ def test_a_run_in_mixed_precision_learns_nearly_the_same(
     assert history != expected
     for record, wanted in zip(history, expected, strict=True):
         for name in ("objective", "validation_objective"):
-            assert record[name] == pytest.approx(wanted[name], rel=0.05)
+            assert record[name] == pytest.approx(wanted[name], rel=tolerance)
+    assert history[-1]["objective"] < history[0]["objective"]
     kept = checkpoint_of(tmp_path)["average"].values()
     weights = [weight for weight in kept if weight.is_floating_point()]
     assert {weight.dtype for weight in weights} == {torch.float32}

@@ -350,4 +350,5 @@ def test_memory_does_not_grow_with_the_lines(tmp_path):
     finally:
         tracemalloc.stop()
     assert len(held) == 8
-    assert max(held[4:]) < 1.1 * max(held[1:4])
+    # An outcome that stayed would be over 600 bytes; the interpreter's own caches fill.
+    assert max(held) - held[1] < 6 * 48 * 200

@@ -109,9 +109,10 @@ def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        if not create and not path.exists():
-            raise DatabaseError("there is no such file")
-        path.touch(mode=0o600)
+        if not path.exists():
+            if not create:
+                raise DatabaseError("there is no such file")
+            path.touch(mode=0o600)
         _write_ahead(engine)
         with engine.begin() as connection:
             yield connection

@@ -56,15 +56,8 @@ def rate(
     shown = [row.tag for row in top_tags(session, model.id, photo_id, k)]
     stated = _stated(decisions, shown)
     every = all_decisions(verdict, stated, shown)
-    rating = Rating(
-        photo_id=photo_id,
-        rater_id=rater_id,
-        model_id=model.id,
-        verdict=verdict,
-        k=k,
-        at=at,
-        token=token,
-    )
+    rating = Rating(photo_id=photo_id, rater_id=rater_id, model_id=model.id, k=k)
+    rating.verdict, rating.at, rating.token = verdict, at, token
     session.add(rating)
     session.flush()
     session.add_all(

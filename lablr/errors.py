@@ -12,6 +12,7 @@
     ├── FitError                  too few photos of a tag, or none at all
     ├── BundleError               a bundle that is missing, altered or too new
     ├── ResizeError               resized photos that cannot be written
+    ├── LabelError                labels that cannot be written or resumed
     ├── TrainingError             a run that cannot start or go on
     ├── EngineError               machines that cannot be reached, or were lost
     ├── DownloadError             Flickr refuses, or the folder cannot be written
@@ -31,6 +32,7 @@ __all__ = [
     "DownloadError",
     "EngineError",
     "FitError",
+    "LabelError",
     "LablrError",
     "MissingExtra",
     "PhotoError",
@@ -99,6 +101,12 @@ class ResizeError(LablrError):
     """Resized photos that must not go, or cannot be written, where they were told."""
 
     code = "resize_error"
+
+
+class LabelError(LablrError):
+    """Labels that must not go, or cannot be written, where they were told."""
+
+    code = "label_error"
 
 
 class TrainingError(LablrError):

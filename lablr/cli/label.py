@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.engine import engine_options
 from lablr.cli.messages import say, shown
 from lablr.cli.options import bundle_option, json_option, ranking_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from lablr.labelling import Fields, Input, LabelCounts, Output
+    from lablr.labelling import Engine, Fields, Input, LabelCounts, Output
 
 __all__ = ["label_command"]
 
@@ -66,6 +67,7 @@ FORMATS = ("csv", "jsonl", "parquet")
 )
 @ranking_option
 @bundle_option
+@engine_options
 @json_option
 def label_command(
     photos: str,
@@ -90,7 +92,8 @@ def label_command(
     OUT.errors.jsonl, or among the others in JSON lines, the run goes on, and the exit
     code is 1. OUT appears when all is done; until then it is in OUT.journal. After
     Ctrl-C, or whatever stopped it, the same command with --resume goes on, and OUT
-    becomes what it would have been. Parquet needs pip install 'lablr[parquet]'.
+    becomes what it would have been. Parquet needs pip install 'lablr[parquet]'. With
+    --engine ray every machine of the cluster reads the photos at the same path.
 
     \b
     Examples:
@@ -166,6 +169,18 @@ def _labeller(options: dict[str, Any]) -> Any:
     return Labeller(tagger, options["k"], options["ranking"])
 
 
+def _engine(options: dict[str, Any]) -> Engine | None:
+    if options["engine"] == "local":
+        if options["ray_address"]:
+            raise click.UsageError("--ray-address needs --engine ray")
+        return None
+    from lablr.bundle import Bundle
+    from lablr.labelling.on_ray import on_ray
+
+    bundle = Bundle.load(options["bundle"])
+    return on_ray(bundle, options["k"], options["ranking"], options["ray_address"])
+
+
 def _to_stdout(
     source: Input, format_name: str, spreadsheet: bool, options: dict[str, Any]
 ) -> LabelCounts:
@@ -179,6 +194,7 @@ def _to_stdout(
         sys.stdout.buffer,
         _labeller(options),
         format_name,
+        engine=_engine(options),
         spreadsheet=spreadsheet,
         # A bar and the rows would write over each other.
         progress=silent if sys.stdout.isatty() else progress_bar,
@@ -192,7 +208,12 @@ def _to_file(
 
     try:
         return label(
-            source, output, _labeller(options), resume=resume, progress=progress_bar
+            source,
+            output,
+            _labeller(options),
+            engine=_engine(options),
+            resume=resume,
+            progress=progress_bar,
         )
     except KeyboardInterrupt:
         say("the same command with --resume goes on")

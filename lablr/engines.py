@@ -7,15 +7,15 @@ blocks only as fast as they are done, so memory does not grow with the corpus.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from typing import Protocol, TypeVar
 
 from lablr.corpus import Photo
 from lablr.machine import available_threads
 from lablr.progress import Progress, silent
+from lablr.threads import map_in_order
 
 __all__ = ["Engine", "LocalEngine", "Work", "cut", "in_threads"]
 
@@ -84,7 +84,9 @@ def in_threads(
     """Yield `do` of every block of photos, in order, worked at by several threads."""
     n_threads = available_threads()
     blocks, n_blocks = cut(photos, n_photos, n_threads)
-    yield from progress(_in_threads(do, blocks, n_threads), n_blocks, label)
+    # One block more for each thread lies ready.
+    with closing(map_in_order(do, blocks, n_threads, 2 * n_threads)) as done:
+        yield from progress(done, n_blocks, label)
 
 
 def cut(
@@ -102,21 +104,3 @@ def cut(
 def _blocks(remaining: Iterator[Photo], size: int) -> Iterator[list[Photo]]:
     while block := list(islice(remaining, size)):
         yield block
-
-
-def _in_threads(
-    do: Callable[[Block], Result], blocks: Iterable[Block], n_threads: int
-) -> Iterator[Result]:
-    pool = ThreadPoolExecutor(n_threads)
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for block in blocks:
-            waiting.append(pool.submit(do, block))
-            # One block more for each thread lies ready.
-            if len(waiting) > 2 * n_threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        # After Ctrl-C or an error only the blocks that are being worked at are ended.
-        pool.shutdown(cancel_futures=True)

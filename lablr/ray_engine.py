@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from lablr.errors import EngineError, MissingExtra
 from lablr.machine import available_threads
 from lablr.progress import Progress, silent
 
-__all__ = ["RayEngine"]
+__all__ = ["RayEngine", "cluster", "n_cores", "over_cluster"]
 
 Result = TypeVar("Result")
 
@@ -75,50 +76,66 @@ class RayEngine:
     ) -> Iterator[Result]:
         """Yield the result of every block, see `lablr.engines.Engine`."""
         work.prepare()  # what is wrong with it is said before machines are started
-        with _cluster(self.address) as ray:
-            n_workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        with cluster(self.address) as ray:
+            n_workers = n_cores(ray)
             blocks, n_blocks = cut(photos, n_photos, n_workers, MOST_IN_BLOCK)
-            try:
-                done = _over(ray, work, blocks, n_workers)
-                yield from progress(done, n_blocks, label)
-            except ray.exceptions.RayError as error:
-                raise EngineError(f"the Ray cluster failed: {error}") from error
+            done = over_cluster(ray, partial(_prepare, work), map(_packed, blocks))
+            yield from progress(map(work.unpack, done), n_blocks, label)
+
+
+def _prepare(work: Work[Result]) -> Callable[[bytes], bytes]:
+    do = work.prepare()
+    return lambda records: work.pack(do(_unpacked(records)))
+
+
+def n_cores(ray: Any) -> int:
+    """How many cores the cluster has now."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def over_cluster(
+    ray: Any, prepare: Callable[[], Callable[[bytes], bytes]], blocks: Iterable[bytes]
+) -> Iterator[bytes]:
+    """What is made of each block, in order, of which a bounded number is under way.
+
+    Each worker calls `prepare` once, and what it returns for each of its blocks.
+    Raises `EngineError` when the cluster fails.
+    """
+    n_workers, remaining = n_cores(ray), iter(blocks)
+    while wave := list(islice(remaining, BLOCKS_AT_ONCE * n_workers)):
+        items = [{"block": block} for block in wave]
+        n_actors = min(n_workers, len(items))
+        done = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+            _Worker,
+            fn_constructor_args=(prepare,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors),
+            num_cpus=1,
+        )
+        try:
+            for row in done.iter_rows():
+                yield row["result"]
+        except ray.exceptions.RayError as error:
+            raise EngineError(f"the Ray cluster failed: {error}") from error
 
 
 class _Worker:
     """One core's share of the work: an actor of Ray Data."""
 
-    def __init__(self, work: Work[Any]) -> None:
-        self._work = work
-        self._do = work.prepare()
+    def __init__(self, prepare: Callable[[], Callable[[bytes], bytes]]) -> None:
+        self._do = prepare()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         """Do the work on each block of a batch."""
-        blocks = [_unpacked(records) for records in batch["records"]]
-        return {"result": [self._work.pack(self._do(block)) for block in blocks]}
-
-
-def _over(
-    ray: Any, work: Work[Result], blocks: Iterator[list[Photo]], n_workers: int
-) -> Iterator[Result]:
-    """Results of the blocks, in order, of which a bounded number is under way."""
-    while wave := list(islice(blocks, BLOCKS_AT_ONCE * n_workers)):
-        items = [{"records": _packed(block)} for block in wave]
-        n_actors = min(n_workers, len(items))
-        done = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-            _Worker,
-            fn_constructor_args=(work,),
-            batch_size=1,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors),
-            num_cpus=1,
-        )
-        for row in done.iter_rows():
-            yield work.unpack(row["result"])
+        return {"result": [self._do(block) for block in batch["block"]]}
 
 
 @contextmanager
-def _cluster(address: str | None) -> Iterator[Any]:
-    """Be connected to a cluster; one that was started here ends here."""
+def cluster(address: str | None) -> Iterator[Any]:
+    """Be connected to a cluster; one that was started here ends here.
+
+    Raises `MissingExtra` without Ray, `EngineError` when it cannot be reached.
+    """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.engine import engine_options
 from lablr.cli.messages import say, shown
 from lablr.cli.options import bundle_option, json_option, ranking_option
 from lablr.cli.progress_bar import progress_bar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lablr.judging.database import Database
     from lablr.judging.records import Model
     from lablr.labelling import (
+        Engine,
         Fields,
         Input,
         LabelCounts,
@@ -86,6 +88,7 @@ FORMATS = ("csv", "jsonl", "parquet")
 )
 @ranking_option
 @bundle_option
+@engine_options
 @json_option
 def label_command(
     photos: str,
@@ -110,7 +113,8 @@ def label_command(
     OUT.errors.jsonl, or among the others in JSON lines, the run goes on, and the exit
     code is 1. OUT appears when all is done; until then it is in OUT.journal. After
     Ctrl-C, or whatever stopped it, the same command with --resume goes on, and OUT
-    becomes what it would have been. Parquet needs pip install 'lablr[parquet]'.
+    becomes what it would have been. Parquet needs pip install 'lablr[parquet]'. With
+    --engine ray every machine of the cluster reads the photos at the same path.
 
     \b
     Examples:
@@ -194,6 +198,16 @@ def _labeller(bundle: Bundle, options: dict[str, Any]) -> Labeller:
     return Labeller(Tagger(bundle, FOLDER_LIMITS), options["k"], options["ranking"])
 
 
+def _engine(bundle: Bundle, options: dict[str, Any]) -> Engine | None:
+    if options["engine"] == "local":
+        if options["ray_address"]:
+            raise click.UsageError("--ray-address needs --engine ray")
+        return None
+    from lablr.labelling.on_ray import on_ray
+
+    return on_ray(bundle, options["k"], options["ranking"], options["ray_address"])
+
+
 def _to_stdout(
     source: Input, format_name: str, spreadsheet: bool, options: dict[str, Any]
 ) -> LabelCounts:
@@ -202,11 +216,13 @@ def _to_stdout(
 
     if format_name == "parquet":
         raise click.UsageError("Parquet needs a file: name it with --out")
+    bundle = _bundle(options)
     return label_to_stream(
         source,
         sys.stdout.buffer,
-        _labeller(_bundle(options), options),
+        _labeller(bundle, options),
         format_name,
+        engine=_engine(bundle, options),
         spreadsheet=spreadsheet,
         # A bar and the rows would write over each other.
         progress=silent if sys.stdout.isatty() else progress_bar,
@@ -228,6 +244,7 @@ def _to_file(
                 source,
                 output,
                 labeller,
+                engine=_engine(bundle, options),
                 resume=resume,
                 store=store,
                 progress=progress_bar,

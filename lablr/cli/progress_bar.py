@@ -24,16 +24,13 @@ def progress_bar(items: Iterable[T], total: int | None, label: str) -> Iterator[
         yield from items
         return
     start = time.monotonic()
+    bar = click.progressbar(
+        items, length=total, label=label, file=sys.stderr, show_pos=True
+    )
 
     def rate(_: T | None) -> str:
         return f"{bar.pos / max(time.monotonic() - start, 1e-3):.1f}/s"
 
-    with click.progressbar(
-        items,
-        length=total,
-        label=label,
-        file=sys.stderr,
-        show_pos=True,
-        item_show_func=rate,
-    ) as bar:
+    bar.item_show_func = rate
+    with bar:
         yield from bar

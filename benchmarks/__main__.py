@@ -31,6 +31,7 @@ BENCHMARKS = (
     "one_photo",
     "plain_way",
     "many_photos",
+    "label",
     "many_tags",
     "http_load",
     "startup",

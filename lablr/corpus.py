@@ -5,8 +5,9 @@ Three layouts (lablr/layouts.py) give the same records:
 - ``photos.jsonl``: one JSON object a line, ``{"file": "a/1.jpg", "tags": ["sea"]}``
   and optionally ``split``, ``source``, ``flickr_id``, ``license``, ``owner``,
   ``views``, ``faves``;
-- ``photos.csv``: one ``path,label`` a line, the header optional; when a
-  ``labels.txt`` lies beside it, a label of digits is an index into its lines;
+- ``photos.csv``: one ``path,label`` a line, the header optional; lines of one path
+  that follow each other are one photo of several tags; when a ``labels.txt`` lies
+  beside it, a label of digits is an index into its lines;
 - a folder per tag: ``sea/1.jpg`` is tagged ``sea``.
 
 Listing opens no photo, follows no link out of the corpus folder, and holds
@@ -28,17 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablr.errors import CorpusError
-from lablr.layouts import (
-    CsvLines,
-    JsonLines,
-    Layout,
-    Photo,
-    PlainFolder,
-    TagFolders,
-    hash64,
-    short,
-    split_of,
-)
+from lablr.layouts import CsvLines, JsonLines, Layout, PlainFolder, TagFolders
+from lablr.photo_records import Photo, hash64, short, split_of
 
 __all__ = ["Corpus", "Photo", "membership", "split_of"]
 

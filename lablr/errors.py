@@ -12,6 +12,7 @@
     ├── FitError                  too few photos of a tag, or none at all
     ├── BundleError               a bundle that is missing, altered or too new
     ├── ResizeError               resized photos that cannot be written
+    ├── LabelError                labels that cannot be written or resumed
     ├── TrainingError             a run that cannot start or go on
     ├── DownloadError             Flickr refuses, or the folder cannot be written
     ├── DatabaseError             a database that cannot be opened or used
@@ -35,6 +36,7 @@ __all__ = [
     "DownloadError",
     "FitError",
     "JudgementError",
+    "LabelError",
     "LablrError",
     "MissingExtra",
     "PhotoError",
@@ -103,6 +105,12 @@ class ResizeError(LablrError):
     """Resized photos that must not go, or cannot be written, where they were told."""
 
     code = "resize_error"
+
+
+class LabelError(LablrError):
+    """Labels that must not go, or cannot be written, where they were told."""
+
+    code = "label_error"
 
 
 class TrainingError(LablrError):

@@ -1,4 +1,4 @@
-"""The four layouts of a corpus on disk, and the record they share.
+"""The four layouts of a corpus on disk.
 
 Every entry of a layout is a place to name in an error, and a function that reads
 the record there; so one broken record does not end the reading of the others.
@@ -7,90 +7,44 @@ the record there; so one broken record does not end the reading of the others.
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
-import math
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import groupby, islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from lablr.errors import CorpusError
+from lablr.photo_records import (
+    MAX_DIGITS,
+    Photo,
+    decode_line,
+    numbered_lines,
+    parse_photo,
+    parse_record,
+    short,
+    split_of,
+)
 from lablr.tags import normalize
 
 __all__ = [
     "CsvLines",
+    "DeepFolder",
     "JsonLines",
     "Layout",
-    "Photo",
     "PlainFolder",
     "TagFolders",
+    "Tree",
     "json_records",
 ]
 
-MAX_LINE_BYTES = 1 << 20
 MAX_LABELS_BYTES = 16 << 20
+MAX_LINES_OF_PHOTO = 1000
 MAX_FILE_CHARACTERS = 4096  # no system opens a longer path
-MAX_DIGITS = 20  # of an integer in a record
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif"})
-DEFAULT_SOURCE = "photos"
-
-
-@dataclass(frozen=True)
-class Photo:
-    """One tagged photo: ``file`` is its name in the corpus, ``path`` where to open it.
-
-    ``tags`` are in normal form, sorted and unique, and may be empty. ``others`` are
-    the record's fields that Lablr has no use for, such as a title; they make no two
-    photos differ.
-    """
-
-    file: str
-    path: Path
-    tags: tuple[str, ...]
-    split: str
-    source: str = DEFAULT_SOURCE
-    flickr_id: str | None = None
-    license: str | None = None
-    owner: str | None = None
-    views: int | None = None
-    faves: int | None = None
-    others: Mapping[str, object] = field(default_factory=dict, compare=False)
-
-    def to_record(self) -> dict[str, object]:
-        """Return the object of a ``photos.jsonl`` line, without absent values."""
-        record: dict[str, object] = {
-            "file": self.file,
-            "source": self.source,
-            "tags": list(self.tags),
-            "split": self.split,
-        }
-        for key in ("flickr_id", "license", "owner", "views", "faves"):
-            value = getattr(self, key)
-            if value is not None:
-                record[key] = value
-        return record
-
-
-_FIELDS = Photo.__dataclass_fields__.keys() - {"path", "others"}
-
-
-def split_of(file: str) -> str:
-    """Return the split of a photo that was given none: one in ten is ``"val"``.
-
-    It depends on the file's name alone, so that it stays when photos are added.
-    """
-    return "val" if hash64(file) % 10 == 0 else "train"
-
-
-def hash64(text: str) -> int:
-    """Return the first eight bytes of the SHA-256 of a name as an integer."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big")
 
 
 Entry = tuple[str, Callable[[], Photo]]
@@ -110,38 +64,19 @@ class JsonLines:
 
     def __init__(self, index: Path) -> None:
         self.root = index.parent
-        self._tree = _Tree(index.parent)
+        self._tree = Tree(index.parent)
         self._index = index
 
     def entries(self) -> Iterator[Entry]:
         for place, line in _lines(self._index):
-            yield place, partial(self._photo, line)
-
-    def _photo(self, line: bytes) -> Photo:
-        record = _parse_json(_decode(line))
-        file = _string(record, "file")
-        if file is None:
-            raise CorpusError("'file' is missing")
-        return Photo(
-            file=file,
-            path=self._tree.path_of(file),
-            tags=_tags(record),
-            split=_string(record, "split") or split_of(file),
-            source=_string(record, "source") or DEFAULT_SOURCE,
-            flickr_id=_string(record, "flickr_id", or_integer=True),
-            license=_string(record, "license", or_integer=True),
-            owner=_string(record, "owner"),
-            views=_count(record, "views"),
-            faves=_count(record, "faves"),
-            others={key: record[key] for key in record if key not in _FIELDS},
-        )
+            yield place, partial(parse_photo, line, self._tree.path_of)
 
 
 def json_records(index: Path) -> Iterator[dict[str, object]]:
     """Yield the objects of a ``photos.jsonl``; raises CorpusError naming the line."""
     for place, line in _lines(index):
         try:
-            yield _parse_json(_decode(line))
+            yield parse_record(line)
         except CorpusError as error:
             raise CorpusError(f"{place}: {error}") from error
 
@@ -149,32 +84,40 @@ def json_records(index: Path) -> Iterator[dict[str, object]]:
 class CsvLines:
     """``photos.csv``: one ``path,label`` a line, the header optional.
 
-    When a ``labels.txt`` lies beside it, a label of digits is an index, from 0,
-    into its lines.
+    Lines of one path that follow each other are one photo of several tags, as
+    ``lablr resize`` writes them. When a ``labels.txt`` lies beside it, a label of
+    digits is an index, from 0, into its lines.
     """
 
     def __init__(self, index: Path) -> None:
         self.root = index.parent
-        self._tree = _Tree(index.parent)
+        self._tree = Tree(index.parent)
         self._index = index
         labels = index.with_name("labels.txt")
         self._labels = _read_labels(labels) if labels.exists() else None
 
     def entries(self) -> Iterator[Entry]:
+        for _, group in groupby(self._rows(), key=lambda row: row.photo):
+            for rows in _in_parts(group):
+                yield rows[0].place, partial(self._photo, rows)
+
+    def _rows(self) -> Iterator[_Row]:
         for number, (place, line) in enumerate(_lines(self._index)):
             if number or line.strip().lower() != b"path,label":
-                yield place, partial(self._photo, line)
+                yield _Row.parse(place, line)
 
-    def _photo(self, line: bytes) -> Photo:
-        try:
-            rows = list(csv.reader([_decode(line)], strict=True))
-        except csv.Error as error:
-            raise CorpusError(f"not a line of CSV: {error}") from error
-        if len(rows) != 1 or len(rows[0]) != 2:
-            raise CorpusError("expected two columns, path and label")
-        file, label = rows[0]
+    def _photo(self, rows: Sequence[_Row]) -> Photo:
+        tags = set()
+        for row in rows:
+            try:
+                tags.add(self._tag(row.label()))
+            except CorpusError as error:
+                if row is rows[0]:
+                    raise
+                raise CorpusError(f"{row.place}: {error}") from error
+        file = rows[0].file
         path = self._tree.path_of(file)
-        return Photo(file, path, (self._tag(label.strip()),), split_of(file))
+        return Photo(file, path, tuple(sorted(tags)), split_of(file))
 
     def _tag(self, label: str) -> str:
         if self._labels is None or not (label.isascii() and label.isdecimal()):
@@ -185,6 +128,44 @@ class CsvLines:
                 " of labels.txt, which count from 0"
             )
         return self._labels[int(label)]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of ``photos.csv``: its two columns, or why it has not got them."""
+
+    place: str
+    file: str = ""
+    raw_label: str = ""
+    error: str = ""
+
+    @classmethod
+    def parse(cls, place: str, line: bytes) -> _Row:
+        try:
+            rows = list(csv.reader([decode_line(line)], strict=True))
+        except CorpusError as error:
+            return cls(place, error=str(error))
+        except csv.Error as error:
+            return cls(place, error=f"not a line of CSV: {error}")
+        if len(rows) != 1 or len(rows[0]) != 2:
+            return cls(place, error="expected two columns, path and label")
+        return cls(place, *rows[0])
+
+    @property
+    def photo(self) -> tuple[str, str]:
+        """What lines of one photo share; a line that cannot be read is like none."""
+        return (self.place, "") if self.error else ("", os.path.normpath(self.file))
+
+    def label(self) -> str:
+        if self.error:
+            raise CorpusError(self.error)
+        return self.raw_label.strip()
+
+
+def _in_parts(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    """Bound what is held: a photo of more lines counts as listed twice."""
+    while part := list(islice(rows, MAX_LINES_OF_PHOTO)):
+        yield part
 
 
 class TagFolders:
@@ -246,12 +227,47 @@ class PlainFolder:
         return Photo(entry.name, Path(entry.path), (), split_of(entry.name))
 
 
+class DeepFolder:
+    """Photos in a folder and all the folders in it, without tags.
+
+    Folders and names are taken in sorted order; hidden folders are passed over, and
+    the names of one folder at a time, and of those around it, are held.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        if not any(True for _ in self.entries()):
+            raise CorpusError(f"{root}: holds no photos")
+
+    def entries(self) -> Iterator[Entry]:
+        return self._below(self.root)
+
+    def _below(self, folder: Path) -> Iterator[Entry]:
+        for entry in _scan(folder):
+            path = Path(entry.path)
+            place = _printable(str(path.relative_to(self.root)))
+            if entry.is_dir() and not entry.name.startswith("."):
+                if entry.is_symlink():
+                    yield place, _refuse_link
+                else:
+                    yield from self._below(path)
+            elif path.suffix.lower() in EXTENSIONS and not entry.is_dir():
+                yield place, partial(self._photo, entry)
+
+    def _photo(self, entry: os.DirEntry[str]) -> Photo:
+        if not entry.is_file(follow_symlinks=False):
+            return _refuse_link()
+        path = Path(entry.path)
+        file = str(path.relative_to(self.root))
+        return Photo(file, path, (), split_of(file))
+
+
 def _refuse_link() -> Photo:
     raise CorpusError("a link or a special file, which is not followed")
 
 
-class _Tree:
-    """The corpus folder, which no photo's path may lead out of."""
+class Tree:
+    """A folder of photos, which no photo's path may lead out of."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -265,9 +281,9 @@ class _Tree:
             raise CorpusError("the file's name is empty, too long or holds a NUL")
         inner = Path(os.path.normpath(file))
         if inner.is_absolute():
-            raise CorpusError(f"{short(file)}: expected a path inside the corpus")
+            raise CorpusError(f"{short(file)}: expected a path inside the folder")
         if inner.name in ("", "..") or not self._is_inside(inner.parent):
-            raise CorpusError(f"{short(file)}: leads out of the corpus folder")
+            raise CorpusError(f"{short(file)}: leads out of the folder")
         return self._root / inner
 
     def _leads_inside(self, folder: Path) -> bool:
@@ -289,98 +305,10 @@ def _open_regular(path: Path) -> Iterator[BinaryIO]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (``name:number``, line) of the lines that are not blank.
-
-    A longer line is cut one byte above MAX_LINE_BYTES, by which `_decode` knows it.
-    """
+    """Yield (``name:number``, line) of the lines that are not blank."""
     with _open_regular(path) as file:
-        number = 0
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            rest = line
-            while rest and not rest.endswith(b"\n"):
-                rest = file.readline(MAX_LINE_BYTES)
-            if line.strip():
-                yield f"{path.name}:{number}", line
-
-
-def _decode(line: bytes) -> str:
-    if len(line) > MAX_LINE_BYTES:
-        raise CorpusError(f"longer than {MAX_LINE_BYTES:,} bytes")
-    if line.startswith(b"\xef\xbb\xbf"):
-        raise CorpusError("begins with a byte order mark; save as UTF-8 without one")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"not UTF-8: {error.reason} at {error.start}") from error
-
-
-def _parse_json(text: str) -> dict[str, object]:
-    def refuse_constant(name: str) -> object:
-        raise ValueError(f"{name} is no JSON number")
-
-    def number(digits: str) -> float:
-        if math.isinf(value := float(digits)):
-            raise ValueError("a number beyond what a computer holds")
-        return value
-
-    def integer(digits: str) -> int:
-        if len(digits) > MAX_DIGITS:
-            raise ValueError(f"an integer of {len(digits)} digits")
-        return int(digits)
-
-    try:
-        record = json.loads(
-            text, parse_constant=refuse_constant, parse_float=number, parse_int=integer
-        )
-    except (ValueError, RecursionError) as error:
-        raise CorpusError(f"not a line of JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise CorpusError("expected a JSON object")
-    return record
-
-
-def _string(
-    record: dict[str, object], key: str, or_integer: bool = False
-) -> str | None:
-    value = record.get(key)
-    if value is None:
-        return None
-    if or_integer and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str) or not value:
-        raise CorpusError(f"{key!r} is not a text")
-    return _refuse_lone_surrogate(value, key)
-
-
-def _refuse_lone_surrogate(text: str, key: str) -> str:
-    """Refuse the halves of surrogate pairs, which no file or answer can hold."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise CorpusError(f"{key!r} holds a lone surrogate") from error
-    return text
-
-
-def _tags(record: dict[str, object]) -> tuple[str, ...]:
-    tags = record.get("tags")
-    if not isinstance(tags, list):
-        raise CorpusError("'tags' is missing or not a list")
-    normal: set[str] = set()
-    for tag in tags:
-        if not isinstance(tag, str):
-            raise CorpusError("'tags' holds something that is not a text")
-        normal.add(normalize(_refuse_lone_surrogate(tag, "tags")))
-    return tuple(sorted(normal))
-
-
-def _count(record: dict[str, object], key: str) -> int | None:
-    value = record.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise CorpusError(f"{key!r} is not a whole number from 0")
-    return value
+        for number, line in numbered_lines(file):
+            yield f"{path.name}:{number}", line
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:
@@ -392,7 +320,7 @@ def _read_labels(path: Path) -> tuple[str, ...]:
     labels: list[str] = []
     for number, line in enumerate(raw.splitlines(), 1):
         try:
-            labels.append(normalize(_decode(line)))
+            labels.append(normalize(decode_line(line)))
         except CorpusError as error:
             raise CorpusError(f"{path.name}:{number}: {error}") from error
     return tuple(labels)
@@ -409,8 +337,3 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 def _printable(name: str) -> str:
     """Return a file's name as any output can hold it, whatever its bytes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def short(text: str) -> str:
-    """Cut a text that an error repeats."""
-    return text if len(text) <= 120 else text[:117] + "..."

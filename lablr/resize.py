@@ -22,9 +22,7 @@ import logging
 import os
 import re
 import shutil
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -34,10 +32,11 @@ from PIL import Image
 
 from lablr.corpus import Corpus
 from lablr.errors import CorpusError, PhotoError, ResizeError
-from lablr.layouts import MAX_LINE_BYTES, Photo
 from lablr.machine import available_threads
+from lablr.photo_records import MAX_LINE_BYTES, Photo
 from lablr.photos import FITS, FOLDER_LIMITS, read_bytes, read_image
 from lablr.progress import Progress, silent
+from lablr.threads import map_in_order
 from lablr.whole_file import flush_folder
 
 __all__ = ["ResizeConfig", "ResizeCounts", "resize_corpus"]
@@ -123,7 +122,9 @@ def _resize(
     # The threads end before the lock does, so that none writes after that.
     with (
         folder.indexes() as indexes,
-        closing(_in_threads(corpus.records(), folder, n_threads)) as outcomes,
+        closing(
+            map_in_order(folder.take, corpus.records(), n_threads, N_AHEAD * n_threads)
+        ) as outcomes,
     ):
         for outcome in progress(outcomes, total, "resizing photos"):
             counts.attempted += 1
@@ -145,24 +146,6 @@ class _Outcome:
     failure: str = ""
     json_line: bytes = b""
     csv_lines: bytes = b""
-
-
-def _in_threads(
-    records: Iterator[Photo | CorpusError], folder: _Folder, n_threads: int
-) -> Generator[_Outcome, None, None]:
-    """Yield the outcome of every record in order; few are under way at any time."""
-    pool = ThreadPoolExecutor(n_threads)
-    waiting: deque[Future[_Outcome]] = deque()
-    try:
-        while True:
-            free = N_AHEAD * n_threads - len(waiting)
-            for record in islice(records, free):
-                waiting.append(pool.submit(folder.take, record))
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class _Folder:

@@ -10,9 +10,8 @@ The page, the command line and every other entry call one object, `Tagger`::
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -27,6 +26,7 @@ from lablr.errors import BundleError, FitError, PhotoError
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_map import LatentMap
 from lablr.photos import PhotoLimits, PhotoSource, read_image
+from lablr.threads import map_in_order
 
 __all__ = ["RANKINGS", "Ranker", "Suggestion", "TagScore", "Tagger"]
 
@@ -204,19 +204,39 @@ class Tagger:
             raise ValueError(f"a batch holds at least 1 photo, not {batch_size}")
         return self._suggest_in_batches(iter(photos), k, ranking, batch_size)
 
+    def suggest_batch(
+        self, photos: Sequence[PhotoSource], k: int = 10, ranking: str = "calibrated"
+    ) -> list[Suggestion | PhotoError]:
+        """Suggest tags for photos that are decoded together, in their order.
+
+        A photo that fails gives its error. The same photos give the same numbers to
+        the last bit; among others the last digits may differ. Raises `ValueError` as
+        `suggest` does.
+        """
+        _refuse_unknown(ranking, k)
+        images, errors = [], {}
+        for i, photo in enumerate(photos):
+            try:
+                images.append(self.read(photo))
+            except PhotoError as error:
+                errors[i] = _without_frames(error)
+        found: Iterator[Suggestion] = iter(())
+        if images:
+            latents = self.encode(np.stack(images))
+            found = iter(self.rank(latents, k, ranking))
+        return [errors[i] if i in errors else next(found) for i in range(len(photos))]
+
     def _suggest_in_batches(
         self, remaining: Iterator[PhotoSource], k: int, ranking: str, batch_size: int
     ) -> Iterator[Suggestion | PhotoError]:
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            waiting: deque[Future[list[Suggestion | PhotoError]]] = deque()
-            while True:
-                batch = list(islice(remaining, batch_size))
-                if batch:
-                    waiting.append(pool.submit(self._suggest_batch, batch, k, ranking))
-                if not waiting:
-                    return
-                if not batch or len(waiting) == 2:
-                    yield from waiting.popleft().result()
+        def suggest(batch: list[PhotoSource]) -> list[Suggestion | PhotoError]:
+            return self.suggest_batch(batch, k, ranking)
+
+        # iter() ends at the first batch that is empty.
+        batches = iter(lambda: list(islice(remaining, batch_size)), [])
+        with closing(map_in_order(suggest, batches, 2, n_ahead=2)) as answers:
+            for answer in answers:
+                yield from answer
 
     def rank(
         self,
@@ -244,22 +264,6 @@ class Tagger:
             for row, columns in enumerate(order)
         ]
 
-    def _suggest_batch(
-        self, batch: list[PhotoSource], k: int, ranking: str
-    ) -> list[Suggestion | PhotoError]:
-        """Suggestions or errors of one batch, in its order."""
-        images, errors = [], {}
-        for i, photo in enumerate(batch):
-            try:
-                images.append(self.read(photo))
-            except PhotoError as error:
-                errors[i] = error
-        found: Iterator[Suggestion] = iter(())
-        if images:
-            latents = self.encode(np.stack(images))
-            found = iter(self.rank(latents, k, ranking))
-        return [errors[i] if i in errors else next(found) for i in range(len(batch))]
-
     def _tag_scores(
         self, scores: Scores, row: int, columns: npt.NDArray[np.int_]
     ) -> tuple[TagScore, ...]:
@@ -284,6 +288,19 @@ class Tagger:
                 f"map.npz: expected {len(self.tags)} tags, "
                 f"found {len(self.latent_map.centroids)}"
             )
+
+
+def _without_frames(error: PhotoError) -> PhotoError:
+    """Drop the frames an error came through.
+
+    The error is kept, and they would keep the images of its batch until Python looks
+    for cycles.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 def _threshold(bundle: Bundle) -> float:

@@ -11,12 +11,16 @@ from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from lablr.judging.database import Database
 from lablr.judging.records import Model, StoredPhoto
+from lablr.judging.tables import VERDICTS
 
+TAGS = tuple(f"tag{number}" for number in range(6))
 BEGINNING = datetime(2025, 1, 1, tzinfo=timezone.utc)
 MODEL = Model("0123" * 16, "drawn", BEGINNING)
 
@@ -72,37 +76,26 @@ def postgresql() -> Iterator[str]:
     user = unprivileged()
     if user:
         shutil.chown(folder, "nobody", "nogroup")
-    data = folder / "data"
-    options = ["--auth=trust", "--username=lablr", "--encoding=UTF8", "--no-locale"]
-    try:
+
+    def run(program: str, *words: object) -> None:
         subprocess.run(
-            [programs / "initdb", "-D", data, *options],
-            check=True,
-            capture_output=True,
-            cwd=folder,
-            **user,
-        )
-        # -w: pg_ctl waits until the server answers.
-        settings = f"-k {folder} -c listen_addresses=''"
-        log = folder / "log"
-        control = [programs / "pg_ctl", "-D", data, "-w"]
-        subprocess.run(
-            [*control, "-l", log, "-o", settings, "start"],
+            [programs / program, "-D", folder / "data", *words],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=folder,
             **user,
         )
+
+    options = ["--auth=trust", "--username=lablr", "--encoding=UTF8", "--no-locale"]
+    settings = f"-k {folder} -c listen_addresses=''"
+    try:
+        run("initdb", *options)
+        # -w: pg_ctl waits until the server answers.
+        run("pg_ctl", "-w", "-l", folder / "log", "-o", settings, "start")
         try:
             yield f"postgresql://lablr@/{{}}?host={folder}"
         finally:
-            subprocess.run(
-                [*control, "-m", "immediate", "stop"],
-                check=True,
-                stdout=subprocess.DEVNULL,
-                cwd=folder,
-                **user,
-            )
+            run("pg_ctl", "-w", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -135,3 +128,63 @@ def clock() -> Clock:
 def database(database_url: str, clock: Clock) -> Iterator[Database]:
     with Database(database_url, clock=clock) as database:
         yield database
+
+
+@pytest.fixture
+def stocked(database: Database) -> Database:
+    """Five photos with predictions, and the rater ann."""
+    database.store_predictions(MODEL, drawn_photos(5))
+    database.add_rater("ann")
+    return database
+
+
+def rows_of(database: Database, table: str) -> int:
+    with database.reading() as session:
+        return session.scalar(text(f"SELECT count(*) FROM {table}"))  # noqa: S608
+
+
+# --- judgements
+
+
+def drawn_pairs(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """``n`` outcomes with probabilities that know something, in ties."""
+    rng = np.random.default_rng(seed)
+    probability = rng.integers(0, 40, n) / 40
+    return rng.random(n) < 0.2 + 0.6 * probability, probability
+
+
+def judge(database: Database, n: int = 60, seed: int = 0) -> dict[str, dict]:
+    """Three raters judge drawn photos; returns what was drawn.
+
+    Ann judges every tag of every photo, ben and cat only every second photo and only
+    by verdicts, wrongly one time in four.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = {}
+    for number in range(n):
+        p = -np.sort(-rng.random(3))
+        tags = rng.permutation(TAGS)[:3].tolist()
+        drawn[f"photo-{number}"] = {
+            "tags": list(zip(tags, p.tolist(), strict=True)),
+            "right": dict(zip(tags, (rng.random(3) < p).tolist(), strict=True)),
+        }
+    database.store_predictions(
+        MODEL,
+        [(StoredPhoto(name, "x.jpg"), row["tags"]) for name, row in drawn.items()],
+    )
+    for rater in ("ann", "ben", "cat"):
+        database.add_rater(rater)
+    for number, (name, row) in enumerate(drawn.items()):
+        row["verdicts"] = {"ann": verdict_of(row)}
+        words = {tag: "yes" if yes else "no" for tag, yes in row["right"].items()}
+        database.rate("ann", name, row["verdicts"]["ann"], words, k=3)
+        for rater in ("ben", "cat") if number % 2 else ():
+            said = verdict_of(row) if rng.random() < 0.75 else str(rng.choice(VERDICTS))
+            row["verdicts"][rater] = said
+            database.rate(rater, name, said, k=3)
+    return drawn
+
+
+def verdict_of(row: dict) -> str:
+    first, *others = row["right"].values()
+    return VERDICTS[0] if first else VERDICTS[1] if any(others) else VERDICTS[2]

@@ -21,6 +21,7 @@ LIGHT = {
     "one_photo": ["`Tagger.suggest`", "decode + bare session", "rank"],
     "plain_way": ["the plain way", "the first Lablr"],
     "many_photos": ["`suggest_many`, 640 x 427", "bare session"],
+    "label": ["`lablr label`", "bare session"],
     "many_tags": ["98", "300"],
     "int8": ["fp32", "int8", "cosine of the latents"],
     "micro_batches": ["threads: 1"],

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from lablr.corpus import Corpus, Photo, membership, split_of
 from lablr.errors import CorpusError
-from lablr.layouts import MAX_LINE_BYTES
+from lablr.layouts import MAX_LINES_OF_PHOTO
+from lablr.photo_records import MAX_LINE_BYTES
 
 
 def write_lines(folder: Path, *lines: object, name: str = "photos.jsonl") -> Path:
@@ -245,6 +246,45 @@ def test_csv_of_indices(tmp_path: Path) -> None:
     assert tags == [("beach",), ("sunset",), ("sea",)]
 
 
+def test_csv_lines_of_one_path_are_one_photo(tmp_path: Path) -> None:
+    lines = ["a.jpg,Sea", "./a.jpg,sky", "a.jpg,sea", "b.jpg,sea", "c.jpg,x", "c.jpg,a"]
+    write_lines(tmp_path, *lines, name="photos.csv")
+    corpus = Corpus.open(tmp_path)
+    assert [(photo.file, photo.tags) for photo in corpus] == [
+        ("a.jpg", ("sea", "sky")),
+        ("b.jpg", ("sea",)),
+        ("c.jpg", ("a", "x")),
+    ]
+    assert {
+        (photo.split, photo.source) for photo in corpus if photo.file == "a.jpg"
+    } == {(split_of("a.jpg"), "photos")}
+    assert corpus.count_records() == corpus.count() == 3
+
+
+def test_csv_lines_of_one_path_stand_together(tmp_path: Path) -> None:
+    write_lines(tmp_path, "a.jpg,sea", "b.jpg,sea", "a.jpg,sky", name="photos.csv")
+    corpus = Corpus.open(tmp_path)
+    with pytest.raises(CorpusError, match=r"^photos\.csv:3: a\.jpg is listed twice"):
+        list(corpus)
+    assert corpus.count() == 2
+
+
+def test_a_bad_line_among_those_of_a_photo_is_named(tmp_path: Path) -> None:
+    lines = ["a.jpg,sea", "a.jpg,!!!", "a.jpg,sky", "b.jpg,sea"]
+    write_lines(tmp_path, *lines, name="photos.csv")
+    errors: list[CorpusError] = []
+    photos = list(Corpus.open(tmp_path).photos(on_error=errors.append))
+    assert [photo.file for photo in photos] == ["b.jpg"]
+    assert [str(error)[:31] for error in errors] == ["photos.csv:1: photos.csv:2: the"]
+
+
+def test_the_lines_of_one_photo_are_bounded(tmp_path: Path) -> None:
+    lines = [f"a.jpg,tag{n}" for n in range(MAX_LINES_OF_PHOTO + 1)]
+    write_lines(tmp_path, *lines, name="photos.csv")
+    with pytest.raises(CorpusError, match=r"photos\.csv:1001: .* listed twice"):
+        list(Corpus.open(tmp_path))
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -260,7 +300,6 @@ def test_csv_of_indices(tmp_path: Path) -> None:
         b"\xef\xbb\xbfa.jpg,sea",
         b"a.jpg," + b"s" * MAX_LINE_BYTES,
         b"a\x00.jpg,sea",
-        b"0.jpg,sea",
     ],
 )
 def test_a_hostile_line_of_csv(tmp_path: Path, line: bytes) -> None:

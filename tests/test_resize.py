@@ -22,7 +22,7 @@ from benchmarks.photos import write_corpus
 from lablr.cli.resize import FITS
 from lablr.corpus import Corpus
 from lablr.errors import CorpusError, ResizeError
-from lablr.layouts import split_of
+from lablr.photo_records import split_of
 from lablr.photos import FITS as FITS_OF_THE_DOOR
 from lablr.photos import FOLDER_LIMITS, read_image
 from lablr.resize import ResizeConfig, ResizeCounts, resize_corpus
@@ -193,6 +193,14 @@ def test_the_corpus_opens_with_the_same_tags_splits_and_sources(corpus, tmp_path
     expected = [photo.to_record() for photo in corpus]
     assert list(map(without_file, found)) == list(map(without_file, expected))
     assert len({record["file"] for record in found}) == 12
+
+
+def test_its_csv_has_the_same_photos_and_tags(corpus, tmp_path):
+    resize_corpus(corpus, tmp_path / "out")
+    by_csv = list(Corpus.open(tmp_path / "out" / "photos.csv"))
+    by_json = list(Corpus.open(tmp_path / "out" / "photos.jsonl"))
+    assert any(len(photo.tags) > 1 for photo in by_csv)
+    assert [(p.file, p.tags) for p in by_csv] == [(p.file, p.tags) for p in by_json]
 
 
 def test_a_folder_per_tag_and_its_csv(tmp_path, china_jpg, flower_jpg):

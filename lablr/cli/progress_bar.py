@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ T = TypeVar("T")
 
 
 def progress_bar(items: Iterable[T], total: int | None, label: str) -> Iterator[T]:
-    """Yield ``items`` while a bar shows how many have gone by, and the time left.
+    """Yield ``items`` under a bar of how many have gone by, the rate and the time left.
 
     A ``lablr.progress.Progress``. Nothing is drawn where nobody watches: when
     standard error is not a terminal.
@@ -22,7 +23,17 @@ def progress_bar(items: Iterable[T], total: int | None, label: str) -> Iterator[
     if not sys.stderr.isatty():
         yield from items
         return
+    start = time.monotonic()
+
+    def rate(_: T | None) -> str:
+        return f"{bar.pos / max(time.monotonic() - start, 1e-3):.1f}/s"
+
     with click.progressbar(
-        items, length=total, label=label, file=sys.stderr, show_pos=True
+        items,
+        length=total,
+        label=label,
+        file=sys.stderr,
+        show_pos=True,
+        item_show_func=rate,
     ) as bar:
         yield from bar

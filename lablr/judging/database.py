@@ -172,6 +172,8 @@ class Database:
             ``none_right``.
         decisions : tag -> ``yes`` or ``no``, for tags that were shown, or ``typed``
             for one that the rater added.
+        model : the digest of the `PhotoToJudge` that was shown; None is the model
+            stored last, which may have become another since.
         token : the client's own name for this act; sent again, it is stored once
             and the rating that is kept is returned. None: every call is a new act.
 

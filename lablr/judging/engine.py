@@ -24,6 +24,7 @@ from lablr.errors import DatabaseError
 __all__ = ["lock_for_storing", "make_engine", "one_at_a_time", "parse_url"]
 
 BUSY_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
 # Any number will do, as long as nobody else in the same database picks it.
 POSTGRESQL_LOCK = 0x1AB1_5EED
 
@@ -60,7 +61,9 @@ def make_engine(url: URL) -> Engine:
     """Make connections as this module describes; opens none yet."""
     if url.get_backend_name() == "postgresql":
         # A server that restarted is met again, not reported.
-        return create_engine(url, pool_pre_ping=True)
+        waits = {"connect_timeout": str(CONNECT_TIMEOUT_S)}
+        patient = url.set(query={**waits, **url.query})
+        return create_engine(patient, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
@@ -106,9 +109,10 @@ def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        if not create and not path.exists():
-            raise DatabaseError("there is no such file")
-        path.touch(mode=0o600)
+        if not path.exists():
+            if not create:
+                raise DatabaseError("there is no such file")
+            path.touch(mode=0o600)
         _write_ahead(engine)
         with engine.begin() as connection:
             yield connection

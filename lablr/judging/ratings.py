@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import Delete, delete, func, select
+from sqlalchemy import Delete, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from lablr.errors import AlreadyJudged, CorpusError, JudgementError
@@ -56,15 +56,8 @@ def rate(
     shown = [row.tag for row in top_tags(session, model.id, photo_id, k)]
     stated = _stated(decisions, shown)
     every = all_decisions(verdict, stated, shown)
-    rating = Rating(
-        photo_id=photo_id,
-        rater_id=rater_id,
-        model_id=model.id,
-        verdict=verdict,
-        k=k,
-        at=at,
-        token=token,
-    )
+    rating = Rating(photo_id=photo_id, rater_id=rater_id, model_id=model.id, k=k)
+    rating.verdict, rating.at, rating.token = verdict, at, token
     session.add(rating)
     session.flush()
     session.add_all(
@@ -188,14 +181,18 @@ def undo(
 
 def rater_progress(session: Session, rater_id: int, model_id: int) -> RaterProgress:
     """Count a rater's photos of a model, and how quickly the last ones went."""
-    with_prediction = select(Prediction.photo_id).where(
-        Prediction.model_id == model_id, Prediction.rank == 1
-    )
     n_judged, n_skipped = (
         session.scalar(
             select(func.count())
             .select_from(table)
-            .where(table.rater_id == rater_id, table.photo_id.in_(with_prediction))
+            .where(
+                table.rater_id == rater_id,
+                exists().where(
+                    Prediction.model_id == model_id,
+                    Prediction.photo_id == table.photo_id,
+                    Prediction.rank == 1,
+                ),
+            )
         )
         or 0
         for table in (Rating, Skip)

@@ -1,0 +1,274 @@
+"""``lablr label``: tags for many photos, into a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.messages import say, shown
+from lablr.cli.options import bundle_option, json_option, ranking_option
+from lablr.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from lablr.bundle import Bundle
+    from lablr.judging.database import Database
+    from lablr.judging.records import Model
+    from lablr.labelling import (
+        Fields,
+        Input,
+        LabelCounts,
+        Labelled,
+        Labeller,
+        Output,
+    )
+
+__all__ = ["label_command"]
+
+STDOUT = "-"
+# lablr.labelling.FORMATS, written again so that --help need not load NumPy; a test
+# holds the two equal.
+FORMATS = ("csv", "jsonl", "parquet")
+
+
+@click.command("label")
+@click.argument("photos", metavar="IN")
+@click.option(
+    "--out",
+    "-o",
+    default=STDOUT,
+    metavar="OUT",
+    help="The file to write, .csv, .jsonl or .parquet; - is standard output.",
+)
+@click.option(
+    "-k",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="How many tags for each photo; 0 means all.",
+)
+@click.option("--resume", is_flag=True, help="Go on where a stopped run was.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    help="What to write, where the name of OUT does not say it.  [default: csv]",
+)
+@click.option("--photo-field", metavar="NAME", help="A photo's path in a line: photo.")
+@click.option("--id-field", metavar="NAME", help="Its id: id, else the path.")
+@click.option("--link-field", metavar="NAME", help="Its link: link, else the path.")
+@click.option(
+    "--base",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Where the paths of the lines begin, and what they may not lead out of.",
+)
+@click.option(
+    "--spreadsheet",
+    is_flag=True,
+    help="Put an apostrophe before ids and links in CSV that a spreadsheet would run"
+    " as a formula.",
+)
+@click.option(
+    "--to",
+    "database",
+    metavar="DATABASE",
+    help="Store the predictions too, for 'lablr results': an SQLite file, or"
+    " postgresql://USER@HOST/NAME.",
+)
+@ranking_option
+@bundle_option
+@json_option
+def label_command(
+    photos: str,
+    out: str,
+    format_name: str | None,
+    spreadsheet: bool,
+    resume: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Label the photos of IN: a row of tags and probabilities for each.
+
+    IN is a file of JSON lines like {"id": "7", "photo": "a/7.jpg", "link": ...}, - for
+    such lines on standard input, a corpus (a folder with photos.jsonl or photos.csv, or
+    such a file), or any folder: all photos in it, at any depth. Rows come in the order
+    of IN:
+
+    \b
+      id,link,tag_1,probability_1,...,tag_k,probability_k
+
+    A line or photo that cannot be used has no row; it is an object in
+    OUT.errors.jsonl, or among the others in JSON lines, the run goes on, and the exit
+    code is 1. OUT appears when all is done; until then it is in OUT.journal. After
+    Ctrl-C, or whatever stopped it, the same command with --resume goes on, and OUT
+    becomes what it would have been. Parquet needs pip install 'lablr[parquet]'.
+
+    \b
+    Examples:
+      lablr label photos.jsonl --out labels.csv
+      lablr label holiday/ --out labels.jsonl -k 10 --resume
+      lablr label tweets.jsonl --photo-field file --base images/ --out labels.parquet
+      lablr label photos.jsonl --out labels.csv --to judgements.sqlite
+      head -1000 lines.jsonl | lablr label - > labels.csv
+
+    With --json, the summary is one line:
+
+    \b
+      {"attempted": ..., "labelled": ..., "failed": ..., "resumed": ...}
+    """
+    if out == STDOUT and (resume or as_json or options["database"]):
+        raise click.UsageError(
+            "--resume, --json and --to need a file: name it with --out"
+        )
+    format_name = format_name or _format_of(out)
+    use_one_blas_thread()
+    source = _input(photos, options)
+    if out == STDOUT:
+        counts = _to_stdout(source, format_name, spreadsheet, options)
+        say(_summary(counts))
+    else:
+        from lablr.labelling import Output
+
+        output = Output(Path(out), format_name, spreadsheet)
+        if resume and output.is_finished:
+            say(f"{shown(out)} is finished already")
+            return
+        counts = _to_file(source, output, resume, options)
+        numbers = dataclasses.asdict(counts)
+        summary = f"{shown(out)}: {_summary(counts)}"
+        click.echo(json.dumps(numbers) if as_json else summary)
+        if counts.failed and format_name != "jsonl":
+            say(f"what failed is in {shown(str(output.failures))}")
+    if counts.failed:
+        raise click.exceptions.Exit(1)
+
+
+def _format_of(out: str) -> str:
+    """Return the format that a name says; standard output is CSV."""
+    name = "csv" if out == STDOUT else Path(out).suffix[1:].lower()
+    if name not in FORMATS:
+        raise click.UsageError(
+            f"the name {shown(out)} says no format: give .csv, .jsonl or .parquet, "
+            "or --format"
+        )
+    return name
+
+
+def _input(photos: str, options: dict[str, Any]) -> Input:
+    from lablr.labelling import open_input
+
+    return open_input(photos, fields=_fields(options), base=options["base"])
+
+
+def _fields(options: dict[str, Any]) -> Fields | None:
+    from lablr.labelling import Fields
+
+    given = {
+        name: options[f"{name}_field"]
+        for name in ("photo", "id", "link")
+        if options[f"{name}_field"]
+    }
+    return Fields(**given) if given else None
+
+
+def _bundle(options: dict[str, Any]) -> Bundle:
+    from lablr.bundle import Bundle
+
+    return Bundle.load(options["bundle"])
+
+
+def _labeller(bundle: Bundle, options: dict[str, Any]) -> Labeller:
+    from lablr.labelling import Labeller
+    from lablr.photos import FOLDER_LIMITS
+    from lablr.tagger import Tagger
+
+    return Labeller(Tagger(bundle, FOLDER_LIMITS), options["k"], options["ranking"])
+
+
+def _to_stdout(
+    source: Input, format_name: str, spreadsheet: bool, options: dict[str, Any]
+) -> LabelCounts:
+    from lablr.labelling import label_to_stream
+    from lablr.progress import silent
+
+    if format_name == "parquet":
+        raise click.UsageError("Parquet needs a file: name it with --out")
+    return label_to_stream(
+        source,
+        sys.stdout.buffer,
+        _labeller(_bundle(options), options),
+        format_name,
+        spreadsheet=spreadsheet,
+        # A bar and the rows would write over each other.
+        progress=silent if sys.stdout.isatty() else progress_bar,
+    )
+
+
+def _to_file(
+    source: Input, output: Output, resume: bool, options: dict[str, Any]
+) -> LabelCounts:
+    from lablr.labelling import label
+
+    bundle = _bundle(options)
+    labeller = _labeller(bundle, options)
+    try:
+        with _opened(options["database"]) as database:
+            model = _model(bundle, options)
+            store = partial(_store, database, model, source) if database else None
+            return label(
+                source,
+                output,
+                labeller,
+                resume=resume,
+                store=store,
+                progress=progress_bar,
+            )
+    except KeyboardInterrupt:
+        say("the same command with --resume goes on")
+        raise
+
+
+def _opened(url: str | None) -> AbstractContextManager[Database | None]:
+    """Open the database, before anything is labelled, if there is one to open."""
+    if url is None:
+        return nullcontext()
+    from lablr.judging import open_database
+
+    return open_database(url)
+
+
+def _model(bundle: Bundle, options: dict[str, Any]) -> Model:
+    from lablr.judging.records import Model
+
+    folder = options["bundle"]
+    return Model.of(bundle, folder.resolve().name if folder else "bundled")
+
+
+def _store(
+    database: Database, model: Model, source: Input, photos: Iterator[Labelled]
+) -> None:
+    """Store predictions; a photo's place is a path that holds anywhere."""
+    from lablr.judging.records import StoredPhoto
+
+    root = source.root.absolute()
+    stored = (
+        (StoredPhoto(photo.id, str(root / photo.photo)), photo.tags) for photo in photos
+    )
+    database.store_predictions(model, stored)
+
+
+def _summary(counts: LabelCounts) -> str:
+    resumed = f" ({counts.resumed:,} of them before)" if counts.resumed else ""
+    return (
+        f"attempted {counts.attempted:,}{resumed} = "
+        f"labelled {counts.labelled:,} + failed {counts.failed:,}"
+    )

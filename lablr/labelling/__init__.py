@@ -1,0 +1,50 @@
+"""Label many photos: records in, rows of tags out, however often it is stopped.
+
+::
+
+    inputs    lines or a corpus    -> items      (a Wanted photo, or why it Failed)
+    outcomes  blocks of items      -> blocks of outcomes (Labelled, or why it Failed)
+    journal   blocks of outcomes   -> whole lines on the disk, from which to go on
+    formats   blocks of outcomes   -> CSV, JSON lines or Parquet
+    run       joins them
+
+An `Engine` is what makes outcomes of blocks: any function from an iterable of blocks
+to their outcomes in the same order, such as `in_threads`.
+"""
+
+from __future__ import annotations
+
+from lablr.labelling.formats import FORMATS
+from lablr.labelling.inputs import Fields, Input, open_input
+from lablr.labelling.outcomes import (
+    Block,
+    Engine,
+    Failed,
+    Labelled,
+    Labeller,
+    Outcome,
+    Wanted,
+    blocks_of,
+    in_threads,
+)
+from lablr.labelling.run import LabelCounts, Output, label, label_to_stream
+
+__all__ = [
+    "FORMATS",
+    "Block",
+    "Engine",
+    "Failed",
+    "Fields",
+    "Input",
+    "LabelCounts",
+    "Labelled",
+    "Labeller",
+    "Outcome",
+    "Output",
+    "Wanted",
+    "blocks_of",
+    "in_threads",
+    "label",
+    "label_to_stream",
+    "open_input",
+]

@@ -14,6 +14,7 @@ from PIL import Image
 from werkzeug.security import generate_password_hash
 
 from lablr.judging.database import Database
+from lablr.judging.export import write_export
 from lablr.judging.results import results_of
 from lablr.photos import bounded_image
 from webapp import create_app
@@ -267,3 +268,38 @@ def test_a_bounded_image_is_the_whole_photo_and_never_larger(china_jpg):
     assert small.shape == (43, 64, 3)
     means = whole.mean((0, 1)), small.mean((0, 1))
     assert np.abs(means[0] - means[1]).max() < 3
+
+
+def test_results_without_javascript(ann, path):
+    assert "Nothing is judged yet" in ann.client.get("/results").text
+    for verdict in ("top_right", "none_right", "one_of_k_right"):
+        ann.rate(verdict)
+    page = ann.client.get("/results?threshold=0.95").text
+    assert "1 of 3 photos" in page
+    assert "2 of 3 photos" in page
+    assert '<dd id="accepted">0</dd>' in page
+    assert ann.client.get("/results?threshold=2").status_code == 400
+    figures = ann.client.get("/results/figures").json
+    assert figures["effects"][900] == [1, 2]
+    assert figures["effects"][901] == [0, 0]
+    assert (figures["n_right"], figures["n_wrong"]) == (1, 2)
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "json"])
+def test_the_export_is_that_of_the_command(ann, path, kind):
+    ann.rate("top_right", typed="roof")
+    ann.press("skips")
+    expected = io.StringIO()
+    with Database(str(path)) as database:
+        write_export(database, expected, kind)
+    answer = ann.client.get(f"/results/judgements.{kind}")
+    assert answer.text == expected.getvalue()
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert ann.client.get("/results/judgements.xls").status_code == 404
+
+
+def test_results_are_for_the_signed_in(app):
+    client = app.test_client()
+    assert client.get("/results").headers["Location"].endswith("aim=results.show")
+    assert client.get("/results/judgements.csv").status_code == 401
+    assert client.get("/results/figures").status_code == 401

@@ -38,6 +38,7 @@ BENCHMARKS = (
     "training",
     "int8",
     "micro_batches",
+    "rating",
 )
 
 INTRODUCTION = """\

@@ -43,6 +43,7 @@ BENCHMARKS = (
     "fitting",
     "int8",
     "micro_batches",
+    "rating",
 )
 # What they need is in none of Lablr's extras.
 BY_NAME = ("servers",)

@@ -59,17 +59,7 @@ STAGES = (
         ),
         "training",
     ),
-    Stage(
-        "fit: read, encode, encode mirrored",
-        lambda page, cores: (
-            page["One photo", "read (decode, orient, crop, resize)"][0]
-            + 2 * page["One photo", "encode"][0]
-        ),
-        "one_photo",
-    ),
-    Stage(
-        "fit: all of it", lambda page, cores: page["Fitting", "threads"][1], "fitting"
-    ),
+    Stage("fit", lambda page, cores: page["Fitting", "threads"][1], "fitting"),
     Stage(
         "label",
         lambda page, cores: (

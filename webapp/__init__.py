@@ -1,8 +1,10 @@
 """Lablr on the web: one page, a JSON API, two health checks and the metrics.
 
+With a database, pages for judging tags as well.
+
 The application keeps nothing: no cookie, no session, no file, no photo once its
-answer is sent. `create_app` is the only thing to import; `webapp.server.serve`
-runs what it returns.
+answer is sent; but for the judgements of those who sign in, where judging is on.
+`create_app` is the only thing to import; `webapp.server.serve` runs what it returns.
 """
 
 from __future__ import annotations
@@ -19,10 +21,14 @@ from webapp import (
     assets,
     errors,
     health,
+    judging,
     metrics,
     model,
     pages,
+    rate,
+    results,
     security,
+    signing_in,
 )
 from webapp.admission import Admission
 from webapp.settings import Settings
@@ -41,6 +47,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     ------
     BundleError : the model bundle is missing, altered or from the future.
     SettingError : a setting has a value that cannot be used.
+    MissingExtra : judging is on, and the packages it needs are not installed.
     """
     app = Flask(
         __name__, template_folder=_folder("templates"), static_folder=_folder("static")
@@ -62,7 +69,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         settings.max_running, settings.max_waiting, settings.max_wait_s
     )
     # in the order in which they see a request
-    for part in (metrics, security, access, errors, assets, health, api, pages):
+    parts = (metrics, security, access, errors, assets, health, api, pages)
+    for part in (*parts, judging, signing_in, rate, results):
         part.init_app(app)
     return app
 

@@ -21,7 +21,7 @@ from flask import (
 )
 from werkzeug.exceptions import HTTPException
 
-from lablr.errors import PhotoError
+from lablr.errors import DatabaseError, JudgementError, PhotoError
 from webapp.admission import Busy
 
 __all__ = ["CODES", "Refused", "error_of", "init_app", "wants_json"]
@@ -52,7 +52,14 @@ CODES = {
 
 BUSY = "The server is busy. Please try again in {seconds} seconds."
 
+NO_DATABASE = (
+    "The database of judgements cannot be reached. What was saved is kept, your last "
+    "answer may not be: please try again."
+)
+
 FOR_PROGRAMS = ("/livez", "/readyz", "/metrics")
+# pages that a script of ours goes on with
+FOR_BOTH = ("/rate", "/results")
 
 
 class Refused(Exception):  # named for what is wrong, like its siblings
@@ -76,12 +83,16 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(PhotoError, _photo_error)
     app.register_error_handler(Busy, _busy)
+    app.register_error_handler(DatabaseError, _database_error)
+    app.register_error_handler(JudgementError, _judgement_error)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _unexpected)
 
 
 def wants_json() -> bool:
-    """Whether the client is a program: the address tells."""
+    """Whether the client is a program: the address tells, or a script of ours."""
+    if request.path.startswith(FOR_BOTH):
+        return request.accept_mimetypes.best == "application/json"
     return request.path.startswith("/api/") or request.path in FOR_PROGRAMS
 
 
@@ -105,6 +116,15 @@ def _photo_error(error: PhotoError) -> Response:
 def _busy(error: Busy) -> Response:
     headers = {"Retry-After": str(error.retry_after_s)}
     return _answer(503, **error_of(error), headers=headers)
+
+
+def _database_error(error: DatabaseError) -> Response:
+    log.error("request %s: %s", g.request_id, error)
+    return _answer(503, error.code, NO_DATABASE, {"Retry-After": "5"})
+
+
+def _judgement_error(error: JudgementError) -> Response:
+    return _answer(error.http_status, error.code, str(error))
 
 
 def _http_exception(error: HTTPException) -> Response:

@@ -39,9 +39,10 @@ HEADERS = {
 def init_app(app: Flask) -> None:
     """Number every request and set the headers of every response.
 
-    There is no CSRF token because there is nothing to forge: no cookie, no
+    There is no CSRF token here because there is nothing to forge: no cookie, no
     session, no login, and a form post changes nothing on the server. Another
     site that posts a photo here learns nothing, for it cannot read the answer.
+    (Judging has all of these, and its own token: webapp/signing_in.py.)
     """
 
     @app.before_request

@@ -93,14 +93,14 @@ def _share_heaps() -> None:
 
 
 def _proxy(address: str | None) -> dict[str, Any]:
-    """Believe one header of one neighbour, and nobody else's."""
+    """Believe two headers of one neighbour, and nobody else's."""
     if address is None:
         return {"clear_untrusted_proxy_headers": True}
     return {
         "clear_untrusted_proxy_headers": True,
         "trusted_proxy": address,
         "trusted_proxy_count": 1,
-        "trusted_proxy_headers": {"x-forwarded-for"},
+        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
     }
 
 

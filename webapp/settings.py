@@ -10,13 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from werkzeug.security import check_password_hash
+
 from lablr.errors import LablrError
 
 __all__ = ["SettingError", "Settings"]
 
 
 # Settings whose value no message shows.
-SECRET = {"API_TOKEN"}
+SECRET = {"API_TOKEN", "DATABASE", "RATERS", "SECRET_KEY"}
+
+MIN_SECRET = 32
 
 
 class SettingError(LablrError):
@@ -39,6 +43,10 @@ class Settings:
     trusted_proxy : address of the proxy whose X-Forwarded-For is believed.
     api_token : what every use of the model has to bring; None asks for nothing.
     rate_limit : photos that one client may send a minute; 0 is as many as it likes.
+    database : of predictions and judgements; None: judging is off.
+    photos : the folder outside of which no photo is shown for judging.
+    raters : who may judge, each with the hash of a password or None.
+    secret_key : what the raters' cookies are signed with; None: a file's.
     """
 
     bundle: str | None = None
@@ -51,6 +59,10 @@ class Settings:
     trusted_proxy: str | None = None
     api_token: str | None = field(default=None, repr=False)
     rate_limit: int = 0
+    database: str | None = field(default=None, repr=False)
+    photos: str | None = None
+    raters: tuple[tuple[str, str | None], ...] = field(default=(), repr=False)
+    secret_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Settings:
@@ -92,6 +104,26 @@ def _token(text: str) -> str:
     return text
 
 
+def _raters(text: str) -> tuple[tuple[str, str | None], ...]:
+    """``ann,bob`` or ``ann:HASH,bob:HASH``; Werkzeug's hashes hold no comma."""
+    found: dict[str, str | None] = {}
+    for part in text.split(","):
+        name, colon, kept = (word.strip() for word in part.partition(":"))
+        # a password that is not hashed would be one that everybody reads here
+        if not name or (colon and not kept.startswith(("scrypt:", "pbkdf2:"))):
+            raise ValueError
+        if kept:
+            check_password_hash(kept, "")  # ValueError: not to be read
+        found[name] = kept or None
+    return tuple(found.items())
+
+
+def _long(text: str) -> str:
+    if len(text) < MIN_SECRET:
+        raise ValueError
+    return text
+
+
 def _seconds(text: str) -> float:
     number = float(text)
     if not (math.isfinite(number) and 0 <= number <= 600):
@@ -115,6 +147,10 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
         "the address of one proxy, such as 127.0.0.1",
     ),
     "API_TOKEN": (_token, "printable ASCII, no space at its ends"),
+    "DATABASE": (str, "a file, or a database's URL"),
+    "PHOTOS": (str, "a folder"),
+    "RATERS": (_raters, "names, or NAME:HASH of a password, between commas"),
+    "SECRET_KEY": (_long, "a secret of at least 32 characters"),
     "RATE_LIMIT": (
         lambda text: _whole(text, 0, 1_000_000),
         "a whole number of photos from 0 to 1000000",

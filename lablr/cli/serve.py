@@ -33,7 +33,29 @@ BACKLOG = 1024  # connections that wait while a worker is replaced
     help="Port to listen on; 0 lets the system choose a free one.",
 )
 @bundle_option
-def serve_command(host: str, port: int, bundle: Path | None) -> None:
+@click.option(
+    "--judge",
+    "database",
+    metavar="DATABASE",
+    envvar="LABLR_DATABASE",
+    show_envvar=True,
+    help="Let people judge the predictions in this database, on /rate and /results.",
+)
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    envvar="LABLR_PHOTOS",
+    show_envvar=True,
+    help="Show no photo outside this folder for judging.",
+)
+def serve_command(
+    host: str,
+    port: int,
+    bundle: Path | None,
+    database: str | None,
+    photos: Path | None,
+) -> None:
     """Serve the page and the JSON API until Ctrl-C.
 
     The process that serves is replaced when it dies. A bundle that takes the place
@@ -43,17 +65,20 @@ def serve_command(host: str, port: int, bundle: Path | None) -> None:
     Examples:
       lablr serve
       lablr serve --host 0.0.0.0 --port 8080
+      lablr serve --judge judgements.sqlite
       curl -F photo=@photo.jpg http://127.0.0.1:8000/api/v1/suggestions
     """
     use_one_blas_thread()
     listener = _listen(host, port)
+    given = {"BUNDLE": bundle, "DATABASE": database, "PHOTOS": photos}
+    config = {name: str(value) for name, value in given.items() if value is not None}
 
     def work(on_ready: Callable[[], None]) -> None:
         # imported in the worker only: the supervisor stays small
         from webapp import create_app
         from webapp.server import serve
 
-        app = create_app({} if bundle is None else {"BUNDLE": str(bundle)})
+        app = create_app(config)
         serve(app, listener, on_ready)
 
     address = _address(host, listener)

@@ -22,13 +22,14 @@ from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge, UnsupportedPhot
 from lablr.photos.formats import read_header
 from lablr.photos.guard import decode_guarded
 from lablr.photos.header import CORRUPT, TRUNCATED, PhotoHeader
-from lablr.photos.pixels import DECODER_ERRORS, decode_pixels
+from lablr.photos.pixels import DECODER_ERRORS, decode_pixels, shrunk
 
 __all__ = [
     "FITS",
     "FOLDER_LIMITS",
     "PhotoLimits",
     "PhotoSource",
+    "bounded_image",
     "read_bytes",
     "read_image",
 ]
@@ -81,6 +82,12 @@ def read_image(
         raise ValueError(f"size must be at least 1 pixel, got {size}")
     if fit not in FITS:
         raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
+    return _read(source, size, limits, fit)
+
+
+def _read(
+    source: PhotoSource, size: int | None, limits: PhotoLimits, fit: str
+) -> np.ndarray:
     header = read_header(_read_source(source, limits))
     _check(header, limits)
     try:
@@ -92,6 +99,17 @@ def read_image(
             "There is not enough memory to decode the photo. "
             "Save it with fewer pixels and retry."
         ) from error
+
+
+def bounded_image(
+    source: PhotoSource, side: int, limits: PhotoLimits = FOLDER_LIMITS
+) -> np.ndarray:
+    """Return the whole photo upright as (H, W, 3) uint8 RGB, H and W at most ``side``.
+
+    Scaled down where it is larger, never up, with nothing around it: for showing.
+    ``source`` and the errors are those of ``read_image``.
+    """
+    return _read(source, side, limits, "inside")
 
 
 def read_bytes(
@@ -214,7 +232,7 @@ def _decode(
             header.kind,
             header.orientation,
             size,
-            _shape(header, size),
+            _shape(header, size, fit),
             limits.max_decode_s,
             limits.max_decode_bytes,
             fit,
@@ -223,9 +241,10 @@ def _decode(
     return np.array(image)
 
 
-def _shape(header: PhotoHeader, size: int | None) -> tuple[int, int, int]:
-    if size is not None:
+def _shape(header: PhotoHeader, size: int | None, fit: str) -> tuple[int, int, int]:
+    width, height = header.width, header.height
+    if size is not None and fit == "inside":
+        width, height = shrunk(width, height, size)
+    elif size is not None:
         return size, size, 3
-    if header.orientation >= 5:
-        return header.width, header.height, 3
-    return header.height, header.width, 3
+    return (width, height, 3) if header.orientation >= 5 else (height, width, 3)

@@ -25,7 +25,13 @@ from PIL import (
     WebPImagePlugin,
 )
 
-__all__ = ["DECODER_ERRORS", "STATUS_CORRUPT", "STATUS_NO_MEMORY", "decode_pixels"]
+__all__ = [
+    "DECODER_ERRORS",
+    "STATUS_CORRUPT",
+    "STATUS_NO_MEMORY",
+    "decode_pixels",
+    "shrunk",
+]
 
 # Naming the plug-ins registers them, so no photo has to wait for Pillow to import its
 # forty others.
@@ -72,15 +78,15 @@ def decode_pixels(
 
     The square is, by bicubic interpolation, the centre crop of side ratio at most
     2:1, stretched, or with ``fit`` "letterbox" the whole photo, scaled down where it
-    is larger and laid on the middle of black. Raises one of DECODER_ERRORS or
-    MemoryError.
+    is larger and laid on the middle of black; with "inside" that without the black.
+    Raises one of DECODER_ERRORS or MemoryError.
     """
     image: Image.Image = Image.open(io.BytesIO(essence), formats=(kind,))
     box = (0.0, 0.0, float(image.width), float(image.height))
     target = None
     if size is not None:
         is_crop = fit == "crop"
-        target = (size, size) if is_crop else _shrunk(image.width, image.height, size)
+        target = (size, size) if is_crop else shrunk(image.width, image.height, size)
         # A JPEG is decoded straight to 1/2, 1/4 or 1/8; the box says which part of
         # the rounded-up result is picture. Half as large again as the target leaves
         # the resampling enough to average over.
@@ -96,7 +102,9 @@ def decode_pixels(
     turn = _UPRIGHT.get(orientation)
     image = image.transpose(turn) if turn is not None else image
     image = image if image.mode == "RGB" else image.convert("RGB")
-    return image if size is None else _lay_on_black(image, size)
+    if size is None or fit == "inside":
+        return image
+    return _lay_on_black(image, size)
 
 
 def _centre_crop(width: float, height: float) -> tuple[float, float, float, float]:
@@ -107,7 +115,7 @@ def _centre_crop(width: float, height: float) -> tuple[float, float, float, floa
     return left, top, left + crop_width, top + crop_height
 
 
-def _shrunk(width: int, height: int, size: int) -> tuple[int, int]:
+def shrunk(width: int, height: int, size: int) -> tuple[int, int]:
     """Return the pixels of a photo that is scaled down to fit a square, never up."""
     scale = min(1.0, size / max(width, height))
     return max(1, round(scale * width)), max(1, round(scale * height))

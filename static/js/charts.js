@@ -1,6 +1,6 @@
 // Draws the API's Plotly figures in the page's colours, light or dark.
 
-const desk = document.getElementById("desk");
+const desk = document.querySelector("[data-plotly]");
 const palette = JSON.parse(desk.dataset.palette); // role -> the figures' colour
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map(); // element -> how to draw it again

@@ -56,7 +56,7 @@ def test_core_hours_follow_from_the_figures(script) -> None:
     # 4 cores for 1/80 s are 50 ms; a million times that are 13.9 hours.
     assert "| label | 50.0 | 14 | 13,889 |" in rows
     # 1.08 s a photo are 300 hours a million.
-    assert "| fit: all of it | 1080.0 | 300 | 300,000 |" in rows
+    assert "| fit | 1080.0 | 300 | 300,000 |" in rows
 
 
 def test_calls_and_storage(script) -> None:

@@ -15,7 +15,6 @@ from test_browser_axe import grave_findings
 
 from lablr.judging.database import Database
 from lablr.judging.results import results_of
-from lablr.judging.tables import VERDICTS
 
 __all__ = ["database_url", "postgresql"]
 
@@ -182,47 +181,3 @@ def test_the_page_fits_and_axe_finds_nothing(visit, tmp_path, places, width, sch
         visit.screenshot(f"rate-done-{width}-{scheme}")
         page.close()
     assert {state: finding for state, finding in found.items() if finding} == {}
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_results_answer_a_threshold_at_once(visit, tmp_path, places, width, scheme):
-    url = f"sqlite:///{tmp_path / 'judgements.sqlite'}"
-    with Database(url) as database:
-        stored(database, places, 12)
-        for rater in ("ann", "bob"):
-            database.add_rater(rater)
-            for n in range(10):
-                verdict = VERDICTS[(n + (rater == "bob" and n == 3)) % 3]
-                rest = {} if verdict == "none_right" else {"flower": "yes", "cat": "no"}
-                database.rate(rater, f"photo-{n}", verdict, rest)
-    with judging_server(tmp_path, url) as server:
-        visit = visit(
-            url=server.url,
-            path="/results",
-            bypass_csp=True,
-            reduced_motion="reduce",
-            **fits(width, scheme),
-        )
-        page, expect = visit.page, visit.expect
-        sign_in(visit, "ann", "#results")
-        expect(
-            page.locator("#precision_recall .scatterlayer path").first
-        ).to_be_visible()
-        page.fill("#threshold", "0.7")
-        accepted = page.locator("#accepted")
-        expect(accepted).to_have_text("9")  # they are split on one photo
-        page.locator("#threshold-range").focus()
-        page.keyboard.press("End")
-        expect(accepted).to_have_text("0")
-        expect(page.locator("#precision")).to_have_text("–")
-        page.click("[data-threshold] >> nth=0")
-        expect(accepted).not_to_have_text("0")
-        page.click("#tags thead button >> nth=0")
-        tags = visit.texts("#tags tbody th")
-        assert tags == sorted(tags)
-        assert page.locator("#tags thead th").first.get_attribute("aria-sort")
-        visit.no_sideways_scroll()
-        visit.screenshot(f"results-{width}-{scheme}")
-        assert grave_findings(visit) == []
-        page.close()

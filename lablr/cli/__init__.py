@@ -14,6 +14,7 @@ from lablr.cli.download import download_command
 from lablr.cli.evaluate import evaluate_command
 from lablr.cli.export import export_command
 from lablr.cli.fit import fit_command
+from lablr.cli.learn import learn_command
 from lablr.cli.map import map_command
 from lablr.cli.messages import LablrGroup
 from lablr.cli.resize import resize_command
@@ -47,6 +48,7 @@ main.add_command(download_command)
 main.add_command(evaluate_command)
 main.add_command(export_command)
 main.add_command(fit_command)
+main.add_command(learn_command)
 main.add_command(map_command)
 main.add_command(resize_command)
 main.add_command(results_command)

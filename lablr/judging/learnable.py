@@ -72,10 +72,10 @@ def _asked(session: Session) -> defaultdict[int, set[str]]:
         .where(~Decision.implied, Decision.decision != "typed")
         .group_by(Decision.rating_id)
     )
-    n_stated = dict(session.execute(stated).tuples().all())
+    n_stated = dict(session.execute(stated).all())
     first: dict[int, str] = {}
     tags: defaultdict[int, set[str]] = defaultdict(set)
-    for rating, rank, tag in session.execute(shown).tuples():
+    for rating, rank, tag in session.execute(shown):
         tags[rating].add(tag)
         if rank == 1:
             first[rating] = tag

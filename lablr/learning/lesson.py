@@ -19,6 +19,7 @@ from lablr.learning.geometry import mean_shifts, updated_map
 from lablr.learning.model import Groups, Model, chosen
 from lablr.learning.photos import Floats, JudgedPhotos, columns_of
 from lablr.learning.report import (
+    Comparison,
     LearningReport,
     TagLesson,
     compared,
@@ -34,6 +35,12 @@ class Lesson:
 
     bundle: Bundle
     report: LearningReport
+
+    def compared(self, figure: Comparison) -> Lesson:
+        """The same with one more figure in the report."""
+        figures = (*self.report.figures, figure)
+        report = dataclasses.replace(self.report, figures=figures)
+        return dataclasses.replace(self, report=report)
 
 
 @dataclass(frozen=True)

@@ -57,15 +57,20 @@ class JudgedSums:
         accepted: Bools,
         rejected: Bools,
         tags: tuple[str, ...],
+        weight: float = 1.0,
     ) -> JudgedSums:
-        """Sums of `latents` (N, d); `accepted` and `rejected` are (N, T)."""
+        """Sums of `latents` (N, d); `accepted` and `rejected` are (N, T).
+
+        Each photo counts `weight` times.
+        """
         points = latents.astype(np.float64)
         everything = np.ones((len(points), 1), np.bool_)
         return cls(
-            tags=tags,
-            accepted=Moments.of(points, accepted),
-            decided=Moments.of(points, accepted | rejected),
-            judged=Moments.of(points, everything),
+            tags,
+            *(
+                _weighted(points, groups, weight)
+                for groups in (accepted, accepted | rejected, everything)
+            ),
         )
 
     def __add__(self, other: JudgedSums) -> JudgedSums:
@@ -76,16 +81,19 @@ class JudgedSums:
         """The judgements without those of `other`, which were among them."""
         return self._combined(other, -1.0)
 
-    def scaled(self, factor: float) -> JudgedSums:
-        """The same photos, each counted `factor` times."""
-        parts = (getattr(self, part).scaled(factor) for part in PARTS)
-        return JudgedSums(self.tags, *parts)
-
     def evidence(self, unknown: float) -> tuple[Moments, Moments]:
         """What to add to the sums of each tag and of each rest, both (T)."""
-        everything = self.judged.weighted(np.full((len(self.tags), 1), unknown))
-        rest = self.decided.scaled(1 - unknown) + everything - self.accepted
-        return self.accepted, rest
+        rest = [(1 - unknown) * decided for decided in vars(self.decided).values()]
+        # In place: these arrays are large, and learning makes them once a part.
+        for sums, judged, accepted in zip(
+            rest,
+            vars(self.judged).values(),
+            vars(self.accepted).values(),
+            strict=True,
+        ):
+            sums += unknown * judged
+            sums -= accepted
+        return self.accepted, Moments(*rest)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Arrays for the bundle, beside those of the corpus's statistics."""
@@ -124,3 +132,11 @@ class JudgedSums:
         pairs = ((getattr(self, part), getattr(other, part)) for part in PARTS)
         parts = (a + b if factor > 0 else a - b for a, b in pairs)
         return JudgedSums(self.tags, *parts)
+
+
+def _weighted(points: npt.NDArray[np.float64], groups: Bools, weight: float) -> Moments:
+    """Sums over groups (N, G) of points (N, d), each counted `weight` times."""
+    # To weigh the points is quicker than to weigh the (G, d, d) sums of products.
+    root = np.sqrt(weight)
+    sums = Moments.of(points * root, groups)
+    return Moments(sums.n * weight, sums.total * root, sums.outer)

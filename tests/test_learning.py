@@ -22,6 +22,7 @@ from lablr.judged_sums import JudgedSums
 from lablr.learning import Comparison, JudgedPhotos, learn
 from lablr.learning.cross_fitting import cross_fitted_ratios, ratios
 from lablr.learning.model import Model
+from lablr.learning.photos import N_FOLDS
 from lablr.tagger import Ranker
 
 UNKNOWN = 0.1
@@ -170,8 +171,8 @@ def test_ratios_are_those_of_the_gaussians() -> None:
 def test_no_photo_is_scored_by_what_it_taught() -> None:
     model, photos = Model.of(FITTED), judged(PHOTOS, JUDGED_ROWS)
     found = cross_fitted_ratios(model, photos, 1.0)
-    assert len(set(photos.folds.tolist())) == 5
-    for fold in range(5):
+    assert set(photos.folds.tolist()) == set(range(N_FOLDS))
+    for fold in range(N_FOLDS):
         own = photos.folds == fold
         others = model.groups(photos.rows(~own).sums(1.0))
         latents = photos.latents[own].astype(float)

@@ -7,7 +7,7 @@ again replaces what was learned before by what the judgements say now: learning 
 is learning once, and a judgement that was taken back is forgotten.
 
 **Cross-fitting.** What has entered a Gaussian cannot judge it. So each judged photo
-is scored by Gaussians that learned from the others: photos belong to five parts by a
+is scored by Gaussians that learned from the others: photos belong to four parts by a
 hash of their names, and the sums without a part are the sums less the part's. Figures
 "before" are those of the corpus alone, "after" those of cross-fitting.
 

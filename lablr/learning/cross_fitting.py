@@ -12,8 +12,9 @@ import numpy as np
 
 from lablr.calibration import Calibration
 from lablr.errors import FitError
-from lablr.learning.model import Groups, Model, groups_of
-from lablr.learning.photos import N_FOLDS, Bools, Floats, JudgedPhotos
+from lablr.gaussians import Moments
+from lablr.learning.model import Groups, Model
+from lablr.learning.photos import N_FOLDS, Bools, Columns, Floats, JudgedPhotos
 
 __all__ = ["cross_calibrated", "cross_fitted_ratios", "ratios"]
 
@@ -30,7 +31,7 @@ def ratios(model: Model, groups: Groups, latents: Floats, wanted: Bools) -> Floa
         _log_densities(
             own.means, model.covariances(own, tied), latents, wanted[:, columns]
         )
-        for own in (groups_of(part, columns) for part in (groups.tag, groups.rest))
+        for own in (_chosen(part, columns) for part in (groups.tag, groups.rest))
     )
     found = np.zeros(wanted.shape)
     found[:, columns] = tag - rest
@@ -59,6 +60,12 @@ def cross_calibrated(prior: Calibration, ratio: Floats, photos: JudgedPhotos) ->
         calibration = prior.updated(ratio[~own], others.accepted, others.asked)
         found[own] = calibration.probability(ratio[own])
     return found
+
+
+def _chosen(groups: Moments, columns: Columns) -> Moments:
+    if len(columns) == len(groups.n):
+        return groups
+    return Moments(*(part[columns] for part in vars(groups).values()))
 
 
 def _log_densities(

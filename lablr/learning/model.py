@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,14 +79,16 @@ class Model:
 
     def groups(self, judged: JudgedSums | None = None) -> Groups:
         """The sums of tags and rests, with those of judgements if given."""
-        unknown = float(self.settings["unknown_weight"])
-        absence = self.statistics.absence(unknown)
-        tag = self.statistics.tag_moments
-        rest = self.statistics.source_moments.weighted(absence.T) - tag
         if judged is None:
-            return Groups(tag, rest)
-        more_tag, more_rest = judged.evidence(unknown)
-        return Groups(tag + more_tag, rest + more_rest)
+            return self._corpus
+        tag, rest = judged.evidence(float(self.settings["unknown_weight"]))
+        return Groups(self._corpus.tag + tag, self._corpus.rest + rest)
+
+    @cached_property
+    def _corpus(self) -> Groups:
+        absence = self.statistics.absence(float(self.settings["unknown_weight"]))
+        tag = self.statistics.tag_moments
+        return Groups(tag, self.statistics.source_moments.weighted(absence.T) - tag)
 
 
 def chosen(calibration: Calibration, columns: Columns) -> Calibration:

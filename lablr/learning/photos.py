@@ -22,7 +22,7 @@ __all__ = [
     "taken",
 ]
 
-N_FOLDS = 5
+N_FOLDS = 4
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -85,11 +85,13 @@ class JudgedPhotos:
     def sums(self, weight: float) -> JudgedSums:
         """Their sums, each photo counted `weight` times, half as its mirror image."""
         views = [self.latents] + ([] if self.mirrored is None else [self.mirrored])
-        parts = [
-            JudgedSums.of(view, self.accepted, self.rejected, self.tags)
-            for view in views
-        ]
-        return sum(parts[1:], start=parts[0]).scaled(weight / len(parts))
+        accepted, rejected = (
+            np.tile(said, (len(views), 1)) for said in (self.accepted, self.rejected)
+        )
+        latents = np.concatenate(views)
+        return JudgedSums.of(
+            latents, accepted, rejected, self.tags, weight / len(views)
+        )
 
 
 def columns_of(wanted: tuple[str, ...], there: tuple[str, ...]) -> Columns:

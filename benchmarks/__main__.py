@@ -37,6 +37,7 @@ BENCHMARKS = (
     "training",
     "int8",
     "micro_batches",
+    "learning",
 )
 
 INTRODUCTION = """\
@@ -55,7 +56,7 @@ def run(name: str, words: argparse.Namespace, folder: Path) -> bool:
     if words.quick:
         more.append("--quick")
         command.append("--quick")
-    if name == "int8" and words.corpus:
+    if name in ("int8", "learning") and words.corpus:
         more += ["--corpus", str(words.corpus.absolute())]
         command += ["--corpus", "CORPUS"]  # where it lies is nobody's business
     busy, start = load_now(), time.monotonic()
@@ -116,7 +117,9 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="few repetitions")
-    parser.add_argument("--corpus", type=Path, help="tagged photos, for int8")
+    parser.add_argument(
+        "--corpus", type=Path, help="tagged photos, for int8 and learning"
+    )
     words = parser.parse_args()
     if unknown := set(words.names) - set(BENCHMARKS):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")

@@ -1,12 +1,12 @@
 """Learning from simulated judgements: what 500 judged photos are worth.
 
-Needs tagged photos, and encodes them first, which takes minutes::
+Tagged photos are encoded first, which takes minutes::
 
     python -m benchmarks.learning --corpus CORPUS
     python -m benchmarks.learning --corpus CORPUS --keep FILE.npz
     python -m benchmarks.learning --latents FILE.npz      # the same, quickly
 
-With ``--quick``, on drawn latents.
+Without photos, and with ``--quick``, on drawn latents.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lablr.judging import open_database
 from lablr.judging.database import Database
 from lablr.judging.learnable import read_judgements
 from lablr.judging.records import Model, StoredPhoto
-from lablr.learning import judged_photos, learn
+from lablr.learning import DEFAULT_WEIGHT, judged_photos, learn
 from lablr.tagger import Ranker, Tagger
 
 METHOD = """\
@@ -237,8 +237,8 @@ def mean_of(outcomes: list[Outcome]) -> Outcome:
 
 def encoded(words: argparse.Namespace) -> tuple[EncodedPhotos, float, str]:
     """The photos, the shrinkage to fit with, and a sentence on where they are from."""
-    if words.quick:
-        return drawn(), 30.0, "Latents are drawn."
+    if words.quick or not (words.corpus or words.latents):
+        return drawn(), 30.0, "The latents are drawn: name photos with --corpus."
     shrinkage = float(Bundle.load(words.bundle).settings["shrinkage"])
     if words.latents:
         arrays: Mapping[str, npt.NDArray[np.generic]] = np.load(words.latents)
@@ -278,8 +278,6 @@ def drawn(n_photos: int = 2_400, d: int = 8) -> EncodedPhotos:
 
 
 def measure(words: argparse.Namespace) -> Report:
-    if not (words.quick or words.corpus or words.latents):
-        raise SystemExit("name tagged photos: --corpus CORPUS")
     photos, shrinkage, latents = encoded(words)
     n_judged = 200 if words.quick else N_JUDGED
     n_rounds = 1 if words.quick else words.rounds
@@ -287,9 +285,9 @@ def measure(words: argparse.Namespace) -> Report:
     found = {key: mean_of([one[key] for one in rounds]) for key in rounds[0]}
     columns = choose_tags(photos, N_CHOSEN)
     parts = part(photos, columns, n_judged, 0)
-    each = found["each", 1.0]
+    each = found["each", DEFAULT_WEIGHT]
     slowest = max(outcome.milliseconds for outcome in found.values())
-    gain = "macro AP gained by judging each tag, weight 1"
+    gain = f"macro AP gained by judging each tag, weight {DEFAULT_WEIGHT:g}"
     return Report(
         title="Learning from judgements",
         method=METHOD.format(

@@ -24,6 +24,7 @@ LIGHT = {
     "many_tags": ["98", "300"],
     "int8": ["fp32", "int8", "cosine of the latents"],
     "micro_batches": ["threads: 1"],
+    "learning": ["one of three keys", "yes or no to each of five"],
 }
 
 

@@ -15,12 +15,18 @@ from skimage.data import astronaut
 
 from lablr.bundle import Bundle
 from lablr.cli import main
+from lablr.cli.learn import learn_command
 from lablr.encoder import Encoder
 from lablr.encoding import EncodedPhotos
 from lablr.judging.database import Database
 from lablr.judging.learnable import read_judgements
 from lablr.judging.records import Model, StoredPhoto
-from lablr.learning import Judgement, encode_judgements, previous_folder
+from lablr.learning import (
+    DEFAULT_WEIGHT,
+    Judgement,
+    encode_judgements,
+    previous_folder,
+)
 from lablr.photos import read_image
 
 N_PHOTOS = 60
@@ -235,6 +241,11 @@ def test_without_a_database(tmp_path: Path) -> None:
     done = lablr("learn", "--from", empty, "--dry-run")
     assert "holds no judgements" in done.stderr
     assert lablr("learn", "--from", empty).exit_code == 2
+
+
+def test_the_default_weight_is_the_librarys() -> None:
+    weight = next(p for p in learn_command.params if p.name == "weight")
+    assert weight.default == DEFAULT_WEIGHT
 
 
 # --- what a database says

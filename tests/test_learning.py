@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_makers import draw_photos, make_bundle, statistics_of
 
+from lablr import learning
 from lablr.bundle import Bundle
 from lablr.calibration import Calibration
 from lablr.encoding import EncodedPhotos
@@ -19,7 +20,7 @@ from lablr.evidence import evidence
 from lablr.fitting import FitConfig
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.judged_sums import JudgedSums
-from lablr.learning import Comparison, JudgedPhotos, learn
+from lablr.learning import Comparison, JudgedPhotos, Lesson
 from lablr.learning.cross_fitting import cross_fitted_ratios, ratios
 from lablr.learning.model import Model
 from lablr.learning.photos import N_FOLDS
@@ -27,6 +28,10 @@ from lablr.tagger import Ranker
 
 UNKNOWN = 0.1
 PARTS = ("accepted", "decided", "judged")
+
+
+def learn(bundle: Bundle, photos: JudgedPhotos, weight: float = 1.0) -> Lesson:
+    return learning.learn(bundle, photos, weight)
 
 
 def judged(photos: EncodedPhotos, rows: np.ndarray, share: float = 1.0) -> JudgedPhotos:
@@ -245,6 +250,14 @@ def test_learning_twice_is_learning_once() -> None:
         for key, array in one.items():
             assert np.array_equal(array, two[key]), key
     assert twice.provenance["learned"]["from_bundle"] == once.digest
+
+
+def test_a_threshold_is_no_longer_that_of_the_judgements() -> None:
+    judged_by = {**FITTED.provenance, "judged_threshold": {"model": "0123"}}
+    before = dataclasses.replace(FITTED, provenance=judged_by)
+    learned = learn(before, judged(PHOTOS, JUDGED_ROWS)).bundle
+    assert "judged_threshold" not in learned.provenance
+    assert learned.settings == before.settings
 
 
 def test_what_was_taken_back_is_forgotten() -> None:

@@ -34,12 +34,13 @@ from __future__ import annotations
 
 from lablr.learning.judgement import Judgement, encode_judgements, judged_photos
 from lablr.learning.keeping import previous_folder, save_learned, undo
-from lablr.learning.lesson import Lesson, learn
+from lablr.learning.lesson import DEFAULT_WEIGHT, Lesson, learn
 from lablr.learning.photos import JudgedPhotos
 from lablr.learning.report import Comparison, LearningReport, TagLesson
 from lablr.learning.validation import judged_on_validation
 
 __all__ = [
+    "DEFAULT_WEIGHT",
     "Comparison",
     "JudgedPhotos",
     "Judgement",

@@ -76,9 +76,11 @@ def _log_densities(
     for column, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
         rows = wanted[:, column]
         centred = latents[rows] - mean
-        sign, log_determinant = np.linalg.slogdet(covariance)
-        if not (sign > 0 and np.isfinite(log_determinant)):
-            raise FitError("a covariance is not positive definite")
+        try:
+            factor = np.linalg.cholesky(covariance)
+        except np.linalg.LinAlgError as error:
+            raise FitError("a covariance is not positive definite") from error
+        log_determinant = 2 * np.log(np.diagonal(factor)).sum()
         squares = (centred * np.linalg.solve(covariance, centred.T).T).sum(axis=1)
         found[rows, column] = -0.5 * (squares + log_determinant)
     return found

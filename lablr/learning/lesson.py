@@ -26,7 +26,9 @@ from lablr.learning.report import (
     tag_precisions,
 )
 
-__all__ = ["Lesson", "learn"]
+__all__ = ["DEFAULT_WEIGHT", "Lesson", "learn"]
+
+DEFAULT_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,15 @@ class _Scored:
     prior: Calibration
 
 
-def learn(bundle: Bundle, photos: JudgedPhotos, weight: float = 1.0) -> Lesson:
+def learn(
+    bundle: Bundle, photos: JudgedPhotos, weight: float = DEFAULT_WEIGHT
+) -> Lesson:
     """Learn from judged photos that the bundle's own encoder has encoded.
 
-    `weight` is how many of the corpus's photos a judged one counts for. What the
-    bundle learned before is replaced. Raises `LearningError` when no tag that was
-    decided can be learned, `FitError` when latents are not finite.
+    `weight` is how many of the corpus's photos a judged one counts for; the encoder
+    has learned from those, so a judged one tells more of new photos. What the bundle
+    learned before is replaced. Raises `LearningError` when no tag that was decided can
+    be learned, `FitError` when latents are not finite.
     """
     corpus = Model.of(bundle)
     tags = tuple(sorted({*corpus.tags, *_new_tags(corpus, photos, weight)}))
@@ -93,7 +98,7 @@ def learn(bundle: Bundle, photos: JudgedPhotos, weight: float = 1.0) -> Lesson:
             chosen(learned, columns_of(tags, corpus.tags)), model.calibration
         ),
         latent_map=updated_map(bundle, model, after, photos).to_arrays(),
-        provenance=dict(bundle.provenance) | {"learned": _described(bundle, report)},
+        provenance=_provenance(bundle, report),
     )
     return Lesson(made, report)
 
@@ -156,11 +161,14 @@ def _calibrations(learned: Calibration, corpus: Calibration) -> Arrays:
     return learned.to_arrays() | of_corpus
 
 
-def _described(bundle: Bundle, report: LearningReport) -> dict[str, object]:
-    """What the provenance says of it."""
-    shown = report.to_dict()
-    return {
-        "from_bundle": bundle.digest,
-        "new_tags": [tag.tag for tag in report.tags if tag.new],
-        **{name: value for name, value in shown.items() if name != "tags"},
-    }
+def _provenance(bundle: Bundle, report: LearningReport) -> dict[str, object]:
+    """That of the bundle, and what was learned.
+
+    Probabilities are others now: judgements that once gave the bundle a threshold
+    (`lablr.judging.thresholds`) are of another model's.
+    """
+    kept = {k: v for k, v in bundle.provenance.items() if k != "judged_threshold"}
+    figures = {k: v for k, v in report.to_dict().items() if k != "tags"}
+    new_tags = [tag.tag for tag in report.tags if tag.new]
+    learned = {"from_bundle": bundle.digest, "new_tags": new_tags, **figures}
+    return kept | {"learned": learned}

@@ -57,7 +57,7 @@ WAYS = {
     "each": "yes or no to each of five",
     "typed": "yes or no to each, others typed",
 }
-WEIGHTS = {"keys": (1.0,), "each": (1.0, 3.0, 10.0), "typed": (1.0, 3.0)}
+WEIGHTS = {"keys": (1.0, 3.0), "each": (1.0, 3.0, 10.0), "typed": (1.0, 3.0)}
 ARRAYS = ("latents", "mirrored", "membership", "sources", "is_validation")
 Ints = npt.NDArray[np.int64]
 

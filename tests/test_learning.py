@@ -7,8 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from model_makers import draw_photos, make_bundle, statistics_of
 
 from lablr import learning
@@ -19,7 +17,6 @@ from lablr.errors import BundleError, LearningError
 from lablr.evidence import evidence
 from lablr.fitting import FitConfig
 from lablr.gaussians import GaussianStatistics, TagGaussians
-from lablr.judged_sums import JudgedSums
 from lablr.learning import Comparison, JudgedPhotos, Lesson
 from lablr.learning.cross_fitting import cross_fitted_ratios, ratios
 from lablr.learning.model import Model
@@ -101,45 +98,6 @@ def test_and_exactly_so_before_they_are_written() -> None:
             np.testing.assert_allclose(
                 getattr(one, name), getattr(two, name), rtol=1e-10, atol=1e-9
             )
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10**6), share=st.floats(0, 1), unknown=st.floats(0, 1))
-def test_the_rest_against_a_loop(seed: int, share: float, unknown: float) -> None:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(30, 3))
-    own = rng.random((30, 4)) < 0.4
-    decided = rng.random((30, 4)) < share
-    sums = JudgedSums.of(x, own & decided, ~own & decided, ("a", "b", "c", "d"))
-    tag, rest = sums.evidence(unknown)
-    for t in range(4):
-        accepted = (own & decided)[:, t]
-        weight = np.where(decided[:, t], 1.0, unknown) * ~accepted
-        assert tag.n[t] == accepted.sum()
-        np.testing.assert_allclose(rest.n[t], weight.sum(), atol=1e-9)
-        np.testing.assert_allclose(rest.total[t], weight @ x, atol=1e-9)
-        np.testing.assert_allclose(rest.outer[t], (weight * x.T) @ x, atol=1e-9)
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10**6), cut=st.integers(0, 40))
-def test_halves_add_to_the_whole(seed: int, cut: int) -> None:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(40, 5)) * 10
-    accepted = rng.random((40, 3)) < 0.3
-    rejected = (rng.random((40, 3)) < 0.5) & ~accepted
-    tags = ("a", "b", "c")
-    whole = JudgedSums.of(x, accepted, rejected, tags)
-    one = JudgedSums.of(x[:cut], accepted[:cut], rejected[:cut], tags)
-    two = JudgedSums.of(x[cut:], accepted[cut:], rejected[cut:], tags)
-    for found, expected in ((one + two, whole), (whole - two, one)):
-        for part in PARTS:
-            for name in ("n", "total", "outer"):
-                np.testing.assert_allclose(
-                    getattr(getattr(found, part), name),
-                    getattr(getattr(expected, part), name),
-                    atol=1e-9,
-                )
 
 
 def test_a_weight_counts_a_photo_so_often() -> None:
@@ -346,6 +304,16 @@ def test_nothing_to_learn_is_said() -> None:
     photos = judged(PHOTOS, JUDGED_ROWS, 0.0)
     with pytest.raises(LearningError, match="nobody has judged"):
         learn(FITTED, photos)
+
+
+def test_only_new_tags_were_judged() -> None:
+    """Nothing is known of the bundle's own tags: their calibration stays."""
+    photos = with_typed(judged(PHOTOS, JUDGED_ROWS, 0.0), 6)
+    lesson = learn(FITTED, photos)
+    assert [tag.tag for tag in lesson.report.changed] == ["kitten"]
+    assert all(math.isnan(figure.after) for figure in lesson.report.figures)
+    assert not lesson.report.worse
+    assert lesson.report.to_dict()["figures"][0]["after"] is None
 
 
 def test_the_report_says_what_changed() -> None:

@@ -58,6 +58,12 @@ class _Scored:
     new: Floats
     prior: Calibration
 
+    def figures(self, calibration: Calibration) -> tuple[Comparison, ...]:
+        """Of the corpus's `calibration` before, and of cross-fitted ones after."""
+        after = cross_calibrated(self.prior, self.new, self.known)
+        before = calibration.probability(self.old)
+        return compared(self.known, (self.old, before), (self.new, after))
+
 
 def learn(
     bundle: Bundle, photos: JudgedPhotos, weight: float = DEFAULT_WEIGHT
@@ -84,11 +90,7 @@ def learn(
         n_decisions=int(photos.decided.sum()),
         weight=weight,
         tags=tuple(_lessons(corpus, before, after, photos, scored)),
-        figures=compared(
-            known,
-            (scored.old, corpus.calibration.probability(scored.old)),
-            (scored.new, cross_calibrated(scored.prior, scored.new, known)),
-        ),
+        figures=scored.figures(corpus.calibration),
     )
     made = dataclasses.replace(
         bundle,

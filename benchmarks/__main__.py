@@ -44,11 +44,12 @@ BENCHMARKS = (
     "int8",
     "micro_batches",
     "rating",
+    "learning",
 )
 # What they need is in none of Lablr's extras.
 BY_NAME = ("servers",)
 
-WITH_CORPUS = {"int8", "disk_cache_memory"}
+WITH_CORPUS = {"int8", "disk_cache_memory", "learning"}
 
 INTRODUCTION = """\
 # Performance
@@ -129,7 +130,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--quick", action="store_true", help="few repetitions")
     parser.add_argument(
-        "--corpus", type=Path, help="tagged photos, for int8 and disk_cache_memory"
+        "--corpus",
+        type=Path,
+        help=f"tagged photos, for {', '.join(sorted(WITH_CORPUS))}",
     )
     words = parser.parse_args()
     if unknown := set(words.names) - set(known):

@@ -27,6 +27,8 @@ Array = npt.NDArray[np.floating]
 Floats = npt.NDArray[np.float64]
 
 PRIOR_STRENGTH = 2.0
+# A calibration that was fitted before gives way to more photos, but slowly.
+UPDATE_STRENGTH = 10.0
 NEWTON_STEPS = 100
 MIN_SLOPE = 1e-3
 
@@ -65,6 +67,29 @@ class Calibration:
         slopes, intercepts = _platt(ratios, relevant, pooled, PRIOR_STRENGTH)
         return cls(slopes / unit, intercepts)
 
+    def updated(
+        self,
+        log_likelihood_ratio: Array,
+        membership: npt.NDArray[np.bool_],
+        known: npt.NDArray[np.bool_],
+    ) -> Calibration:
+        """Drawn from this one toward what more photos say, all (N, T).
+
+        Only pairs that are `known` count. This calibration is the prior, worth
+        `UPDATE_STRENGTH`, so a tag without known pairs keeps its own.
+        """
+        ratios = np.where(known, log_likelihood_ratio, 0.0)
+        unit = float(np.std(ratios[known])) if known.any() else 0.0
+        unit = unit or 1.0
+        slopes, intercepts = _platt(
+            ratios / unit,
+            (membership & known).astype(np.float64),
+            np.stack([self.slopes * unit, self.intercepts]),
+            UPDATE_STRENGTH,
+            weights=known.astype(np.float64),
+        )
+        return Calibration(slopes / unit, intercepts)
+
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Arrays for the bundle."""
         return {"slopes": self.slopes, "intercepts": self.intercepts}
@@ -93,11 +118,13 @@ def _platt(
     prior: Floats,
     strength: float,
     held: npt.NDArray[np.bool_] | None = None,
+    weights: Floats | float = 1.0,
 ) -> Floats:
     """The most probable (2, T) slopes and intercepts, by damped Newton steps.
 
     With ``z = a ratio + b`` minimizes, for each tag,
-    ``sum log(1 + e^z) - y z + strength/2 |theta - prior|^2``. Slopes are at least
+    ``sum w (log(1 + e^z) - y z) + strength/2 |theta - prior|^2``, the `weights` w
+    (N, T) or 1. Slopes are at least
     `MIN_SLOPE`: a tag whose ratio says nothing, or the contrary, still ranks by it,
     faintly. The problem is convex, so where the free minimum is below the bound the
     slope is `held` (T,) there and the intercept found for it.
@@ -106,7 +133,7 @@ def _platt(
     held = np.zeros(len(theta[0]), np.bool_) if held is None else held
     theta[0, held] = MIN_SLOPE
     for _ in range(NEWTON_STEPS):
-        step = _newton_step(theta, ratios, relevant, prior, strength, held)
+        step = _newton_step(theta, ratios, relevant, prior, strength, held, weights)
         # Far from the solution the curvature vanishes and a full step overshoots. One
         # of log(1 + m) / m, m the most that a logit moves, is sure to descend (Sun &
         # Tran-Dinh, "Generalized self-concordant functions", 2019).
@@ -116,7 +143,7 @@ def _platt(
             break
     low = theta[0] < MIN_SLOPE
     if low.any():
-        return _platt(ratios, relevant, prior, strength, held | low)
+        return _platt(ratios, relevant, prior, strength, held | low, weights)
     return theta
 
 
@@ -127,16 +154,17 @@ def _newton_step(
     prior: Floats,
     strength: float,
     held: npt.NDArray[np.bool_],
+    weights: Floats | float,
 ) -> Floats:
     """Hessian^-1 gradient, (2, T).
 
-    The gradient is ``sum (p - y)(ratio, 1)``, the Hessian
-    ``sum p (1 - p) (ratio, 1)(ratio, 1)^T``, each plus the prior's. Of `held` tags
+    The gradient is ``sum w (p - y)(ratio, 1)``, the Hessian
+    ``sum w p (1 - p) (ratio, 1)(ratio, 1)^T``, each plus the prior's. Of `held` tags
     only the intercept moves.
     """
     p = 0.5 * (1 + np.tanh(0.5 * (theta[0] * ratios + theta[1])))
-    error = p - relevant
-    curvature = p * (1 - p)
+    error = weights * (p - relevant)
+    curvature = weights * p * (1 - p)
     gradient = np.stack([(error * ratios).sum(0), error.sum(0)])
     gradient += strength * (theta - prior)
     aa = (curvature * ratios**2).sum(0) + strength

@@ -19,6 +19,7 @@
     ├── DatabaseError             a database that cannot be opened or used
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
+    ├── LearningError             judgements that teach nothing, or the wrong thing
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -40,6 +41,7 @@ __all__ = [
     "JudgementError",
     "LabelError",
     "LablrError",
+    "LearningError",
     "MissingExtra",
     "PhotoError",
     "PhotoTooLarge",
@@ -151,6 +153,12 @@ class AlreadyJudged(JudgementError):
 
     code = "already_judged"
     http_status = 409
+
+
+class LearningError(LablrError):
+    """Judgements from which a bundle cannot learn, or would not become better."""
+
+    code = "learning_error"
 
 
 class MissingExtra(LablrError):

@@ -40,7 +40,9 @@ __all__ = [
     "Moments",
     "StatisticsSum",
     "TagGaussians",
+    "pack_moments",
     "shrunk_covariances",
+    "unpack_moments",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -194,20 +196,12 @@ class GaussianStatistics:
         Counts and sums are exact; each sum of products is rounded to the type
         `products`: for float32 that is by 2^-24 (6e-8) of its size at most.
         """
-        d = self.tag_moments.total.shape[1]
-        lower = np.tril_indices(d)
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "sources": np.frombuffer("\n".join(self.sources).encode(), np.uint8),
             "counts": self.counts,
         }
-        for name, moments in (
-            ("tag", self.tag_moments),
-            ("source", self.source_moments),
-        ):
-            arrays[f"{name}_n"] = moments.n
-            arrays[f"{name}_total"] = moments.total
-            packed = moments.outer[:, lower[0], lower[1]]
-            arrays[f"{name}_outer"] = packed.astype(products)
+        arrays |= pack_moments(self.tag_moments, "tag", products)
+        arrays |= pack_moments(self.source_moments, "source", products)
         return arrays
 
     @classmethod
@@ -221,8 +215,8 @@ class GaussianStatistics:
             statistics = cls(
                 tags=tags,
                 sources=sources,
-                tag_moments=_unpack(arrays, "tag", len(tags)),
-                source_moments=_unpack(arrays, "source", len(sources)),
+                tag_moments=unpack_moments(arrays, "tag", len(tags)),
+                source_moments=unpack_moments(arrays, "source", len(sources)),
                 counts=np.asarray(arrays["counts"], np.float64),
             )
             expected = (len(sources), len(tags))
@@ -292,9 +286,24 @@ def _add_groups(sums: dict[str, Moments], names: Sequence[str], part: Moments) -
             sums[name] = own.scaled(1.0)
 
 
-def _unpack(
+def pack_moments(
+    moments: Moments,
+    name: str,
+    products: type[np.float32] | type[np.float64] = np.float32,
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Arrays of moments for the bundle, the products as `to_arrays` says."""
+    rows, columns = np.tril_indices(moments.total.shape[1])
+    return {
+        f"{name}_n": moments.n,
+        f"{name}_total": moments.total,
+        f"{name}_outer": moments.outer[:, rows, columns].astype(products),
+    }
+
+
+def unpack_moments(
     arrays: Mapping[str, npt.NDArray[np.generic]], name: str, n_groups: int
 ) -> Moments:
+    """Read back `pack_moments`; raises KeyError, ValueError or IndexError."""
     n = np.asarray(arrays[f"{name}_n"], np.float64)
     total = np.asarray(arrays[f"{name}_total"], np.float64)
     packed = np.asarray(arrays[f"{name}_outer"])
@@ -321,11 +330,13 @@ class TagGaussians:
     shrinkage : nu, the number of photos at which a tag's own covariance and the
         tied one weigh the same.
     ridge : added to the diagonals, as a share of the tied mean variance.
+    judged : sums to add to those of each tag and of each rest, each (T), from
+        people's judgements (`lablr.judged_sums`).
 
     Attributes
     ----------
     n_photos_ : (T,), means_ : (T, d), log_determinants_ : (T,) of the shrunk
-    covariances.
+    covariances, log_prior_odds_ : (T,), ``log n_t / n_rest``.
 
     Raises `FitError` naming the tags with fewer than five photos, or when a
     covariance is not positive definite.
@@ -337,10 +348,13 @@ class TagGaussians:
         absence: FloatArray,
         shrinkage: float,
         ridge: float,
+        judged: tuple[Moments, Moments] | None = None,
     ) -> None:
         tag = statistics.tag_moments
-        _refuse_rare_tags(statistics.tags, tag.n)
         rest = statistics.source_moments.weighted(absence.T.astype(np.float64)) - tag
+        if judged is not None:
+            tag, rest = tag + judged[0], rest + judged[1]
+        _refuse_rare_tags(statistics.tags, tag.n)
         if not (rest.n > 0).all():
             raise FitError("every photo has the same tag: there is nothing to compare")
         tied = tag.within_covariance()
@@ -353,7 +367,7 @@ class TagGaussians:
             tag.means, shrunk_covariances(tag, tied, shrinkage, ridge)
         )
         self.log_determinants_ = self._tag.log_determinants
-        self._log_prior_odds = np.log(tag.n / rest.n)
+        self.log_prior_odds_ = np.log(tag.n / rest.n)
 
     def squared_mahalanobis(self, latents: FloatArray) -> Array:
         """``D2_t(x)`` of latents (N, d) to every tag's Gaussian: (N, T)."""
@@ -369,7 +383,7 @@ class TagGaussians:
         to_rest = self._rest.squared_mahalanobis(latents)
         tag_log_density = -0.5 * (to_tag + self._tag.log_determinants)
         rest_log_density = -0.5 * (to_rest + self._rest.log_determinants)
-        ratio = tag_log_density - rest_log_density + self._log_prior_odds
+        ratio = tag_log_density - rest_log_density + self.log_prior_odds_
         return to_tag, ratio
 
 

@@ -24,6 +24,7 @@ from lablr.calibration import Calibration
 from lablr.encoder import Encoder, Preprocessing
 from lablr.errors import BundleError, FitError, PhotoError
 from lablr.gaussians import GaussianStatistics, TagGaussians
+from lablr.judged_sums import JudgedSums
 from lablr.latent_map import LatentMap
 from lablr.photos import PhotoLimits, PhotoSource, read_image
 from lablr.threads import map_in_order
@@ -110,12 +111,15 @@ class Ranker:
     def __init__(self, bundle: Bundle) -> None:
         settings = bundle.settings
         statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
+        judged = JudgedSums.from_arrays(bundle.gaussians, bundle.tags)
         try:
+            unknown = settings["unknown_weight"]
             self.gaussians = TagGaussians(
                 statistics,
-                statistics.absence(settings["unknown_weight"]),
+                statistics.absence(unknown),
                 shrinkage=settings["shrinkage"],
                 ridge=settings["ridge"],
+                judged=None if judged is None else judged.evidence(unknown),
             )
         except (FitError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the Gaussians cannot be used: {error!r}") from error

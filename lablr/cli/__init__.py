@@ -15,6 +15,7 @@ from lablr.cli.evaluate import evaluate_command
 from lablr.cli.export import export_command
 from lablr.cli.fit import fit_command
 from lablr.cli.label import label_command
+from lablr.cli.learn import learn_command
 from lablr.cli.map import map_command
 from lablr.cli.messages import LablrGroup
 from lablr.cli.resize import resize_command
@@ -49,6 +50,7 @@ main.add_command(evaluate_command)
 main.add_command(export_command)
 main.add_command(fit_command)
 main.add_command(label_command)
+main.add_command(learn_command)
 main.add_command(map_command)
 main.add_command(resize_command)
 main.add_command(results_command)

@@ -1,0 +1,197 @@
+"""``lablr learn``: a bundle that has learned from people's judgements."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lablr.cli.messages import fail, say, shown
+from lablr.cli.options import bundle_option, json_option
+from lablr.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from lablr.bundle import Bundle
+    from lablr.learning import LearningReport, Lesson
+
+__all__ = ["learn_command"]
+
+HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP after")
+
+
+@click.command("learn")
+@click.option(
+    "--from",
+    "database",
+    metavar="DATABASE",
+    envvar="LABLR_DATABASE",
+    show_envvar=True,
+    default="judgements.sqlite",
+    show_default=True,
+    help="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",
+)
+@bundle_option
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="BUNDLE",
+    help="Where the bundle that learned is written. A bundle that lies there is kept"
+    " as BUNDLE.previous.",
+)
+@click.option(
+    "--weight",
+    type=click.FloatRange(min=0, min_open=True),
+    # lablr.learning.DEFAULT_WEIGHT, written again so that --help need not load NumPy;
+    # a test holds the two equal.
+    default=3.0,
+    show_default=True,
+    help="How many training photos a judged photo counts for.",
+)
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    help="Refuse, too, what makes its validation photos worse.",
+)
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where judged photos lie whose paths are relative.  [default: here]",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@click.option("--force", is_flag=True, help="Write even what is worse.")
+@click.option(
+    "--undo",
+    "undone",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="BUNDLE",
+    help="Put BUNDLE.previous back in BUNDLE's place, and do nothing else.",
+)
+@json_option
+def learn_command(
+    database: str,
+    bundle: Path | None,
+    out: Path | None,
+    weight: float,
+    corpus: Path | None,
+    base: Path | None,
+    dry_run: bool,
+    force: bool,
+    undone: Path | None,
+    as_json: bool,
+) -> None:
+    """Learn from judgements without training: Gaussians, calibration and map.
+
+    Tags that people accepted draw their Gaussians toward the photo, tags they
+    rejected draw their rests; tags typed for five photos or more are new. What the
+    bundle learned before is replaced by what the database says now. Figures are of
+    judged photos by a model that learned from the others. An update that makes them
+    worse, by more than two standard errors, is refused.
+
+    \b
+    Examples:
+      lablr learn --from judgements.sqlite --bundle my-bundle --dry-run
+      lablr learn --from judgements.sqlite --bundle my-bundle --out my-bundle
+      lablr learn --bundle my-bundle --out other --weight 10 --corpus corpus/
+      lablr learn --undo my-bundle
+    """
+    if undone is not None:
+        _undo(undone, as_json)
+        return
+    if out is None and not dry_run:
+        raise click.UsageError("give --out BUNDLE, --dry-run or --undo BUNDLE")
+    from lablr.bundle import Bundle
+    from lablr.learning import save_learned
+
+    lesson = _lesson(Bundle.load(bundle), database, weight, corpus, base)
+    report, digest = lesson.report, None
+    refused = bool(report.worse) and not force
+    if out is not None and not dry_run and not refused:
+        digest = save_learned(lesson.bundle, out).digest
+    if as_json:
+        written = {"refused": refused, "written": digest}
+        click.echo(json.dumps(report.to_dict() | written))
+    else:
+        click.echo("\n".join(_lines(report)))
+    if refused:
+        names = ", ".join(figure.figure for figure in report.worse)
+        fail(f"worse than before: {names}; nothing is written (--force writes it)")
+    if digest is not None:
+        say(f"{len(lesson.bundle.tags)} tags in {shown(str(out))}")
+
+
+def _lesson(
+    bundle: Bundle,
+    database: str,
+    weight: float,
+    corpus: Path | None,
+    base: Path | None,
+) -> Lesson:
+    """Read the judgements, encode their photos and learn from them."""
+    from lablr.corpus import Corpus
+    from lablr.encoder import Encoder, Preprocessing
+    from lablr.judging import open_database
+    from lablr.learning import encode_judgements, judged_on_validation, learn
+
+    with open_database(database, create=False) as opened:
+        # Imported only here: without the extra, open_database says what is missing.
+        from lablr.judging.learnable import read_judgements
+
+        judgements = read_judgements(opened)
+    photos = encode_judgements(
+        judgements,
+        Encoder(bundle.encoder_onnx, Preprocessing.from_dict(bundle.preprocessing)),
+        mirror=bool(bundle.settings.get("mirror", False)),
+        base=base,
+        progress=progress_bar,
+    )
+    lesson = learn(bundle, photos, weight)
+    if corpus is None:
+        return lesson
+    return lesson.compared(
+        judged_on_validation(
+            bundle, lesson.bundle, Corpus.open(corpus), progress=progress_bar
+        )
+    )
+
+
+def _undo(folder: Path, as_json: bool) -> None:
+    from lablr.learning import undo
+
+    digest = undo(folder).digest
+    if as_json:
+        click.echo(json.dumps({"restored": digest}))
+    say(f"{shown(str(folder))} is the bundle {digest[:12]} again")
+
+
+def _lines(report: LearningReport) -> list[str]:
+    """One line per tag that was judged, then one per figure."""
+    width = max(4, *(len(tag.tag) for tag in report.changed))
+    lines = [f"{'tag':{width}}  " + "  ".join(f"{name:>9}" for name in HEADINGS)]
+    for tag in report.changed:
+        cells = (
+            f"{tag.n_before:.6g}",
+            f"{tag.n_after:.6g}",
+            str(tag.n_accepted),
+            str(tag.n_rejected),
+            "new" if tag.new else f"{tag.shift:.2f} sd",
+            _figure(tag.precision_before),
+            _figure(tag.precision_after),
+        )
+        lines.append(f"{tag.tag:{width}}  " + "  ".join(f"{cell:>9}" for cell in cells))
+    lines.append(f"{report.n_photos} photos, {report.n_decisions} decisions")
+    for figure in report.figures:
+        worse = "  worse" if figure.worse else ""
+        lines.append(
+            f"{figure.figure}: {_figure(figure.before)} -> {_figure(figure.after)}"
+            f" (standard error {_figure(figure.error)}){worse}"
+        )
+    return lines
+
+
+def _figure(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"

@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -123,8 +124,7 @@ def without_rare(photos: EncodedPhotos, train: Ints) -> EncodedPhotos:
 def fitted(photos: EncodedPhotos, parts: Parts, shrinkage: float) -> Bundle:
     """A bundle of the training photos that stay; it needs no encoder here."""
     rows = np.concatenate([parts.train, parts.calibration])
-    arrays = {name: getattr(photos, name) for name in ARRAYS}
-    chosen = {name: None if a is None else a[rows] for name, a in arrays.items()}
+    chosen: dict[str, Any] = {name: getattr(photos, name)[rows] for name in ARRAYS}
     chosen["is_validation"] = np.isin(rows, parts.calibration)
     return fit_encoded(
         dataclasses.replace(photos, **chosen),
@@ -202,6 +202,7 @@ def one_round(
     parts = part(photos, columns, n_judged, seed)
     photos = without_rare(photos, parts.train)
     bundle = fitted(photos, parts, shrinkage)
+    mirrored = np.asarray(photos.mirrored)
     before = precisions(bundle, photos, parts.rest, chosen)
     found = {}
     for way in WAYS:
@@ -213,8 +214,8 @@ def one_round(
                 start = time.perf_counter()
                 said = read_judgements(database)
                 rows = np.array([int(one.photo) for one in said])
-                views = (photos.latents[rows], photos.mirrored[rows])
-                lesson = learn(bundle, judged_photos(said, *views), weight)
+                judged = judged_photos(said, photos.latents[rows], mirrored[rows])
+                lesson = learn(bundle, judged, weight)
                 seconds = time.perf_counter() - start
                 after = precisions(lesson.bundle, photos, parts.rest, chosen)
                 found[way, weight] = Outcome(
@@ -232,7 +233,8 @@ def one_round(
 def mean_of(outcomes: list[Outcome]) -> Outcome:
     """The mean of each figure; of the times the median."""
     table = np.array([list(vars(outcome).values()) for outcome in outcomes])
-    return Outcome(*table[:, :-1].mean(axis=0), float(np.median(table[:, -1])))
+    figures = [*table[:, :-1].mean(axis=0).tolist(), float(np.median(table[:, -1]))]
+    return Outcome(*figures)
 
 
 def encoded(words: argparse.Namespace) -> tuple[EncodedPhotos, float, str]:
@@ -241,11 +243,10 @@ def encoded(words: argparse.Namespace) -> tuple[EncodedPhotos, float, str]:
         return drawn(), 30.0, "The latents are drawn: name photos with --corpus."
     shrinkage = float(Bundle.load(words.bundle).settings["shrinkage"])
     if words.latents:
-        arrays: Mapping[str, npt.NDArray[np.generic]] = np.load(words.latents)
-        named = {name: arrays[name] for name in ARRAYS if name in arrays}
-        named.setdefault("is_validation", arrays.get("val"))  # type: ignore[call-overload]
-        tags = tuple(str(tag) for tag in arrays["tags"])
-        photos = EncodedPhotos(**named, tags=tags)  # type: ignore[arg-type]
+        with np.load(words.latents) as arrays:
+            named: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+            tags = tuple(arrays["tags"].tolist())
+        photos = EncodedPhotos(**named, tags=tags)
         return photos, shrinkage, "The photos were encoded before."
     tagger = Tagger.load(words.bundle)
     start = time.perf_counter()
@@ -311,8 +312,8 @@ def measure(words: argparse.Namespace) -> Report:
 
 def table_of(found: Mapping[tuple[str, float], Outcome]) -> Table:
     """One line per way of judging and weight."""
-    headings = ("judged by", "weight", "decisions", "macro AP before", "after")
-    headings += ("other tags before", "after", "ms a photo")
+    headings = ["judged by", "weight", "decisions", "macro AP before", "after"]
+    headings += ["other tags before", "after", "ms a photo"]
     rows = [
         [
             WAYS[way],

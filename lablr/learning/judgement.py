@@ -75,19 +75,19 @@ def encode_judgements(
     return judged_photos(kept, encoded.latents, encoded.mirrored)
 
 
-@dataclass(frozen=True)
 class _Judged:
     """Judged photos as a corpus of which each photo is a source of its own.
 
     So the encoded ones are known by name, whichever cannot be read.
     """
 
-    root: Path
-    judgements: Sequence[Judgement]
+    def __init__(self, root: Path, judgements: Sequence[Judgement]) -> None:
+        self.root = root
+        self._judgements = judgements
 
     def entries(self) -> Iterator[tuple[str, Callable[[], Photo]]]:
         """As of a `lablr.layouts.Layout`."""
-        for number, judgement in enumerate(self.judgements, start=1):
+        for number, judgement in enumerate(self._judgements, start=1):
             yield f"judged photo {number}", partial(self._photo, number, judgement)
 
     def _photo(self, number: int, judgement: Judgement) -> Photo:

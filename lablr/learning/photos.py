@@ -74,12 +74,14 @@ class JudgedPhotos:
 
     def rows(self, chosen: Bools) -> JudgedPhotos:
         """Those of the photos that are `chosen` (N,)."""
-        parts = ("latents", "mirrored", "accepted", "rejected", "asked")
-        arrays = {name: getattr(self, name) for name in parts}
-        return dataclasses.replace(
-            self,
+        return JudgedPhotos(
             names=tuple(np.array(self.names, object)[chosen]),
-            **{n: None if a is None else a[chosen] for n, a in arrays.items()},
+            latents=self.latents[chosen],
+            mirrored=None if self.mirrored is None else self.mirrored[chosen],
+            tags=self.tags,
+            accepted=self.accepted[chosen],
+            rejected=self.rejected[chosen],
+            asked=self.asked[chosen],
         )
 
     def sums(self, weight: float) -> JudgedSums:

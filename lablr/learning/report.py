@@ -44,8 +44,8 @@ class Comparison:
         one, two = before[there], after[there]
         n = len(one)
         error = float(np.std(two - one, ddof=1) / np.sqrt(n)) if n > 1 else math.nan
-        means = (float(terms.mean()) if n else math.nan for terms in (one, two))
-        return cls(figure, *means, error, higher_is_better)
+        means = [float(terms.mean()) if n else math.nan for terms in (one, two)]
+        return cls(figure, means[0], means[1], error, higher_is_better)
 
     @property
     def worse(self) -> bool:

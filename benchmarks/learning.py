@@ -59,7 +59,7 @@ WAYS = {
     "typed": "yes or no to each, others typed",
 }
 WEIGHTS = {"keys": (1.0, 3.0), "each": (1.0, 3.0, 10.0), "typed": (1.0, 3.0)}
-ARRAYS = ("latents", "mirrored", "membership", "sources", "is_validation")
+ARRAYS = ("latents", "mirrored", "membership", "files", "sources", "is_validation")
 Ints = npt.NDArray[np.int64]
 
 
@@ -124,10 +124,10 @@ def without_rare(photos: EncodedPhotos, train: Ints) -> EncodedPhotos:
 def fitted(photos: EncodedPhotos, parts: Parts, shrinkage: float) -> Bundle:
     """A bundle of the training photos that stay; it needs no encoder here."""
     rows = np.concatenate([parts.train, parts.calibration])
-    chosen: dict[str, Any] = {name: getattr(photos, name)[rows] for name in ARRAYS}
-    chosen["is_validation"] = np.isin(rows, parts.calibration)
     return fit_encoded(
-        dataclasses.replace(photos, **chosen),
+        dataclasses.replace(
+            photos.rows(rows), is_validation=np.isin(rows, parts.calibration)
+        ),
         FitConfig(shrinkage=shrinkage),
         encoder_onnx=b"",
         preprocessing={},
@@ -272,6 +272,7 @@ def drawn(n_photos: int = 2_400, d: int = 8) -> EncodedPhotos:
         latents=latents.astype(np.float32),
         mirrored=mirrored.astype(np.float32),
         membership=carries,
+        files=np.arange(n_photos).astype(np.str_),
         sources=np.full(n_photos, "drawn"),
         is_validation=np.arange(n_photos) % 2 == 0,
         tags=tuple(f"tag{number:02}" for number in range(len(share))),

@@ -61,8 +61,10 @@ class EncodedPhotos:
     tags: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
-    def rows(self, chosen: npt.NDArray[np.bool_]) -> EncodedPhotos:
-        """Those of the photos that are `chosen` (N,)."""
+    def rows(
+        self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]
+    ) -> EncodedPhotos:
+        """Those of the photos that are `chosen`: a mask (N,), or their numbers."""
         return replace(
             self,
             latents=self.latents[chosen],

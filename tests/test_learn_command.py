@@ -17,7 +17,6 @@ from lablr.bundle import Bundle
 from lablr.cli import main
 from lablr.cli.learn import learn_command
 from lablr.encoder import Encoder
-from lablr.encoding import EncodedPhotos
 from lablr.judging.database import Database
 from lablr.judging.learnable import read_judgements
 from lablr.judging.records import Model, StoredPhoto
@@ -76,7 +75,7 @@ def world(tmp_path_factory) -> tuple[Path, list[Path], np.ndarray]:
         is_validation=np.arange(N_PHOTOS) % 4 == 3,
         tags=TAGS,
     )
-    make_bundle(rows(photos, np.arange(N_PHOTOS) < 32)).save(folder / "bundle")
+    make_bundle(photos.rows(np.arange(N_PHOTOS) < 32)).save(folder / "bundle")
     records = [
         {
             "file": f"photos/{place.name}",
@@ -88,13 +87,6 @@ def world(tmp_path_factory) -> tuple[Path, list[Path], np.ndarray]:
     lines = "".join(json.dumps(record) + "\n" for record in records[:32])
     (folder / "photos.jsonl").write_text(lines)
     return folder, places, own
-
-
-def rows(photos: EncodedPhotos, chosen: np.ndarray) -> EncodedPhotos:
-    named = ("latents", "mirrored", "membership", "sources", "is_validation")
-    return dataclasses.replace(
-        photos, **{name: getattr(photos, name)[chosen] for name in named}
-    )
 
 
 @pytest.fixture

@@ -46,13 +46,6 @@ def judged(photos: EncodedPhotos, rows: np.ndarray, share: float = 1.0) -> Judge
     )
 
 
-def part_of(photos: EncodedPhotos, rows: np.ndarray) -> EncodedPhotos:
-    named = ("latents", "mirrored", "membership", "sources", "is_validation")
-    return dataclasses.replace(
-        photos, **{name: getattr(photos, name)[rows] for name in named}
-    )
-
-
 def both_views(photos: EncodedPhotos) -> GaussianStatistics:
     """Statistics of photos and mirror images, half each, as `fit` counts them."""
     mirrored = dataclasses.replace(photos, latents=photos.mirrored)
@@ -64,10 +57,10 @@ PHOTOS = draw_photos(400, sources=("a",))
 JUDGED_ROWS = np.arange(7, 400, 8)
 CALIBRATION_ROWS = np.arange(3, 400, 8)
 TRAIN_ROWS = np.flatnonzero(~PHOTOS.is_validation)
-TRAIN = part_of(PHOTOS, TRAIN_ROWS)
+TRAIN = PHOTOS.rows(TRAIN_ROWS)
 FITTED_ROWS = np.concatenate([TRAIN_ROWS, CALIBRATION_ROWS])
-FITTED = make_bundle(part_of(PHOTOS, FITTED_ROWS))
-TOGETHER = part_of(PHOTOS, np.concatenate([TRAIN_ROWS, JUDGED_ROWS]))
+FITTED = make_bundle(PHOTOS.rows(FITTED_ROWS))
+TOGETHER = PHOTOS.rows(np.concatenate([TRAIN_ROWS, JUDGED_ROWS]))
 
 
 def test_judgements_that_equal_the_tags_are_as_training_photos() -> None:
@@ -377,7 +370,7 @@ def test_an_undecided_tag_is_unknown_even_if_others_have_it() -> None:
 
 def test_without_mirror_images() -> None:
     config = FitConfig(shrinkage=30.0, mirror=False)
-    bundle = make_bundle(part_of(PHOTOS, FITTED_ROWS), config)
+    bundle = make_bundle(PHOTOS.rows(FITTED_ROWS), config)
     photos = dataclasses.replace(judged(PHOTOS, JUDGED_ROWS), mirrored=None)
     learned = learn(bundle, photos).bundle
     together = statistics_of(TOGETHER)

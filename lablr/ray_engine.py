@@ -40,12 +40,14 @@ BLOCKS_AT_ONCE = 16
 OBJECT_STORE_BYTES = 1 << 29
 
 # What Ray shows or sends of its own accord, unless the user has said otherwise.
-QUIET = {
+ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # It calls the way Ray Data itself starts its actors an error.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # Its first process may need more than the usual 30 s where the machine is busy.
+    "RAY_gcs_server_port_wait_time_s": "120",
 }
 
 
@@ -136,7 +138,7 @@ def cluster(address: str | None) -> Iterator[Any]:
 
     Raises `MissingExtra` without Ray, `EngineError` when it cannot be reached.
     """
-    for name, value in QUIET.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
         import ray

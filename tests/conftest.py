@@ -19,8 +19,8 @@ ROOT = Path(__file__).parent.parent
 # which spin on cores that the others use (see lablr/cli/blas.py).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# The page in a real browser; the rule that CI skips nothing.
-pytest_plugins = ("browsing", "no_skips")
+# The page in a real browser; the rule that CI skips nothing; a cluster of one machine.
+pytest_plugins = ("browsing", "no_skips", "ray_here")
 
 RunLablr = Callable[..., "subprocess.CompletedProcess[bytes]"]
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lablr.bundle import Bundle
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -22,6 +24,11 @@ SERVE = (sys.executable, "-W", "error", "-m", "lablr", "serve", "--port", "0")
 BOUNDARY = "----lablr-test"
 SUGGESTIONS = "/api/v1/suggestions"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def n_latent() -> int:
+    """Size of the bundled model's latents."""
+    return len(Bundle.load().latent_map["mean"])
 
 
 def form_of(photo: bytes, name: str = "photo.jpg") -> bytes:

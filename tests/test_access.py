@@ -6,7 +6,7 @@ import io
 
 import pytest
 from photo_makers import jpeg
-from serving import MULTIPART, form_of
+from serving import MULTIPART, form_of, n_latent
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
@@ -15,7 +15,7 @@ from webapp.access import RateLimit, client_of
 from webapp.settings import SettingError, Settings
 
 TOKEN = 'a fjord=27, "_a.~+/=='  # noqa: S105  # every kind of sign it may have
-LATENT = {"latent": [0.0] * 128}
+LATENT = {"latent": [0.0] * n_latent()}
 
 
 def photo_form() -> dict:

@@ -7,7 +7,7 @@ import io
 import pytest
 from photo_makers import jpeg
 from prometheus_client.parser import text_string_to_metric_families
-from serving import MULTIPART, form_of
+from serving import MULTIPART, form_of, n_latent
 
 import lablr
 from webapp import create_app
@@ -52,7 +52,7 @@ def test_requests_and_stages_are_counted(own_app):
     assert send(client).status_code == 200
     assert send(client, figures="wide", latent=1).status_code == 200
     assert send(client, b"no photo").status_code == 415
-    latent = [0.0] * 128
+    latent = [0.0] * n_latent()
     assert client.post("/api/v1/rankings", json={"latent": latent}).status_code == 200
     photos = [(io.BytesIO(data), "a.jpg") for data in (jpeg(), b"no photo", jpeg())]
     batch = client.post(f"{URL}/batch", data={"photo": photos})

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from fit_makers import assert_same_bundle
 from model_makers import GREY, draw_photos, encoder_onnx, make_bundle
+from ray_here import processes_of
 from training_makers import Heard, make_corpus
 
 from lablr import ray_engine
@@ -37,48 +35,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     for file in BROKEN:
         (folder / file).write_bytes(b"no photo")
     return corpus
-
-
-@pytest.fixture(scope="module")
-def short_folder() -> Iterator[Path]:
-    """A folder for Ray, whose sockets' paths may have 107 bytes, and its home."""
-    folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))  # Ray keeps a token in ~/.ray
-        yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def two_cores(short_folder: Path) -> Iterator[None]:
-    """Two actors on this machine, and none of their processes afterwards."""
-    os.environ.update(ray_engine.QUIET)
-    import ray
-
-    ray.init(
-        "local",
-        num_cpus=2,
-        include_dashboard=False,
-        object_store_memory=100 << 20,
-        _temp_dir=str(short_folder),
-        log_to_driver=False,
-    )
-    yield
-    ray.shutdown()
-    assert processes_of(short_folder) == []
-
-
-def processes_of(folder: Path) -> list[str]:
-    """The commands of all processes that were told of a folder."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = place.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it has ended
-        if str(folder) in command:
-            found.append(command)
-    return found
 
 
 def fitted(corpus: Corpus, **options: object) -> Bundle:
@@ -121,7 +77,7 @@ def test_the_command_by_ray(corpus: Corpus, short_folder: Path, tmp_path: Path) 
     done = subprocess.run(
         [sys.executable, "-m", "lablr", *words, *options],
         cwd=Path(__file__).parent.parent,
-        env={**os.environ, "RAY_TMPDIR": str(own)},
+        env={**os.environ, "RAY_TMPDIR": str(own), "HOME": str(own)},
         capture_output=True,
         text=True,
         check=False,

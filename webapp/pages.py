@@ -77,9 +77,11 @@ def _threshold_percent() -> int:
 def card_html(card: str) -> Markup:
     """The card as HTML: raw HTML in it is shown as text, unsafe links are dropped."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    # a wide table scrolls inside its own box, reachable by keyboard
+    # wide tables and long commands scroll inside boxes of theirs, reachable by keyboard
     opening = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
     rendered = markdown.render(card)
     rendered = rendered.replace("<table>", opening + "<table>")
     rendered = rendered.replace("</table>", "</table></div>")
+    region = '<pre tabindex="0" role="region" aria-label="Commands">'
+    rendered = rendered.replace("<pre>", region)
     return Markup(rendered)  # noqa: S704  # markdown-it escapes; html is off

@@ -34,6 +34,7 @@ def sign_in(visit, name: str, shown: str = ".who .name") -> None:
     visit.page.keyboard.type(name)
     visit.page.keyboard.press("Enter")
     visit.expect(visit.page.locator(shown)).to_be_visible()
+    visit.page.wait_for_load_state("load")  # the keys work from then on
 
 
 def wait_for_done(visit, n: int) -> None:

@@ -83,8 +83,15 @@ class Encoder:
     Parameters
     ----------
     model : the bytes of an ONNX graph with input ``image`` (N, 3, S, S) float32 and
-        outputs ``posterior_mean`` and ``log_variance`` (N, d).
+        outputs ``posterior_mean`` and ``log_variance`` (N, d); where it has an output
+        ``features`` (N, F) as well, `describe` gives them.
     preprocessing : how images become its input.
+
+    Attributes
+    ----------
+    n_latent : d.
+    n_features : F; 0 without that output.
+
     Raises `BundleError` when the graph is not such an encoder.
     """
 
@@ -98,16 +105,34 @@ class Encoder:
             self._alone = _session(model, MAX_THREADS_A_PHOTO)
         self._n_running, self._lock = 0, threading.Lock()
         self.preprocessing = preprocessing
-        self.n_latent = _n_latent(self._together, preprocessing.size)
+        shapes = _checked_shapes(self._together, preprocessing.size)
+        self.n_latent = _width(shapes["posterior_mean"])
+        self.n_features = _width(shapes.get("features", (0,)))
 
     @property
     def size(self) -> int:
         """Side of the images it takes, in pixels."""
         return self.preprocessing.size
 
+    @property
+    def n_description(self) -> int:
+        """Numbers in a row of `describe`: d + F."""
+        return self.n_latent + self.n_features
+
     def encode(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Posterior means (N, d) of uint8 images (N, S, S, 3)."""
-        return np.asarray(self._run(images, ["posterior_mean"])[0], np.float32)
+        return self._run(images, ["posterior_mean"])[0]
+
+    def describe(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """All that the encoder says of images: (N, d + F), the posterior means first.
+
+        The features F are what the heads of its networks see. A mean keeps of them
+        what the VAE needs; a classifier finds some more (`lablr.methods`).
+        """
+        outputs = (
+            ["posterior_mean", "features"] if self.n_features else ["posterior_mean"]
+        )
+        return np.concatenate(self._run(images, outputs), axis=1)
 
     def posterior(
         self, images: npt.NDArray[np.uint8]
@@ -118,17 +143,23 @@ class Encoder:
 
     def _run(
         self, images: npt.NDArray[np.uint8], outputs: list[str]
-    ) -> npt.NDArray[np.float32]:
-        """The named outputs, each (N, d), of uint8 images.
+    ) -> list[npt.NDArray[np.float32]]:
+        """The named outputs, each (N, its width), of uint8 images.
 
         One photo at a time: on one core a batch is no quicker, takes several times
         the memory, and its photos would change each other's last digits.
         """
-        found = np.empty((len(outputs), len(images), self.n_latent), np.float32)
+        widths = [
+            self.n_features if name == "features" else self.n_latent for name in outputs
+        ]
+        found = [np.empty((len(images), width), np.float32) for width in widths]
         with self._session_for(len(images)) as session:
             for row, image in enumerate(images):
                 inputs = {"image": self.preprocessing.normalize(image[np.newaxis])}
-                found[:, row] = np.concatenate(session.run(outputs, inputs))
+                for output, numbers in zip(
+                    found, session.run(outputs, inputs), strict=True
+                ):
+                    output[row] = numbers[0]
         return found
 
     @contextmanager
@@ -168,29 +199,45 @@ def _session(model: bytes, n_threads: int) -> Any:
         raise BundleError(f"encoder.onnx is not a usable graph: {error}") from error
 
 
-def _n_latent(session: Any, size: int) -> int:
-    """Size d of a graph's latents; raises `BundleError` when it is no encoder."""
+Shapes = dict[str, Sequence[int | str | None]]
+
+
+def _checked_shapes(session: Any, size: int) -> Shapes:
+    """The shapes of a graph's inputs and outputs.
+
+    Raises `BundleError` when it is no encoder.
+    """
     inputs = {given.name: given.shape for given in session.get_inputs()}
     outputs = {given.name: given.shape for given in session.get_outputs()}
-    shapes = inputs | outputs
+    shapes: Shapes = inputs | outputs
     d = (outputs.get("posterior_mean") or [None])[-1]
-    expected = {
+    f = (outputs.get("features") or [0])[-1]
+    expected: dict[str, tuple[int | None, ...]] = {
         "image": (None, 3, size, size),
         "posterior_mean": (None, d),
         "log_variance": (None, d),
     }
+    if "features" in outputs:
+        expected["features"] = (None, f)
     fits = (
         list(inputs) == ["image"]
         and session.get_inputs()[0].type == "tensor(float)"
         and isinstance(d, int)
+        and isinstance(f, int)
         and all(_allows(shapes.get(name), shape) for name, shape in expected.items())
     )
     if not fits:
         raise BundleError(
             f"encoder.onnx: expected image (N, 3, {size}, {size}) float32, "
-            f"posterior_mean (N, d) and log_variance (N, d), found {shapes}"
+            f"posterior_mean (N, d), log_variance (N, d) and perhaps features (N, F), "
+            f"found {shapes}"
         )
-    return int(d)
+    return shapes
+
+
+def _width(shape: Sequence[int | str | None]) -> int:
+    """Numbers a photo, of an output whose shape was checked."""
+    return int(shape[-1] or 0)
 
 
 def _allows(

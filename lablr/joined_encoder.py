@@ -21,7 +21,7 @@ from lablr.errors import FitError, MissingExtra
 
 __all__ = ["joined"]
 
-OUTPUTS = ("posterior_mean", "log_variance")
+OUTPUTS = ("posterior_mean", "log_variance", "features")
 
 # As ONNX's Slice wants it: https://onnx.ai/onnx/operators/onnx__Slice.html
 _BACKWARDS = {
@@ -38,7 +38,8 @@ def joined(
     """One encoder (ONNX and preprocessing) that gives the latents of all, in order.
 
     The second, fourth, ... sees mirror images. The latents have d_1 + ... + d_m
-    numbers. A single encoder comes back as it is.
+    numbers; so have the features, where every encoder gives them. A single encoder
+    comes back as it is.
 
     Raises
     ------
@@ -76,9 +77,10 @@ def _side_by_side(encoders: Sequence[bytes]) -> bytes:
             raise FitError("encoders joined must have the same ONNX operator sets")
     parts = [model.graph for model in models]
     numbers = range(len(parts))
+    shared = [name for name in OUTPUTS if all(_declared(p, name) for p in parts)]
     join = [
         helper.make_node("Concat", [f"{i}/{name}" for i in numbers], [name], axis=1)
-        for name in OUTPUTS
+        for name in shared
     ]
     graph = helper.make_graph(
         [
@@ -88,7 +90,7 @@ def _side_by_side(encoders: Sequence[bytes]) -> bytes:
         ],
         "encoders",
         [helper.make_tensor_value_info("image", *_type(parts[0].input[0]))],
-        [_joined_output(parts, name) for name in OUTPUTS],
+        [_joined_output(parts, name) for name in shared],
         [*_backwards(), *(tensor for part in parts for tensor in part.initializer)],
     )
     model = helper.make_model(
@@ -122,15 +124,17 @@ def _joined_output(parts: Sequence[Any], name: str) -> Any:
     """Declares an output (N, d_1 + ... + d_m)."""
     from onnx import helper
 
-    declared = [
-        next(own for own in part.output if own.name.endswith(f"/{name}"))
-        for part in parts
-    ]
+    declared = [_declared(part, name) for part in parts]
     types, shapes = zip(*map(_type, declared), strict=True)
     n_photos = shapes[0][0]
     return helper.make_tensor_value_info(
         name, types[0], [n_photos, sum(shape[1] for shape in shapes)]
     )
+
+
+def _declared(part: Any, name: str) -> Any:
+    """The declaration of a graph's output `name`; None when it has no such output."""
+    return next((own for own in part.output if own.name.endswith(f"/{name}")), None)
 
 
 def _type(declared: Any) -> tuple[int, list[int | str]]:

@@ -19,26 +19,27 @@ from lablr.vae import VAE
 __all__ = ["draw_losses", "draw_reconstructions", "export_encoder", "rounded"]
 
 ONNX_OPSET = 17
+OUTPUTS = ("posterior_mean", "log_variance", "features")
 
 
 class _PosteriorOutputs(nn.Module):
-    """The encoder as the bundle has it: images in, mean and log-variance out."""
+    """The encoder as the bundle has it: images in, posterior and features out."""
 
     def __init__(self, model: VAE) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         posterior = self.model.encode(image)
-        return posterior.mean, posterior.log_variance
+        return posterior.mean, posterior.log_variance, posterior.features
 
 
 def export_encoder(model: VAE, folder: Path) -> None:
     """Write ``encoder.onnx`` and ``encoder.json`` of `model` into `folder`.
 
     The graph takes ``image`` (N, 3, S, S) float32, normalized, and gives
-    ``posterior_mean`` and ``log_variance`` (N, d). The JSON file holds the
-    preprocessing: size in pixels, mean and scale a channel.
+    ``posterior_mean`` and ``log_variance`` (N, d) and ``features`` (N, F). The JSON
+    file holds the preprocessing: size in pixels, mean and scale a channel.
 
     Weights are rounded to half precision and kept so, which halves the file; the
     runtime makes them float32 again when it loads them, and computes in float32.
@@ -56,11 +57,8 @@ def export_encoder(model: VAE, folder: Path) -> None:
             (torch.zeros(2, 3, size, size),),
             str(unfinished),
             input_names=["image"],
-            output_names=["posterior_mean", "log_variance"],
-            dynamic_axes={
-                name: {0: "photos"}
-                for name in ("image", "posterior_mean", "log_variance")
-            },
+            output_names=list(OUTPUTS),
+            dynamic_axes={name: {0: "photos"} for name in ("image", *OUTPUTS)},
             opset_version=ONNX_OPSET,
             dynamo=False,
         )

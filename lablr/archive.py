@@ -24,13 +24,13 @@ __all__ = ["Arrays", "pack_arrays", "unpack_arrays"]
 
 Arrays = dict[str, NDArray[Any]]
 
-DTYPES = frozenset({"<f4", "<f8", "<i8", "|b1", "|u1"})
+DTYPES = frozenset({"<f2", "<f4", "<f8", "<i8", "|b1", "|u1"})
 MAX_DIMENSIONS = 8
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold
 # The start of an .npy file, format 1.0: magic, version, length of the header.
 _PREAMBLE = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
-    rb"\{'descr': '(?P<descr>[<|][fibu][148])', 'fortran_order': False, "
+    rb"\{'descr': '(?P<descr>[<|][fibu][1248])', 'fortran_order': False, "
     rb"'shape': \((?P<shape>[0-9, ]{0,200})\), \} *\n"
 )
 
@@ -39,7 +39,7 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]], name: str) -> bytes:
     """Return the .npz of some arrays, members in the order of their names.
 
     Raises BundleError, naming ``name`` and the array, for a dtype that is not
-    float32, float64, int64, bool or uint8, or more than eight dimensions.
+    float16, float32, float64, int64, bool or uint8, or more than eight dimensions.
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:

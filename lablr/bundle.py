@@ -10,6 +10,8 @@
     map.npz            the plane, its circles and its dots
     tags.json          the tags, in the order of the arrays' first axis
     MODEL_CARD.md
+    METHOD.npz         other ways to rank, where it has them (lablr/methods)
+    METHOD.onnx        the network of one that needs its own
 
 **Reading.** Every file is read once into memory, never beyond the size that the
 manifest gives, and its size and SHA-256 are compared before anything is parsed.
@@ -37,7 +39,8 @@ from lablr.tags import normalize
 
 __all__ = ["SCHEMA_VERSION", "Bundle", "bundled_folder", "default_folder"]
 
-SCHEMA_VERSION = 1
+# 2: a bundle may hold methods.
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 PARTS = (
     "MODEL_CARD.md",
@@ -47,6 +50,9 @@ PARTS = (
     "map.npz",
     "tags.json",
 )
+# What a bundle may hold beside them; lablr/methods says what each is.
+METHODS = ("blend", "classifier", "conse", "neighbours", "semantic", "triplet")
+OPTIONAL_PARTS = {f"{name}.{kind}" for name in METHODS for kind in ("npz", "onnx")}
 # What keeps an empty folder in a repository and makes it a package.
 PLACEHOLDERS = {".gitkeep", "__init__.py", "__pycache__"}
 MAX_MANIFEST_BYTES = 1 << 20
@@ -61,9 +67,11 @@ class Bundle:
     """A model and what it was made of; equal contents have equal digests.
 
     ``preprocessing``, ``settings`` and ``provenance`` hold what JSON holds.
-    ``gaussians``, ``calibration`` and ``latent_map`` are named arrays of float32,
-    float64, int64, bool or uint8; their shapes are checked by who reads them.
-    Raises BundleError for tags that are not unique and in normal form.
+    ``gaussians``, ``calibration``, ``latent_map`` and each of the ``methods`` are
+    named arrays of float16, float32, float64, int64, bool or uint8; their shapes are
+    checked by who reads them. ``networks`` are ONNX graphs, by their methods' names.
+    Raises BundleError for tags that are not unique and in normal form, and for
+    methods that are not in `METHODS`.
     """
 
     tags: tuple[str, ...]
@@ -75,6 +83,8 @@ class Bundle:
     settings: Mapping[str, Any]
     model_card: str = field(repr=False)
     provenance: Mapping[str, Any]
+    methods: Mapping[str, Arrays] = field(default_factory=dict, repr=False)
+    networks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     _digest: str | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +93,9 @@ class Bundle:
         for tag in self.tags:
             if not _is_normal(tag):
                 raise BundleError(f"tags.json: {tag[:60]!r} is not in normal form")
+        for name in (*self.methods, *self.networks):
+            if name not in METHODS:
+                raise BundleError(f"no method is called {name[:60]!r}")
 
     @property
     def digest(self) -> str:
@@ -140,6 +153,16 @@ class Bundle:
             settings=manifest["settings"],
             model_card=_decode(files["MODEL_CARD.md"], "MODEL_CARD.md"),
             provenance=manifest["provenance"],
+            methods={
+                name.removesuffix(".npz"): unpack_arrays(raw, name)
+                for name, raw in files.items()
+                if name.endswith(".npz") and name in OPTIONAL_PARTS
+            },
+            networks={
+                name.removesuffix(".onnx"): raw
+                for name, raw in files.items()
+                if name.endswith(".onnx") and name in OPTIONAL_PARTS
+            },
         )
         object.__setattr__(bundle, "_digest", manifest["digest"])
         return bundle
@@ -152,6 +175,11 @@ class Bundle:
             "gaussians.npz": pack_arrays(self.gaussians, "gaussians.npz"),
             "map.npz": pack_arrays(self.latent_map, "map.npz"),
             "tags.json": _canonical(list(self.tags), "tags.json"),
+            **{
+                f"{name}.npz": pack_arrays(arrays, f"{name}.npz")
+                for name, arrays in self.methods.items()
+            },
+            **{f"{name}.onnx": raw for name, raw in self.networks.items()},
         }
 
     def _manifest(self, parts: Mapping[str, bytes]) -> dict[str, Any]:
@@ -219,8 +247,8 @@ def _verify_manifest(manifest: dict[str, Any], raw: bytes) -> None:
         if not isinstance(manifest.get(key), dict):
             raise BundleError(f"{MANIFEST}: {key!r} is missing")
     files = manifest["files"]
-    if sorted(files) != sorted(PARTS):
-        odd = sorted(set(files) ^ set(PARTS))
+    odd = sorted((set(files) ^ set(PARTS)) - OPTIONAL_PARTS)
+    if odd:
         raise BundleError(f"{MANIFEST}: files missing or unknown: {', '.join(odd)}")
     for name, listed in files.items():
         if not isinstance(listed, dict) or sorted(listed) != ["sha256", "size"]:

@@ -7,9 +7,10 @@ order of the photos. A photo that cannot be read is left out and named.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ BATCH_SIZE = 16
 LABEL = "encoding photos"
 
 Latents = npt.NDArray[np.float32]
+See = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class EncodedPhotos:
 
     Attributes
     ----------
-    latents : (N, d) posterior means.
-    mirrored : (N, d) posterior means of the mirror images, or None.
+    latents : (N, d) posterior means, or what was seen instead of them.
+    mirrored : the same of the mirror images, or None.
     membership : (N, T), True where a photo has a tag.
     files, sources : (N,), is_validation : (N,) bool.
     tags : T names, sorted.
@@ -109,15 +111,17 @@ def encode_corpus(
     splits: Collection[str] = (),
     tags: Sequence[str] | None = None,
     mirror: bool = False,
+    see: See | None = None,
     progress: Progress = silent,
 ) -> EncodedPhotos:
     """Encode the photos of `corpus`, of some `splits` or (none named) of all.
 
-    `tags` (default: all that occur) are the columns of the membership. Photos that
+    `see` is as in `encode_photos`; `tags` (default: all that occur) are the columns of
+    the membership. Photos that
     cannot be read are left out and named in the log. Raises `FitError` when none
     is left.
     """
-    do = partial(encode_photos, encoder=encoder, splits=splits, mirror=mirror)
+    do = partial(encode_photos, encoder=encoder, splits=splits, mirror=mirror, see=see)
     n_records = corpus.count_records()
     parts = list(in_threads(do, corpus.photos(), n_records, progress, LABEL))
     for part in parts:
@@ -133,20 +137,25 @@ def encode_photos(
     encoder: Encoder,
     splits: Collection[str] = (),
     mirror: bool = False,
+    see: See | None = None,
 ) -> EncodedPhotos:
-    """Encode those of the photos that are of some `splits` (none named: of all)."""
+    """Encode those of the photos that are of some `splits` (none named: of all).
+
+    `see` gives other rows of numbers than the encoder's posterior means.
+    """
+    see = see or encoder.encode
     chosen = [photo for photo in photos if not splits or photo.split in splits]
     kept: list[Photo] = []
     left_out: list[str] = []
-    latents = [np.zeros((0, encoder.n_latent), np.float32)]
+    latents = [see(np.zeros((0, encoder.size, encoder.size, 3), np.uint8))]
     mirrored = latents[:]
     for start in range(0, len(chosen), BATCH_SIZE):
         images = _read(chosen[start : start + BATCH_SIZE], encoder.size, kept, left_out)
         if images:
             stack = np.stack(images)
-            latents.append(encoder.encode(stack))
+            latents.append(see(stack))
             if mirror:
-                mirrored.append(encoder.encode(stack[:, :, ::-1]))
+                mirrored.append(see(stack[:, :, ::-1]))
     tags = tuple(sorted({tag for photo in kept for tag in photo.tags}))
     return EncodedPhotos(
         latents=np.concatenate(latents),

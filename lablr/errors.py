@@ -11,6 +11,7 @@
     ├── CorpusError               tagged photos on disk that cannot be read
     ├── FitError                  too few photos of a tag, or none at all
     ├── BundleError               a bundle that is missing, altered or too new
+    ├── RankingError              a way to rank tags that the bundle does not offer
     ├── ResizeError               resized photos that cannot be written
     ├── LabelError                labels that cannot be written or resumed
     ├── TrainingError             a run that cannot start or go on
@@ -45,6 +46,7 @@ __all__ = [
     "MissingExtra",
     "PhotoError",
     "PhotoTooLarge",
+    "RankingError",
     "ResizeError",
     "TrainingError",
     "UnsupportedPhoto",
@@ -97,6 +99,12 @@ class FitError(LablrError):
     """Gaussians that cannot be fitted; the message names the tags and their photos."""
 
     code = "fit_error"
+
+
+class RankingError(LablrError, ValueError):
+    """A ranking the bundle does not offer, or one that needs more than it was given."""
+
+    code = "bad_ranking"
 
 
 class BundleError(LablrError):

@@ -9,6 +9,7 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -173,19 +174,30 @@ def evaluate_bundle(
         tagger.encoder,
         splits=[split] if split else [],
         tags=tagger.tags,
+        see=partial(_numbers, tagger, ranking),
         progress=progress,
     )
-    scores = tagger.ranker.scores(encoded.latents)
-    probability = scores.probability
+    numbers = encoded.latents.astype(np.float64)
+    ranked_by, probability, logits = np.split(numbers, 3, axis=1)
     if cross_fit:
-        probability = cross_fitted(scores.log_likelihood_ratio, encoded.membership)
+        probability = cross_fitted(logits, encoded.membership)
     return evaluate(
         encoded.membership,
-        scores.ranking(ranking),
+        ranked_by,
         probability,
         encoded.sources.tolist(),
         _well_known(bundle, set(encoded.sources.tolist()), min_photos),
     )
+
+
+def _numbers(
+    tagger: Tagger, ranking: str, images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float64]:
+    """What a ranking orders by, its probabilities and its logits: (N, 3T)."""
+    described, ranker = tagger.encode(images), tagger.ranker
+    scores = ranker.scores(described, ranking, images)
+    logits = ranker.logits(described, ranking, images)
+    return np.hstack([scores.ranking(ranking), scores.probability, logits])
 
 
 def _well_known(

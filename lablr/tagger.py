@@ -20,18 +20,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.bundle import Bundle
-from lablr.calibration import Calibration
 from lablr.encoder import Encoder, Preprocessing
-from lablr.errors import BundleError, FitError, PhotoError
-from lablr.gaussians import GaussianStatistics, TagGaussians
-from lablr.judged_sums import JudgedSums
+from lablr.errors import BundleError, PhotoError, RankingError
 from lablr.latent_map import LatentMap
 from lablr.photos import PhotoLimits, PhotoSource, read_image
+from lablr.ranker import RANKINGS, Ranker, Scores
 from lablr.threads import map_in_order
 
-__all__ = ["RANKINGS", "Ranker", "Suggestion", "TagScore", "Tagger"]
+__all__ = ["RANKINGS", "Suggestion", "TagScore", "Tagger"]
 
-RANKINGS = ("calibrated", "likelihood", "mahalanobis")
+Images = npt.NDArray[np.uint8]
+Descriptions = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class TagScore:
 
     Attributes
     ----------
-    probability : that the photo carries the tag, 0 to 1.
+    probability : that the photo carries the tag, 0 to 1, as the ranking has it.
     squared_mahalanobis : from the photo's latent to the tag's Gaussian.
     log_likelihood_ratio : of the tag against its rest, with prior odds, in nats.
     """
@@ -58,13 +57,15 @@ class Suggestion:
     Attributes
     ----------
     latent : (d,) posterior mean.
+    features : (F,) what the encoder's heads saw; methods beside the Gaussians use it.
     position : (x, y) on the latent map.
     threshold : the probability from which a tag is worth suggesting.
-    ranking : one of `RANKINGS`.
+    ranking : one of `Tagger.rankings`.
     """
 
     tags: tuple[TagScore, ...]
     latent: npt.NDArray[np.float32] = field(compare=False)
+    features: npt.NDArray[np.float32] = field(compare=False)
     position: tuple[float, float]
     threshold: float
     ranking: str
@@ -84,54 +85,6 @@ class Suggestion:
         }
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Three numbers for every photo and tag, each (N, T)."""
-
-    probability: npt.NDArray[np.float64]
-    squared_mahalanobis: npt.NDArray[np.float64]
-    log_likelihood_ratio: npt.NDArray[np.float64]
-
-    def ranking(self, name: str) -> npt.NDArray[np.float64]:
-        """The numbers (N, T) by which the ranking called `name` orders, best highest.
-
-        Raises `ValueError` for a name that is not in `RANKINGS`.
-        """
-        _refuse_unknown(name)
-        if name == "calibrated":
-            return self.probability
-        if name == "likelihood":
-            return self.log_likelihood_ratio
-        return -self.squared_mahalanobis
-
-
-class Ranker:
-    """Latents to scores: the Gaussians and the calibration of a bundle."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        settings = bundle.settings
-        statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
-        judged = JudgedSums.from_arrays(bundle.gaussians, bundle.tags)
-        try:
-            unknown = settings["unknown_weight"]
-            self.gaussians = TagGaussians(
-                statistics,
-                statistics.absence(unknown),
-                shrinkage=settings["shrinkage"],
-                ridge=settings["ridge"],
-                judged=None if judged is None else judged.evidence(unknown),
-            )
-        except (FitError, KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"the Gaussians cannot be used: {error!r}") from error
-        self.calibration = Calibration.from_arrays(bundle.calibration, len(bundle.tags))
-
-    def scores(self, latents: npt.NDArray[np.float32]) -> Scores:
-        """Scores of latents (N, d)."""
-        squared_mahalanobis, ratio = self.gaussians.score(latents)
-        probability = self.calibration.probability(ratio)
-        return Scores(probability, squared_mahalanobis, ratio)
-
-
 class Tagger:
     """Suggests tags for photos with the model of a bundle.
 
@@ -139,6 +92,11 @@ class Tagger:
     ----------
     bundle : a verified `Bundle`.
     limits : what a photo may cost, see `lablr.photos`.
+
+    Attributes
+    ----------
+    tags, rankings : the tags it knows, and the names of the ways to rank them.
+    threshold : the probability from which a tag is suggested, by the Gaussians.
 
     Raises `BundleError` when the parts of the bundle do not fit each other.
     """
@@ -153,6 +111,7 @@ class Tagger:
         preprocessing = Preprocessing.from_dict(bundle.preprocessing)
         self.encoder = Encoder(bundle.encoder_onnx, preprocessing)
         self.ranker = Ranker(bundle)
+        self.rankings = self.ranker.rankings
         self._check()
 
     @classmethod
@@ -172,12 +131,12 @@ class Tagger:
     ) -> Suggestion:
         """Suggest the `k` best tags for one photo (0: all of them).
 
-        Raises `PhotoError` when the photo cannot be used, `ValueError` for a
-        negative `k` or a ranking that is not in `RANKINGS`.
+        Raises `PhotoError` when the photo cannot be used, `RankingError`, a
+        ValueError, for one that is not in `rankings`, `ValueError` for a negative `k`.
         """
-        _refuse_unknown(ranking, k)
-        latents = self.encode(self.read(photo)[np.newaxis])
-        return self.rank(latents, k, ranking)[0]
+        self._refuse_unknown(ranking, k)
+        images = self.read(photo)[np.newaxis]
+        return self.rank(self.encode(images), k, ranking, images)[0]
 
     def read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
         """The image (S, S, 3) of a photo, as the encoder takes it.
@@ -186,9 +145,9 @@ class Tagger:
         """
         return read_image(photo, self.encoder.size, self.limits)
 
-    def encode(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """The latents (N, d), posterior means, of images (N, S, S, 3)."""
-        return self.encoder.encode(images)
+    def encode(self, images: Images) -> Descriptions:
+        """Descriptions (N, d + F) of images (N, S, S, 3): latents, then features."""
+        return self.encoder.describe(images)
 
     def suggest_many(
         self,
@@ -203,7 +162,7 @@ class Tagger:
         encoded the next is decoded, so memory holds two batches at most. Raises
         `ValueError` as `suggest` does, and for an empty batch.
         """
-        _refuse_unknown(ranking, k)
+        self._refuse_unknown(ranking, k)
         if batch_size < 1:
             raise ValueError(f"a batch holds at least 1 photo, not {batch_size}")
         return self._suggest_in_batches(iter(photos), k, ranking, batch_size)
@@ -217,7 +176,7 @@ class Tagger:
         the last bit; among others the last digits may differ. Raises `ValueError` as
         `suggest` does.
         """
-        _refuse_unknown(ranking, k)
+        self._refuse_unknown(ranking, k)
         images, errors = [], {}
         for i, photo in enumerate(photos):
             try:
@@ -226,8 +185,8 @@ class Tagger:
                 errors[i] = _without_frames(error)
         found: Iterator[Suggestion] = iter(())
         if images:
-            latents = self.encode(np.stack(images))
-            found = iter(self.rank(latents, k, ranking))
+            stack = np.stack(images)
+            found = iter(self.rank(self.encode(stack), k, ranking, stack))
         return [errors[i] if i in errors else next(found) for i in range(len(photos))]
 
     def _suggest_in_batches(
@@ -244,25 +203,31 @@ class Tagger:
 
     def rank(
         self,
-        latents: npt.NDArray[np.float32],
+        descriptions: Descriptions,
         k: int = 10,
         ranking: str = "calibrated",
+        images: Images | None = None,
     ) -> list[Suggestion]:
-        """The `k` best tags (0: all) for each of the latents (N, d).
+        """The `k` best tags (0: all) for each description (N, d + F).
 
-        Equal tags stay in the order of `tags`. Raises `ValueError` as `suggest`.
+        Latents alone (N, d) are enough for the Gaussians' rankings, and only the
+        ranking "conse" needs the `images`. Equal tags stay in the order of `tags`.
+        Raises `ValueError` as `suggest`, and where a ranking needs more.
         """
-        _refuse_unknown(ranking, k)
-        scores = self.ranker.scores(latents)
+        self._refuse_unknown(ranking, k)
+        scores = self.ranker.scores(descriptions, ranking, images)
         ranked_by = scores.ranking(ranking)
         order = np.argsort(-ranked_by, axis=1, kind="stable")[:, : k or None]
-        positions = self.latent_map.locate(latents)
+        d = self.encoder.n_latent
+        positions = self.latent_map.locate(descriptions[:, :d])
+        threshold = self.ranker.threshold(ranking, self.threshold)
         return [
             Suggestion(
                 tags=self._tag_scores(scores, row, columns),
-                latent=latents[row],
+                latent=descriptions[row, :d],
+                features=descriptions[row, d:],
                 position=(float(positions[row, 0]), float(positions[row, 1])),
-                threshold=self.threshold,
+                threshold=threshold,
                 ranking=ranking,
             )
             for row, columns in enumerate(order)
@@ -282,7 +247,7 @@ class Tagger:
         """Refuse parts that were made for different latents or tags."""
         found = {
             "encoder.onnx": self.encoder.n_latent,
-            "gaussians.npz": self.ranker.gaussians.means_.shape[1],
+            "gaussians.npz": self.ranker.n_latent,
             "map.npz": len(self.latent_map.mean),
         }
         if len(set(found.values())) != 1:
@@ -292,6 +257,19 @@ class Tagger:
                 f"map.npz: expected {len(self.tags)} tags, "
                 f"found {len(self.latent_map.centroids)}"
             )
+        for ranking in self.ranker.by_description:
+            if self.ranker.n_inputs(ranking) > self.encoder.n_description:
+                raise BundleError(
+                    f"the method {ranking} looks at {self.ranker.n_inputs(ranking)} "
+                    f"numbers, the encoder gives {self.encoder.n_description}"
+                )
+
+    def _refuse_unknown(self, ranking: str, k: int = 0) -> None:
+        if k < 0:
+            raise ValueError(f"k is the number of tags, or 0 for all, not {k}")
+        if ranking not in self.rankings:
+            known = ", ".join(self.rankings)
+            raise RankingError(f"the ranking {ranking!r} is none of {known}")
 
 
 def _without_frames(error: PhotoError) -> PhotoError:
@@ -312,10 +290,3 @@ def _threshold(bundle: Bundle) -> float:
         return float(bundle.settings["threshold"])
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"the settings have no threshold: {error!r}") from error
-
-
-def _refuse_unknown(ranking: str, k: int = 0) -> None:
-    if k < 0:
-        raise ValueError(f"k is the number of tags, or 0 for all, not {k}")
-    if ranking not in RANKINGS:
-        raise ValueError(f"ranking {ranking!r} is none of {', '.join(RANKINGS)}")

@@ -46,7 +46,7 @@ HOSTILE_ARCHIVES = {
     "negative": zipped(("a.npy", npy(header(shape="(-1, -2)"), bytes(8)))),
     "objects": zipped(("a.npy", npy(header("|O", "(1,)"), bytes(8)))),
     "texts": zipped(("a.npy", npy(header("<U2", "(1,)"), bytes(8)))),
-    "halves": zipped(("a.npy", npy(header("<f2", "(1,)"), bytes(2)))),
+    "shorts": zipped(("a.npy", npy(header("<i2", "(1,)"), bytes(2)))),
     "big-endian": zipped(("a.npy", npy(header(">f4"), bytes(8)))),
     "fortran": zipped(("a.npy", npy(header(fortran=True), bytes(8)))),
     "version 3": zipped(("a.npy", npy(header(), bytes(8), b"\x03\x00"))),

@@ -21,11 +21,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from lablr import tagger
+from lablr import bundle, tagger
 from lablr.bundle import default_folder
 from lablr.cli import main
 from lablr.cli.messages import LablrGroup, shown
-from lablr.cli.options import RANKINGS
+from lablr.cli.options import METHODS, RANKINGS
 from lablr.errors import CorpusError
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +73,7 @@ def test_the_reference_is_current():
 
 def test_the_rankings_are_those_of_the_tagger():
     assert tagger.RANKINGS == RANKINGS
+    assert sorted(bundle.METHODS) == sorted(METHODS)
 
 
 def invoke_raising(error: BaseException):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
-from lablr.tagger import RANKINGS
 from webapp.access import PHOTO_COST, charge
 from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.model import tagger
 from webapp.openapi import document
-from webapp.suggestions import Asked, as_json, rank, suggest, suggest_each
+from webapp.suggestions import (
+    Asked,
+    as_json,
+    rank,
+    refuse_lacking,
+    suggest,
+    suggest_each,
+)
 from webapp.uploads import MAX_PARTS, uploaded_photo, uploaded_photos
 
 __all__ = ["MAX_BODY_BYTES", "init_app"]
@@ -59,8 +65,9 @@ def create_batch() -> Response:
 def create_ranking() -> Response:
     """Rank the tags for the latent of an earlier answer; the photo is not needed."""
     asked = Asked.read(request.args)
-    latent = posted_latent(tagger().encoder.n_latent)
-    return jsonify(as_json(rank(latent, asked), asked))
+    described = posted_latent(tagger().encoder)
+    refuse_lacking(described, asked.ranking)
+    return jsonify(as_json(rank(described, asked), asked))
 
 
 @blueprint.get("/openapi.json")
@@ -75,6 +82,6 @@ def list_tags() -> Response:
     """Every tag the model knows."""
     return jsonify(
         tags=list(tagger().tags),
-        rankings=list(RANKINGS),
+        rankings=list(tagger().rankings),
         bundle=tagger().bundle_digest,
     )

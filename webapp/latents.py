@@ -1,7 +1,9 @@
-"""The latent of a request: a JSON body that came, once, from one of our answers."""
+"""What a photo was to the encoder, as it goes out in an answer and comes back."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 
 import numpy as np
@@ -9,9 +11,11 @@ import numpy.typing as npt
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from lablr import Suggestion
+from lablr.encoder import Encoder
 from webapp.errors import Refused
 
-__all__ = ["MAX_COORDINATE", "MAX_LATENT_BODY_BYTES", "posted_latent"]
+__all__ = ["MAX_COORDINATE", "MAX_LATENT_BODY_BYTES", "posted_latent", "sent_latent"]
 
 MAX_LATENT_BODY_BYTES = 64 << 10
 # Far beyond any photo's (they stay within tens), and far below where the squares of
@@ -19,15 +23,27 @@ MAX_LATENT_BODY_BYTES = 64 << 10
 MAX_COORDINATE = 1e6
 
 
-def posted_latent(n_latent: int) -> npt.NDArray[np.float32]:
-    """The latent (n_latent,) of the JSON body ``{"latent": [number, ...]}``.
+def sent_latent(suggestion: Suggestion) -> dict[str, object]:
+    """Members of an answer from which `posted_latent` knows the photo again."""
+    sent: dict[str, object] = {"latent": suggestion.latent.tolist()}
+    if len(suggestion.features):
+        raw = suggestion.features.astype("<f2").tobytes()
+        sent["features"] = base64.b64encode(raw).decode("ascii")
+    return sent
 
-    Other members are ignored, so a whole answer may be sent back as it came.
+
+def posted_latent(encoder: Encoder) -> npt.NDArray[np.float32]:
+    """The latent, and the features where they are sent, of the JSON body.
+
+    ``{"latent": [number, ...], "features": "base64 of half-precision numbers"}``
+    becomes (d,) or (d + F,) as `Encoder.describe` has them. Other members are ignored,
+    so a whole answer may be sent back as it came.
 
     Raises
     ------
     Refused : it is not that (400), or larger than any latent (413).
     """
+    n_latent = encoder.n_latent
     try:
         body = json.loads(request.get_data(cache=False))
     except (ValueError, RecursionError):
@@ -42,7 +58,27 @@ def posted_latent(n_latent: int) -> npt.NDArray[np.float32]:
         raise _bad_latent(n_latent, f"it holds {len(numbers)}")
     if not all(_is_coordinate(number) for number in numbers):
         raise _bad_latent(n_latent, "one of them is no such number")
-    return np.array(numbers, dtype=np.float32)
+    latent = np.array(numbers, dtype=np.float32)
+    if body.get("features") is None:
+        return latent
+    return np.concatenate([latent, _features(body["features"], encoder.n_features)])
+
+
+def _features(text: object, n_features: int) -> npt.NDArray[np.float32]:
+    """The features (n_features,) of their base64; raises `Refused`."""
+    try:
+        if not isinstance(text, str):
+            raise ValueError("no text")
+        raw = base64.b64decode(text, validate=True)
+        if len(raw) != 2 * n_features:
+            raise ValueError("another length")
+        features = np.frombuffer(raw, "<f2").astype(np.float32)
+        if not np.isfinite(features).all():
+            raise ValueError("not finite")
+    except (ValueError, binascii.Error):
+        message = f"features must be the base64 of {n_features} half-precision numbers."
+        raise Refused("bad_latent", message) from None
+    return features
 
 
 def _is_coordinate(number: object) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 import lablr
 from lablr import Tagger
-from lablr.tagger import RANKINGS
 from webapp.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.errors import CODES
 from webapp.latents import MAX_COORDINATE
@@ -163,7 +162,7 @@ def _parameters() -> list[Schema]:
         ),
         "ranking": (
             "What the tags are ordered by.",
-            {"type": "string", "enum": list(RANKINGS), "default": RANKINGS[0]},
+            _ref("Ranking"),
         ),
         "threshold": (
             "The probability from which `sure` is true; the model's own if left out.",
@@ -174,7 +173,11 @@ def _parameters() -> list[Schema]:
             "Adds `figures`: the page's pictures for Plotly.",
             {"type": "string", "enum": list(WIDTHS)},
         ),
-        "latent": ("1 adds `latent`, which /api/v1/rankings takes.", yes),
+        "latent": (
+            "1 adds `latent`, and `features` where methods beside the Gaussians use "
+            "them, which /api/v1/rankings takes.",
+            yes,
+        ),
     }
     return [
         {"name": name, "in": "query", "description": description, "schema": schema}
@@ -193,10 +196,13 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
     }
     n_latent = tagger.encoder.n_latent
     latent = _list(coordinate, n_latent, n_latent)
+    features = {"type": "string", "contentEncoding": "base64"}
+    rankings = list(tagger.rankings)
     failed = _object({"error": _object({"code": TEXT, "message": TEXT})})
     results = {"anyOf": [_ref("Suggestion"), failed]}
     return {
-        "Suggestion": _suggestion(latent),
+        "Ranking": {"type": "string", "enum": rankings, "default": rankings[0]},
+        "Suggestion": _suggestion(latent, features),
         "TagScore": _object(
             {
                 "tag": TEXT,
@@ -207,11 +213,14 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
         ),
         "Map": _map(),
         "Batch": _object({"results": _list(results, 1, max_batch_photos)}),
-        "Latent": {**_object({"latent": latent}), "additionalProperties": True},
+        "Latent": {
+            **_object({"latent": latent}, {"features": features}),
+            "additionalProperties": True,
+        },
         "Tags": _object(
             {
                 "tags": _list(TEXT, len(tagger.tags), len(tagger.tags)),
-                "rankings": _list({"enum": list(RANKINGS)}),
+                "rankings": _list(_ref("Ranking")),
                 "bundle": TEXT,
             }
         ),
@@ -223,14 +232,14 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
     }
 
 
-def _suggestion(latent: Schema) -> Schema:
+def _suggestion(latent: Schema, features: Schema) -> Schema:
     figure = {"type": "object", "required": ["data", "layout"]}
     return _object(
         {
             "tags": _list(_ref("TagScore")),
             "sure": {"type": "boolean"},
             "threshold": PROBABILITY,
-            "ranking": {"enum": list(RANKINGS)},
+            "ranking": _ref("Ranking"),
         },
         {
             "map": _ref("Map"),
@@ -238,6 +247,7 @@ def _suggestion(latent: Schema) -> Schema:
                 dict.fromkeys(("ranked_tags", "latent_map", "training_photos"), figure)
             ),
             "latent": latent,
+            "features": features,
         },
     )
 

@@ -20,9 +20,9 @@ from lablr.charts import (
     training_photos_figure,
 )
 from lablr.errors import PhotoError
-from lablr.tagger import RANKINGS
 from webapp.admission import Busy
 from webapp.errors import Refused, error_of
+from webapp.latents import sent_latent
 from webapp.metrics import stage
 from webapp.model import tagger
 
@@ -49,7 +49,7 @@ class Asked:
     """The parameters of a suggestion: `k` tags (0: all), ranking, threshold.
 
     map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``;
-    latent: the photo's posterior mean, which `rank` takes.
+    latent: the photo's posterior mean and features, which `rank` takes.
     """
 
     k: int = 10
@@ -64,7 +64,9 @@ class Asked:
         """Raises `Refused` (400) for a value that cannot be used, naming it."""
         return cls(
             k=_whole_number("k", query.get("k", "10")),
-            ranking=_one_of("ranking", query.get("ranking", RANKINGS[0]), RANKINGS),
+            ranking=_one_of(
+                "ranking", query.get("ranking", "calibrated"), tagger().rankings
+            ),
             threshold=_probability("threshold", query.get("threshold")),
             map=_yes("map", query.get("map", "0")),
             figures=_figures(query.get("figures")),
@@ -83,17 +85,34 @@ def look(photo: bytes, asked: Asked) -> Suggestion:
     with stage("read"):
         image = tagger().read(photo)
     with stage("encode"):
-        latents = tagger().encode(image[np.newaxis])
-    return rank(latents[0], asked)
+        described = tagger().encode(image[np.newaxis])
+    return rank(described[0], asked, image)
 
 
-def rank(latent: npt.NDArray[np.float32], asked: Asked) -> Suggestion:
-    """Rank all tags for a photo's latent (d,); costs a hundredth of reading a photo."""
+def rank(
+    described: npt.NDArray[np.float32],
+    asked: Asked,
+    image: npt.NDArray[np.uint8] | None = None,
+) -> Suggestion:
+    """Rank all tags for a photo's latent (d,), perhaps with its features (d + F,).
+
+    Costs a hundredth of reading a photo; `refuse_lacking` says what a ranking needs.
+    """
+    images = None if image is None else image[np.newaxis]
     with stage("rank"):
-        (suggestion,) = tagger().rank(latent[np.newaxis], 0, asked.ranking)
+        (suggestion,) = tagger().rank(described[np.newaxis], 0, asked.ranking, images)
     if asked.threshold is not None:
         suggestion = replace(suggestion, threshold=asked.threshold)
     return suggestion
+
+
+def refuse_lacking(described: npt.NDArray[np.float32], ranking: str) -> None:
+    """Raise `Refused` when (d,) or (d + F,) numbers are too few for a ranking."""
+    ranker = tagger().ranker
+    if ranking not in ranker.by_description:
+        raise Refused("bad_latent", f"the ranking {ranking} needs the photo itself.")
+    if len(described) < ranker.n_inputs(ranking):
+        raise Refused("bad_latent", f"the ranking {ranking} needs the features, too.")
 
 
 def suggest_each(photos: Sequence[bytes], asked: Asked) -> list[dict[str, Any]]:
@@ -132,7 +151,7 @@ def as_json(suggestion: Suggestion, asked: Asked) -> dict[str, Any]:
             narrow = asked.figures == "narrow"
             answer["figures"] = figures(suggestion, asked.k, narrow)
     if asked.latent:
-        answer["latent"] = suggestion.latent.tolist()
+        answer |= sent_latent(suggestion)
     return answer
 
 

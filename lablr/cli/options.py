@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 __all__ = [
+    "METHODS",
     "RANKINGS",
     "bundle_option",
     "corpus_argument",
@@ -16,9 +17,10 @@ __all__ = [
     "ranking_option",
 ]
 
-# lablr.tagger.RANKINGS, written again so that --help need not load NumPy; a test
-# holds the two equal.
+# lablr.ranker.RANKINGS and the methods that a bundle may hold, written again so that
+# --help need not load NumPy; a test holds them equal.
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
+METHODS = ("blend", "classifier", "triplet", "semantic", "neighbours", "conse")
 
 bundle_option = click.option(
     "--bundle",
@@ -48,10 +50,11 @@ model_option = click.option(
 
 ranking_option = click.option(
     "--ranking",
-    type=click.Choice(RANKINGS),
+    type=click.Choice(RANKINGS + METHODS),
     default=RANKINGS[0],
     show_default=True,
-    help="Order tags by probability, by log-likelihood ratio or by distance.",
+    help="Order tags by the Gaussians' probability, log-likelihood ratio or distance, "
+    "or by another method of the model.",
 )
 
 json_option = click.option(

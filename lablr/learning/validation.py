@@ -14,7 +14,7 @@ from lablr.evaluation import average_precision
 from lablr.learning.photos import Floats
 from lablr.learning.report import Comparison
 from lablr.progress import Progress, silent
-from lablr.tagger import Ranker
+from lablr.ranker import Ranker
 
 __all__ = ["judged_on_validation"]
 

@@ -30,8 +30,8 @@ export function suggest(file, query, { onProgress, signal }) {
 }
 
 /** Rank a photo again by the latent of its first answer. */
-export function rank(latent, query, { signal }) {
-  const body = JSON.stringify({ latent });
+export function rank({ latent, features }, query, { signal }) {
+  const body = JSON.stringify({ latent, features });
   return send(`${rankings}?${query}`, body, { type: "application/json", signal });
 }
 

@@ -97,6 +97,7 @@ export class Photos extends EventTarget {
   answer(photo, answer, asked) {
     // a ranking without a map keeps the latent of the first answer
     photo.latent = answer.latent ?? photo.latent;
+    photo.features = answer.features ?? photo.features;
     for (const score of answer.tags) photo.known.set(score.tag, score);
     this.change(photo, { state: "done", error: null, answer, asked });
   }

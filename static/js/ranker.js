@@ -40,7 +40,7 @@ export class Ranker extends EventTarget {
   async #rank(photo, signal) {
     const query = this.query(photo === this.photos.selected);
     try {
-      const answer = await rank(photo.latent, query, { signal });
+      const answer = await rank(photo, query, { signal });
       if (signal.aborted) return false;
       this.hold.succeeded();
       this.photos.answer(photo, answer, query);

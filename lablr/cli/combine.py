@@ -1,0 +1,84 @@
+"""``lablr combine``: other methods beside the Gaussians of a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lablr.cli.messages import say
+from lablr.cli.options import bundle_option, corpus_argument
+from lablr.cli.progress_bar import progress_bar
+
+__all__ = ["combine_command"]
+
+
+@click.command("combine")
+@corpus_argument
+@click.option(
+    "--method",
+    "runs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A run of 'lablr train --method'; may be given several times.",
+)
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="BUNDLE",
+    help="The folder of the bundle; it may be the one that is read.",
+)
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1),
+    default=0.8,
+    show_default=True,
+    help="Share of suggested tags that should be right; sets each threshold.",
+)
+@click.option(
+    "--model-card",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A Markdown file that tells people about the model.",
+)
+@bundle_option
+def combine_command(
+    corpus: Path,
+    runs: tuple[Path, ...],
+    out: Path,
+    precision: float,
+    model_card: Path | None,
+    bundle: Path | None,
+) -> None:
+    """Put other methods into a bundle, beside its Gaussians.
+
+    Each --method is calibrated on the validation photos of CORPUS. The nearest
+    training photos are a method that needs no run, and the blend weighs the
+    Gaussians and the others. Methods that the bundle had are replaced.
+
+    \b
+    Examples:
+      lablr combine corpus/ --bundle my-bundle --out my-bundle
+      lablr combine corpus/ --bundle my-bundle --method classifier -o better-bundle
+      lablr compare corpus/ --bundle better-bundle
+    """
+    from dataclasses import replace
+
+    from lablr.bundle import Bundle
+    from lablr.combining import MethodRun, combine
+    from lablr.corpus import Corpus
+    from lablr.ranker import Ranker
+
+    combined = combine(
+        Bundle.load(bundle),
+        Corpus.open(corpus),
+        [MethodRun.read(run) for run in runs],
+        precision=precision,
+        progress=progress_bar,
+    )
+    if model_card:
+        combined = replace(combined, model_card=model_card.read_text("utf-8"))
+    combined.save(out)
+    say(f"rankings in {out}: {', '.join(Ranker(combined).rankings)}")

@@ -1,0 +1,227 @@
+"""Other methods put into a bundle, beside its Gaussians.
+
+One pass over the corpus: the training photos give the neighbours, the validation
+photos calibrate every method and weigh the blend. The methods themselves come from
+runs of ``lablr train --method``, made for the encoder of this bundle; nearest
+neighbours need no run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.archive import Arrays, unpack_arrays
+from lablr.bundle import METHODS, Bundle
+from lablr.corpus import Corpus, Photo
+from lablr.encoding import EncodedPhotos, count_left_out, encode_photos, name_left_out
+from lablr.engines import in_threads
+from lablr.errors import FitError
+from lablr.evidence import absence_weights
+from lablr.gaussians import GaussianStatistics
+from lablr.methods.blend import Blend, log_odds
+from lablr.methods.calibrated import Calibrated
+from lablr.methods.neighbours import NeighbourPhotos, Neighbours
+from lablr.progress import Progress, silent
+from lablr.ranker import DESCRIBED, Ranker
+from lablr.tagger import Tagger
+
+__all__ = ["MethodRun", "combine"]
+
+LABEL = "encoding photos"
+# What the blend is made of, where the bundle has it.
+BLENDED = ("classifier", "neighbours", "triplet", "semantic")
+
+
+@dataclass(frozen=True, eq=False)
+class MethodRun:
+    """What ``lablr train --method`` left behind.
+
+    Attributes
+    ----------
+    name : of the method; arrays : its own; network : its ONNX graph, if it has one.
+    description : the run's configuration.
+    """
+
+    name: str
+    arrays: Arrays
+    network: bytes | None
+    description: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, run: Path) -> MethodRun:
+        """Read a run; raises `FitError` when the folder is none."""
+        try:
+            description = json.loads((run / "config.json").read_text("utf-8"))
+            name = description["method"]
+            arrays = unpack_arrays((run / "method.npz").read_bytes(), "method.npz")
+            graph = run / "network.onnx"
+            network = graph.read_bytes() if graph.exists() else None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FitError(f"{run} is not a run of a method: {error!r}") from error
+        if name not in METHODS:
+            raise FitError(f"{run}: no method is called {str(name)[:60]!r}")
+        return cls(name, arrays, network, description)
+
+    def check(self, bundle: Bundle) -> None:
+        """Raise `FitError` when the run was made for other tags or another encoder."""
+        if tuple(self.description.get("tags", ())) != bundle.tags:
+            raise FitError(f"the {self.name} was trained on other tags than the bundle")
+        made_for = self.description.get("encoder_sha256")
+        found = hashlib.sha256(bundle.encoder_onnx).hexdigest()
+        if made_for not in (None, found):
+            raise FitError(
+                f"the {self.name} was trained for the encoder {str(made_for)[:12]}, "
+                f"the bundle has {found[:12]}: train it with --encoder and this bundle"
+            )
+
+
+def combine(
+    bundle: Bundle,
+    corpus: Corpus,
+    runs: Sequence[MethodRun],
+    *,
+    precision: float = 0.8,
+    progress: Progress = silent,
+) -> Bundle:
+    """The bundle with the methods of `runs`, nearest neighbours and their blend.
+
+    Methods it had are replaced. Calibrations, the thresholds at that `precision` and
+    the blend's weights are fitted to the photos of the split "val", so the corpus
+    must be the one that the bundle's encoder and the runs learned from. Raises
+    `FitError` when a run does not fit the bundle, or photos of a split are missing.
+    """
+    for run in runs:
+        run.check(bundle)
+    plain = dataclasses.replace(bundle, methods={}, networks={})
+    tagger = Tagger(plain)
+    networks = {run.name: run.network for run in runs if run.network is not None}
+    methods: dict[str, Arrays] = {run.name: dict(run.arrays) for run in runs}
+    conse = _conse(tagger, methods, networks)
+    validation, kept = _encoded(tagger, conse, corpus, progress)
+    methods["neighbours"] = Neighbours.fit(kept, _absence(plain)).to_arrays()
+    seen, carries = validation.latents, validation.membership
+    for name, arrays in methods.items():
+        logits = seen[:, tagger.encoder.n_description :].astype(np.float64)
+        if name in DESCRIBED:
+            method = DESCRIBED[name].from_arrays(arrays, bundle.tags)
+            logits = method.logits(seen[:, : method.n_inputs].astype(np.float32))
+        arrays |= Calibrated.fit(logits, carries, precision).to_arrays()
+    combined = dataclasses.replace(plain, methods=methods, networks=networks)
+    blend = _blend(combined, seen, carries, precision)
+    provenance = dict(bundle.provenance) | {
+        "methods": {run.name: dict(run.description) for run in runs}
+    }
+    return dataclasses.replace(
+        combined, methods=methods | {"blend": blend}, provenance=provenance
+    )
+
+
+def _conse(
+    tagger: Tagger, methods: Mapping[str, Arrays], networks: Mapping[str, bytes]
+) -> Any:
+    """The method that looks at the image itself, if it is among the methods."""
+    if "conse" not in methods:
+        return None
+    if "conse" not in networks:
+        raise FitError("the run of conse has no network")
+    from lablr.methods.conse import ConSE
+
+    return ConSE.from_arrays(
+        networks["conse"],
+        tagger.encoder.preprocessing,
+        methods["conse"],
+        tagger.tags,
+    )
+
+
+def _encoded(
+    tagger: Tagger, conse: Any, corpus: Corpus, progress: Progress
+) -> tuple[EncodedPhotos, NeighbourPhotos]:
+    """The validation photos as `_seen`, and the training photos that are kept."""
+    validation: list[EncodedPhotos] = []
+    kept: list[NeighbourPhotos] = []
+    n_photos = n_left_out = 0
+    do = partial(_block, tagger=tagger, conse=conse)
+    for part, neighbours in in_threads(
+        do, corpus.photos(), corpus.count_records(), progress, LABEL
+    ):
+        name_left_out(part.left_out)
+        n_left_out += len(part.left_out)
+        n_photos += len(part.latents) + len(neighbours.keys)
+        validation.append(part)
+        kept = [NeighbourPhotos.joined([*kept, neighbours])]
+    count_left_out(n_photos, n_left_out)
+    whole = EncodedPhotos.joined(validation).with_tags(tagger.tags)
+    if not len(whole.latents) or not len(kept[0].keys):
+        raise FitError("both training and validation photos are needed")
+    return whole, kept[0]
+
+
+def _block(
+    photos: Sequence[Photo], tagger: Tagger, conse: Any
+) -> tuple[EncodedPhotos, NeighbourPhotos]:
+    """Of a block, the validation photos as `_seen`, and the training photos."""
+    encoder = tagger.encoder
+    train = encode_photos(photos, encoder, ("train",)).with_tags(tagger.tags)
+    validation = encode_photos(
+        photos, encoder, ("val",), see=partial(_seen, tagger, conse)
+    )
+    flickr_ids = {photo.file: photo.flickr_id for photo in photos}
+    files = [str(file) for file in train.files]
+    kept = NeighbourPhotos.of(
+        train.latents,
+        train.membership,
+        files,
+        train.sources,
+        [flickr_ids[file] for file in files],
+        tagger.tags,
+    )
+    left_out = train.left_out + validation.left_out
+    return dataclasses.replace(validation, left_out=left_out), kept
+
+
+def _seen(
+    tagger: Tagger, conse: Any, images: npt.NDArray[np.uint8]
+) -> npt.NDArray[Any]:
+    """The descriptions of images, followed by ConSE's logits, if it is there."""
+    described = tagger.encode(images)
+    if conse is None:
+        return described
+    return np.hstack([described, conse.logits(images)])
+
+
+def _blend(
+    bundle: Bundle,
+    seen: npt.NDArray[Any],
+    membership: npt.NDArray[np.bool_],
+    precision: float,
+) -> Arrays:
+    """Weights of the Gaussians and the methods, with the calibration of their sum."""
+    ranker = Ranker(bundle)
+    x = seen.astype(np.float32)
+    parts = {
+        name: log_odds(ranker.scores(x, name).probability)
+        for name in ("calibrated", *BLENDED)
+        if name in ranker.rankings
+    }
+    blend = Blend.fit(parts, membership)
+    logits = blend.logits(parts)
+    calibrated = Calibrated.fit(logits, membership, precision)
+    return blend.to_arrays() | calibrated.to_arrays()
+
+
+def _absence(bundle: Bundle) -> dict[str, npt.NDArray[Any]]:
+    """How much a missing tag says in each source that the bundle knows: (T,)."""
+    statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
+    weights = absence_weights(statistics.counts, bundle.settings["unknown_weight"])
+    return dict(zip(statistics.sources, weights, strict=True))

@@ -52,6 +52,7 @@ ROOMS = (
     "calibration",
     "map_dots",
     "latent_map",
+    "methods",
     "archive",
     "fit_sums",
     "folder_swap",

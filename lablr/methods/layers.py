@@ -1,0 +1,129 @@
+"""Dense layers as they serve: matrices and shifts, with ReLU between them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.errors import BundleError
+
+__all__ = ["Layers", "checked"]
+
+Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating]
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """``x W_1 + b_1``, then ReLU and ``W_2``, ``b_2``, and so on.
+
+    Attributes
+    ----------
+    weights : the W_i, of shapes (p, h), (h, ...), ..., (..., q).
+    biases : the b_i, (h,), ..., (q,).
+    """
+
+    weights: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+
+    @property
+    def n_inputs(self) -> int:
+        """p."""
+        return len(self.weights[0])
+
+    @property
+    def n_outputs(self) -> int:
+        """q."""
+        return len(self.biases[-1])
+
+    def __call__(self, x: Array) -> Floats:
+        """(N, q) of x (N, p); raises `ValueError` when x has another p."""
+        if x.ndim != 2 or x.shape[1] != self.n_inputs:
+            raise ValueError(f"expected (photos, {self.n_inputs}), found {x.shape}")
+        # A photo's numbers should not depend on those beside it beyond the last bits.
+        values = np.asarray(x, np.float64) @ self.weights[0] + self.biases[0]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            values = np.maximum(values, 0) @ weight + bias
+        return values
+
+    @classmethod
+    def mean_of(cls, heads: Sequence[Layers]) -> Layers:
+        """The layers that give the mean of what several of one shape give.
+
+        The mean of linear maps is a linear map. Networks of one hidden layer become
+        one of a wider layer: their hidden units side by side, each last matrix
+        divided by how many there are.
+        """
+        first, *others = heads
+        if not others:
+            return first
+        if len(first.weights) == 1:
+            weight = np.mean([head.weights[0] for head in heads], axis=0)
+            return cls(
+                (weight,), (np.mean([head.biases[0] for head in heads], axis=0),)
+            )
+        if len(first.weights) > 2:
+            raise ValueError("networks of several hidden layers have no mean")
+        weights = np.concatenate([head.weights[0] for head in heads], axis=1)
+        last = np.concatenate([head.weights[1] for head in heads]) / len(heads)
+        biases = np.concatenate([head.biases[0] for head in heads])
+        return cls((weights, last), (biases, np.mean([h.biases[1] for h in heads], 0)))
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """``weight_1``, ``bias_1``, ... in float32."""
+        arrays = {}
+        for number, (weight, bias) in enumerate(
+            zip(self.weights, self.biases, strict=True), 1
+        ):
+            arrays[f"weight_{number}"] = weight.astype(np.float32)
+            arrays[f"bias_{number}"] = bias.astype(np.float32)
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, name: str) -> Layers:
+        """Read back `to_arrays`; raises `BundleError` naming the part."""
+        n_layers = sum(1 for key in arrays if key.startswith("weight_"))
+        if not n_layers:
+            raise BundleError(f"{name}: it has no weight_1")
+        numbers = range(1, n_layers + 1)
+        weights = [checked(arrays, f"weight_{i}", (None, None), name) for i in numbers]
+        for before, after in itertools.pairwise(weights):
+            if before.shape[1] != after.shape[0]:
+                raise BundleError(
+                    f"{name}: a layer of {before.shape[1]} outputs leads to one of"
+                    f" {after.shape[0]} inputs"
+                )
+        biases = [
+            checked(arrays, f"bias_{i}", (weights[i - 1].shape[1],), name)
+            for i in numbers
+        ]
+        return cls(tuple(weights), tuple(biases))
+
+
+def checked(
+    arrays: Arrays, key: str, shape: tuple[int | None, ...], name: str
+) -> Floats:
+    """One finite array of a shape, None for any length above 0, as float64.
+
+    Raises `BundleError`, naming the part and the array, when it is something else.
+    """
+    found = arrays[key].shape if key in arrays else "nothing"
+    fits = len(found) == len(shape) and all(
+        own > 0 and wanted in (None, own)
+        for own, wanted in zip(found, shape, strict=True)
+    )
+    if key not in arrays or not fits:
+        wanted = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
+        raise BundleError(f"{name}: expected {key} {wanted}, found {found}")
+    if arrays[key].dtype.kind != "f":
+        raise BundleError(f"{name}: {key} is of {arrays[key].dtype}, not of floats")
+    values = np.asarray(arrays[key], np.float64)
+    if not np.isfinite(values).all():
+        raise BundleError(f"{name}: the numbers of {key} are not all finite")
+    return values

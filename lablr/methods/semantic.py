@@ -1,0 +1,92 @@
+"""Photos in the space of word embeddings, beside the texts of their tags.
+
+Frome et al., "DeViSE: a deep visual-semantic embedding model" (NeurIPS 2013): dense
+layers bring a photo to where the texts of its tags lie, and a tag fits by the cosine
+between the two. A text never trained on has a place there too, so any vocabulary can
+be scored (`scores_of`), and photos found by any text (`vectors`).
+
+Sentence embeddings all lean one way, so that any two texts seem alike. The mean of
+the tags it was trained on, the `centre`, is taken off every text before its length is
+made 1 (Mu and Viswanath, "All-but-the-top", ICLR 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.methods.layers import Array, Arrays, Floats, Layers, checked
+
+__all__ = ["Semantic", "unit_rows"]
+
+
+@dataclass(frozen=True)
+class Semantic:
+    """Cosines between photos and texts in a space of e dimensions.
+
+    Attributes
+    ----------
+    layers : x (N, p) -> (N, e), of any length.
+    embeddings : (T, e) of the tags' texts, as the text model gives them.
+    centre : (e,), taken off every embedding.
+    tags : T names, in the order of the embeddings.
+    """
+
+    name: ClassVar[str] = "semantic"
+
+    layers: Layers
+    embeddings: Floats
+    centre: Floats
+    tags: tuple[str, ...]
+
+    @property
+    def n_inputs(self) -> int:
+        """p."""
+        return self.layers.n_inputs
+
+    def vectors(self, x: Array) -> Floats:
+        """Unit vectors (N, e) of photos x (N, p); `ValueError` for another p."""
+        return unit_rows(self.layers(x))
+
+    def vectors_of(self, embeddings: Array) -> Floats:
+        """Unit vectors (M, e) of texts, comparable with those of photos."""
+        if embeddings.ndim != 2 or embeddings.shape[1] != len(self.centre):
+            raise ValueError(
+                f"expected (texts, {len(self.centre)}), found {embeddings.shape}"
+            )
+        return unit_rows(np.asarray(embeddings, np.float64) - self.centre)
+
+    def scores_of(self, x: Array, embeddings: Array) -> Floats:
+        """Cosines (N, M) of photos x (N, p) and any texts' embeddings (M, e)."""
+        return np.asarray(self.vectors(x) @ self.vectors_of(embeddings).T, np.float64)
+
+    def logits(self, x: Array) -> Floats:
+        """Cosines (N, T) of photos x (N, p) and the tags."""
+        return self.scores_of(x, self.embeddings)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Arrays for a run or a bundle, float32."""
+        return self.layers.to_arrays() | {
+            "embeddings": self.embeddings.astype(np.float32),
+            "centre": self.centre.astype(np.float32),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, tags: Sequence[str]) -> Semantic:
+        """Read back `to_arrays`; raises `BundleError` when shapes make no sense."""
+        file = f"{cls.name}.npz"
+        layers = Layers.from_arrays(arrays, file)
+        e = layers.n_outputs
+        embeddings = checked(arrays, "embeddings", (len(tags), e), file)
+        centre = checked(arrays, "centre", (e,), file)
+        return cls(layers, embeddings, centre, tuple(tags))
+
+
+def unit_rows(rows: Floats) -> Floats:
+    """Rows (N, e) divided by their lengths; rows of nothing stay nothing."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float64)

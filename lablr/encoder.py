@@ -20,7 +20,7 @@ import numpy.typing as npt
 from lablr.errors import BundleError
 from lablr.machine import available_threads
 
-__all__ = ["Encoder", "Preprocessing"]
+__all__ = ["MAX_FEATURE", "Encoder", "Preprocessing"]
 
 MAX_SIZE = 1024
 MAX_THREADS_A_PHOTO = 2  # more help little

@@ -12,7 +12,7 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from lablr import Suggestion
-from lablr.encoder import Encoder
+from lablr.encoder import MAX_FEATURE, Encoder
 from webapp.errors import Refused
 
 __all__ = ["MAX_COORDINATE", "MAX_LATENT_BODY_BYTES", "posted_latent", "sent_latent"]
@@ -72,13 +72,11 @@ def _features(text: object, n_features: int) -> npt.NDArray[np.float32]:
         raw = base64.b64decode(text, validate=True)
         if len(raw) != 2 * n_features:
             raise ValueError("another length")
-        features = np.frombuffer(raw, "<f2").astype(np.float32)
-        if not np.isfinite(features).all():
-            raise ValueError("not finite")
     except (ValueError, binascii.Error):
         message = f"features must be the base64 of {n_features} half-precision numbers."
         raise Refused("bad_latent", message) from None
-    return features
+    features = np.frombuffer(raw, "<f2").astype(np.float32)
+    return np.nan_to_num(features, posinf=MAX_FEATURE, neginf=-MAX_FEATURE)
 
 
 def _is_coordinate(number: object) -> bool:

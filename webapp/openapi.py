@@ -196,7 +196,7 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
     }
     n_latent = tagger.encoder.n_latent
     latent = _list(coordinate, n_latent, n_latent)
-    features = {"type": "string", "contentEncoding": "base64"}
+    features = _base64(2 * tagger.encoder.n_features)
     rankings = list(tagger.rankings)
     failed = _object({"error": _object({"code": TEXT, "message": TEXT})})
     results = {"anyOf": [_ref("Suggestion"), failed]}
@@ -276,6 +276,14 @@ def _object(required: Schema, optional: Schema | None = None) -> Schema:
         "required": list(required),
         "additionalProperties": False,
     }
+
+
+def _base64(n_bytes: int) -> Schema:
+    """The base64 of so many bytes, RFC 4648."""
+    padding = -n_bytes % 3
+    n_letters = (n_bytes + padding) // 3 * 4 - padding
+    pattern = f"^[A-Za-z0-9+/]{{{n_letters}}}{'=' * padding}$"
+    return {"type": "string", "contentEncoding": "base64", "pattern": pattern}
 
 
 def _list(items: Schema, at_least: int = 0, at_most: int | None = None) -> Schema:

@@ -33,7 +33,15 @@ from lablr.progress import Progress, silent
 from lablr.quantization import quantize
 from lablr.tagger import Tagger
 
-__all__ = ["FitConfig", "evaluate_bundle", "fit", "fit_encoded"]
+__all__ = [
+    "FitConfig",
+    "cross_fitted",
+    "evaluate_bundle",
+    "fit",
+    "fit_encoded",
+    "numbers_of",
+    "well_known",
+]
 
 # Tried on validation when the shrinkage is not given, from hardly any to all tied.
 SHRINKAGES = (10.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0, 100_000.0)
@@ -174,7 +182,7 @@ def evaluate_bundle(
         tagger.encoder,
         splits=[split] if split else [],
         tags=tagger.tags,
-        see=partial(_numbers, tagger, ranking),
+        see=partial(_see, tagger, ranking),
         progress=progress,
     )
     numbers = encoded.latents.astype(np.float64)
@@ -186,21 +194,30 @@ def evaluate_bundle(
         ranked_by,
         probability,
         encoded.sources.tolist(),
-        _well_known(bundle, set(encoded.sources.tolist()), min_photos),
+        well_known(bundle, set(encoded.sources.tolist()), min_photos),
     )
 
 
-def _numbers(
+def _see(
     tagger: Tagger, ranking: str, images: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float64]:
+    return numbers_of(tagger, ranking, tagger.encode(images), images)
+
+
+def numbers_of(
+    tagger: Tagger,
+    ranking: str,
+    described: npt.NDArray[np.float32],
+    images: npt.NDArray[np.uint8],
+) -> npt.NDArray[np.float64]:
     """What a ranking orders by, its probabilities and its logits: (N, 3T)."""
-    described, ranker = tagger.encode(images), tagger.ranker
+    ranker = tagger.ranker
     scores = ranker.scores(described, ranking, images)
     logits = ranker.logits(described, ranking, images)
     return np.hstack([scores.ranking(ranking), scores.probability, logits])
 
 
-def _well_known(
+def well_known(
     bundle: Bundle, sources: set[str], min_photos: int
 ) -> dict[str, npt.NDArray[np.bool_]]:
     """Of each source and of "all", which tags (T,) have that many training photos."""

@@ -105,6 +105,7 @@ class Tagger:
         self.tags = bundle.tags
         self.limits = limits or PhotoLimits()
         self.model_card = bundle.model_card
+        self.provenance = bundle.provenance
         self.bundle_digest = bundle.digest
         self.threshold = _threshold(bundle)
         self.latent_map = LatentMap.from_arrays(bundle.latent_map)

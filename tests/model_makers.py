@@ -76,6 +76,21 @@ def encoder_onnx(n_latent: int = N_LATENT) -> bytes:
     return bytes(encoder_model(n_latent).SerializeToString())
 
 
+def encoder_with_features(n_features: int = 4) -> bytes:
+    """A right encoder that gives the first of its fields' colours as features."""
+    model = encoder_model()
+    graph = model.graph
+    bounds = {"begin": 0, "end": n_features, "axis": 1}
+    for name, value in bounds.items():
+        graph.initializer.append(numpy_helper.from_array(np.array([value]), name))
+    graph.node.append(helper.make_node("Slice", ["flat", *bounds], ["features"]))
+    shape = ("photos", n_features)
+    graph.output.append(
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, shape)
+    )
+    return bytes(model.SerializeToString())
+
+
 def draw_photos(
     n_photos: int = 240,
     n_tags: int = 7,

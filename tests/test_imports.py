@@ -68,6 +68,7 @@ ROOMS = (
     "judging",
     "fitting",
     "combining",
+    "comparing",
     "cli",
     "__main__",
 )

@@ -19,6 +19,7 @@ from webapp import (
     access,
     api,
     assets,
+    compare,
     errors,
     health,
     judging,
@@ -69,7 +70,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         settings.max_running, settings.max_waiting, settings.max_wait_s
     )
     # in the order in which they see a request
-    parts = (metrics, security, access, errors, assets, health, api, pages)
+    parts = (metrics, security, access, errors, assets, health, api, pages, compare)
     for part in (*parts, judging, signing_in, rate, results):
         part.init_app(app)
     return app

@@ -31,7 +31,10 @@ COSTS = {
     "api.create_batch": PHOTO_COST,
     "api.create_ranking": RANKING_COST,
     "pages.create_suggestion": PHOTO_COST,
+    "compare.create_comparison": PHOTO_COST,
 }
+# Pages whose forms send the token themselves.
+FORMS = ("pages.create_suggestion", "compare.create_comparison")
 WANT_ROOM = {endpoint for endpoint, cost in COSTS.items() if cost >= PHOTO_COST}
 WANT_TOKEN = {*COSTS, "api.list_tags", "metrics.show"}
 
@@ -76,7 +79,7 @@ def _given_token() -> str:
     if scheme.lower() == "bearer":
         return given.strip()
     # the page's form, for a browser without JavaScript, cannot set a header
-    if request.endpoint == "pages.create_suggestion":
+    if request.endpoint in FORMS:
         return request.form.get("token", "")
     return ""
 

@@ -58,6 +58,8 @@ NO_DATABASE = (
 )
 
 FOR_PROGRAMS = ("/livez", "/readyz", "/metrics")
+# pages with a form for a photo
+FORMS = {"/": "index.html", "/compare": "compare.html"}
 # pages that a script of ours goes on with
 FOR_BOTH = ("/rate", "/results")
 
@@ -152,9 +154,10 @@ def _answer(
     details = {"code": code, "message": message, "request_id": g.request_id}
     if wants_json():
         response = jsonify(error=details)
-    elif request.path == "/":
+    elif request.path in FORMS:
         # the form stays where it is, the message stands beside it
-        response = make_response(render_template("index.html", error=details))
+        page = render_template(FORMS[request.path], error=details)
+        response = make_response(page)
     else:
         response = make_response(
             render_template("error.html", error=details, status=status)

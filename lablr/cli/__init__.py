@@ -10,6 +10,7 @@ import click
 
 from lablr import __version__
 from lablr.cli.combine import combine_command
+from lablr.cli.compare import compare_command
 from lablr.cli.credits import credits_command
 from lablr.cli.download import download_command
 from lablr.cli.evaluate import evaluate_command
@@ -46,6 +47,7 @@ def main() -> None:
 
 
 main.add_command(combine_command)
+main.add_command(compare_command)
 main.add_command(credits_command)
 main.add_command(download_command)
 main.add_command(evaluate_command)

@@ -2,7 +2,7 @@
 // in its address.
 
 const part = (id) => document.getElementById(id);
-const RANKINGS = ["calibrated", "likelihood", "mahalanobis"];
+const RANKINGS = [...part("ranking").options].map((option) => option.value);
 const COUNTS = ["5", "10", "20", "0"]; // 0 is all
 const SETTLE_MS = 150; // a slider moves in many small steps
 

@@ -1,0 +1,137 @@
+"""``lablr compare``: every ranking of a model side by side."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.messages import say, shown
+from lablr.cli.options import bundle_option, json_option
+from lablr.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from lablr.comparing import Compared
+
+__all__ = ["compare_command"]
+
+COLUMNS = {
+    "macro_average_precision": "macro AP",
+    "mean_average_precision": "image MAP",
+    "precision_at_5": "  P@5",
+    "recall_at_5": "  R@5",
+    "calibration_error": "cal. error",
+}
+
+
+@click.command("compare")
+@click.argument("place", metavar="CORPUS|PHOTO", type=click.Path(path_type=Path))
+@click.option("-k", default=5, show_default=True, help="Tags of a photo.")
+@click.option(
+    "--split",
+    default="val",
+    show_default=True,
+    help="The photos to compare on; 'all' takes every photo.",
+)
+@click.option(
+    "--source", help="Only the figures of this source of photos.  [default: every one]"
+)
+@click.option(
+    "--save",
+    is_flag=True,
+    help="Keep the figures in the bundle, where the page that compares finds them.",
+)
+@bundle_option
+@json_option
+def compare_command(
+    place: Path,
+    k: int,
+    split: str,
+    source: str | None,
+    save: bool,
+    bundle: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what every way to rank makes of a photo, or of tagged photos.
+
+    For a PHOTO, the first tags of each ranking beside each other. For a CORPUS (as in
+    lablr evaluate) how right each is, the calibration judged by cross-fitting, the
+    time from an encoded photo to its tags, and what it adds to the bundle.
+
+    \b
+    Examples:
+      lablr compare photo.jpg
+      lablr compare corpus/ --bundle my-bundle --source flickr8k
+      lablr compare corpus/ --bundle my-bundle --save
+    """
+    use_one_blas_thread()
+    if _is_photo(place):
+        _compare_photo(place, k, bundle, as_json)
+        return
+    from lablr.bundle import Bundle, default_folder
+    from lablr.comparing import compare_bundle, with_comparison
+    from lablr.corpus import Corpus
+
+    folder = default_folder() if bundle is None else bundle
+    model = Bundle.load(folder)
+    chosen = None if split == "all" else split
+    found = compare_bundle(model, Corpus.open(place), chosen, progress=progress_bar)
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(one.to_dict()))
+    else:
+        click.echo(_table(found, source))
+    if save:
+        with_comparison(model, found).save(folder)
+        say(f"figures kept in {shown(str(folder))}")
+
+
+def _is_photo(place: Path) -> bool:
+    return place.is_file() and place.suffix.lower() not in {".jsonl", ".csv"}
+
+
+def _compare_photo(photo: Path, k: int, bundle: Path | None, as_json: bool) -> None:
+    from lablr.photos import FOLDER_LIMITS
+    from lablr.tagger import Tagger
+
+    tagger = Tagger.load(bundle, FOLDER_LIMITS)
+    images = tagger.read(photo)[None]
+    described = tagger.encode(images)
+    answers = [tagger.rank(described, k, name, images)[0] for name in tagger.rankings]
+    if as_json:
+        for answer in answers:
+            click.echo(json.dumps({"photo": str(photo), **answer.to_dict()}))
+        return
+    for answer in answers:
+        tags = "  ".join(f"{tag.tag} {tag.probability:.0%}" for tag in answer.tags)
+        click.echo(f"{answer.ranking:12} {tags}")
+
+
+def _table(found: list[Compared], source: str | None) -> str:
+    """A line a ranking and source, columns aligned."""
+    names = [report.source for report in found[0].reports]
+    shown_sources = names if source is None else [source]
+    if source is not None and source not in names:
+        raise click.BadParameter(f"{source!r} is none of {', '.join(names)}")
+    width = max(map(len, [*shown_sources, "source"]))
+    head = "  ".join(COLUMNS.values())
+    lines = [f"{'source':{width}}  {'ranking':12}  {head}      ms     MB"]
+    for name in shown_sources:
+        for one in found:
+            report = next(own for own in one.reports if own.source == name)
+            figures = "  ".join(
+                _figure(getattr(report, field), len(heading))
+                for field, heading in COLUMNS.items()
+            )
+            cost = f"{one.rank_ms:6.2f}  {one.n_bytes / 1e6:5.2f}"
+            lines.append(f"{name:{width}}  {one.ranking:12}  {figures}  {cost}")
+    return "\n".join(lines)
+
+
+def _figure(value: float | None, width: int) -> str:
+    unknown = value is None or math.isnan(value)
+    return f"{'-':>{width}}" if unknown else f"{value:{width}.3f}"

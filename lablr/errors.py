@@ -20,6 +20,7 @@
     ├── DatabaseError             a database that cannot be opened or used
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
+    ├── IndexFolderError          an index of photos that is missing or broken
     ├── LearningError             judgements that teach nothing, or the wrong thing
     └── MissingExtra              an optional part of Lablr that is not installed
 
@@ -39,6 +40,7 @@ __all__ = [
     "DownloadError",
     "EngineError",
     "FitError",
+    "IndexFolderError",
     "JudgementError",
     "LabelError",
     "LablrError",
@@ -161,6 +163,12 @@ class AlreadyJudged(JudgementError):
 
     code = "already_judged"
     http_status = 409
+
+
+class IndexFolderError(LablrError):
+    """An index of photos that is missing, broken, or of another model."""
+
+    code = "index_error"
 
 
 class LearningError(LablrError):

@@ -70,12 +70,15 @@ class Ranker:
     ----------
     rankings : their names; `RANKINGS` and those of the methods.
     gaussians, calibration : as fitted; methods : by name.
+    spread : mean and standard deviation (d,) of the training photos' latents.
 
     Raises `BundleError` when a part of the bundle cannot be used.
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        self.gaussians = _gaussians(bundle)
+        statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
+        self.gaussians = _gaussians(bundle, statistics)
+        self.spread = _spread(statistics)
         n_tags = len(bundle.tags)
         self.calibration = Calibration.from_arrays(bundle.calibration, n_tags)
         arrays = bundle.methods
@@ -182,9 +185,8 @@ class Ranker:
         return method.logits(x[:, : method.n_inputs])
 
 
-def _gaussians(bundle: Bundle) -> TagGaussians:
+def _gaussians(bundle: Bundle, statistics: GaussianStatistics) -> TagGaussians:
     settings = bundle.settings
-    statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
     judged = JudgedSums.from_arrays(bundle.gaussians, bundle.tags)
     try:
         unknown = settings["unknown_weight"]
@@ -197,6 +199,15 @@ def _gaussians(bundle: Bundle) -> TagGaussians:
         )
     except (FitError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"the Gaussians cannot be used: {error!r}") from error
+
+
+def _spread(statistics: GaussianStatistics) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (d,) of the latents of all training photos."""
+    photos = statistics.source_moments
+    n_photos = photos.n.sum()
+    mean = photos.total.sum(axis=0) / n_photos
+    square = np.einsum("sii->i", photos.outer) / n_photos
+    return mean, np.sqrt(np.maximum(square - mean**2, 1e-12))
 
 
 def _conse(bundle: Bundle) -> Any:

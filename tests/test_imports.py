@@ -63,6 +63,8 @@ ROOMS = (
     "ranker",
     "tagger",
     "labelling",
+    "text",
+    "searching",
     "evaluation",
     "learning",
     "judging",

@@ -16,12 +16,14 @@ from lablr.cli.download import download_command
 from lablr.cli.evaluate import evaluate_command
 from lablr.cli.export import export_command
 from lablr.cli.fit import fit_command
+from lablr.cli.index import index_command
 from lablr.cli.label import label_command
 from lablr.cli.learn import learn_command
 from lablr.cli.map import map_command
 from lablr.cli.messages import LablrGroup
 from lablr.cli.resize import resize_command
 from lablr.cli.results import results_command
+from lablr.cli.search import search_command
 from lablr.cli.serve import serve_command
 from lablr.cli.suggest import suggest_command
 from lablr.cli.thresholds import thresholds_command
@@ -53,11 +55,13 @@ main.add_command(download_command)
 main.add_command(evaluate_command)
 main.add_command(export_command)
 main.add_command(fit_command)
+main.add_command(index_command)
 main.add_command(label_command)
 main.add_command(learn_command)
 main.add_command(map_command)
 main.add_command(resize_command)
 main.add_command(results_command)
+main.add_command(search_command)
 main.add_command(serve_command)
 main.add_command(suggest_command)
 main.add_command(thresholds_command)

@@ -1,0 +1,68 @@
+"""``lablr index``: look at the photos of a folder, to find them again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.messages import say, shown
+from lablr.cli.options import bundle_option, json_option
+from lablr.cli.progress_bar import progress_bar
+
+__all__ = ["index_command"]
+
+
+@click.command("index")
+@click.argument("folder")
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="INDEX",
+    help="The folder of the index.",
+)
+@bundle_option
+@json_option
+def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) -> None:
+    """Look at every photo of FOLDER, at any depth, and write an index.
+
+    Run it again when photos were added, moved or deleted: only those that are new
+    are looked at. FOLDER may be a corpus, too. Ctrl-C keeps what is done.
+
+    \b
+    Examples:
+      lablr index ~/Pictures --out pictures-index
+      lablr search --index pictures-index beach sunset
+      lablr serve --index pictures-index
+    """
+    use_one_blas_thread()
+    from lablr.photos import FOLDER_LIMITS
+    from lablr.searching import build
+    from lablr.searching.views import Viewer
+    from lablr.tagger import Tagger
+
+    viewer = Viewer(Tagger.load(bundle, FOLDER_LIMITS))
+    built = build(folder, out, viewer, progress_bar)
+    counts = {
+        "attempted": built.n_attempted,
+        "new": built.n_new,
+        "kept": built.n_kept,
+        "moved": built.n_moved,
+        "failed": built.n_failed,
+        "gone": built.n_gone,
+    }
+    if as_json:
+        click.echo(
+            json.dumps({"index": str(out), "photos": len(built.index), **counts})
+        )
+    say(
+        f"attempted {built.n_attempted} = new {built.n_new} + kept {built.n_kept} "
+        f"+ moved {built.n_moved} + failed {built.n_failed}; gone {built.n_gone}"
+    )
+    say(f"{len(built.index)} photos in {shown(str(out))}")
+    if built.n_failed:
+        raise click.exceptions.Exit(1)

@@ -28,6 +28,7 @@ from webapp import (
     pages,
     rate,
     results,
+    search,
     security,
     signing_in,
 )
@@ -71,7 +72,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     )
     # in the order in which they see a request
     parts = (metrics, security, access, errors, assets, health, api, pages, compare)
-    for part in (*parts, judging, signing_in, rate, results):
+    for part in (*parts, judging, signing_in, rate, results, search):
         part.init_app(app)
     return app
 

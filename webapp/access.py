@@ -32,9 +32,11 @@ COSTS = {
     "api.create_ranking": RANKING_COST,
     "pages.create_suggestion": PHOTO_COST,
     "compare.create_comparison": PHOTO_COST,
+    "search.create_search": PHOTO_COST,
+    "search.show": RANKING_COST,
 }
 # Pages whose forms send the token themselves.
-FORMS = ("pages.create_suggestion", "compare.create_comparison")
+FORMS = ("pages.create_suggestion", "compare.create_comparison", "search.create_search")
 WANT_ROOM = {endpoint for endpoint, cost in COSTS.items() if cost >= PHOTO_COST}
 WANT_TOKEN = {*COSTS, "api.list_tags", "metrics.show"}
 

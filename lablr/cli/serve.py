@@ -49,12 +49,21 @@ BACKLOG = 1024  # connections that wait while a worker is replaced
     show_envvar=True,
     help="Show no photo outside this folder for judging.",
 )
+@click.option(
+    "--index",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="LABLR_INDEX",
+    show_envvar=True,
+    metavar="INDEX",
+    help="Let people find the photos of this index, on /search.",
+)
 def serve_command(
     host: str,
     port: int,
     bundle: Path | None,
     database: str | None,
     photos: Path | None,
+    index: Path | None,
 ) -> None:
     """Serve the page and the JSON API until Ctrl-C.
 
@@ -66,11 +75,12 @@ def serve_command(
       lablr serve
       lablr serve --host 0.0.0.0 --port 8080
       lablr serve --judge judgements.sqlite
+      lablr serve --index pictures-index
       curl -F photo=@photo.jpg http://127.0.0.1:8000/api/v1/suggestions
     """
     use_one_blas_thread()
     listener = _listen(host, port)
-    given = {"BUNDLE": bundle, "DATABASE": database, "PHOTOS": photos}
+    given = {"BUNDLE": bundle, "DATABASE": database, "PHOTOS": photos, "INDEX": index}
     config = {name: str(value) for name, value in given.items() if value is not None}
 
     def work(on_ready: Callable[[], None]) -> None:

@@ -64,7 +64,7 @@ def build(
     source cannot be read.
     """
     photos = open_input(source)
-    root = Path(os.path.abspath(photos.root))
+    root = photos.root.absolute()
     old = _known(folder, viewer, root)
     listed, n_failed = _listed(photos.items(), root)
     kept, moved, new = _sorted_out(listed, old)

@@ -6,7 +6,8 @@ index, so that none drowns the others, and wanted terms add what unwanted ones t
 
     s_i = sum_wanted z(term, i) - sum_unwanted z(term, i)
 
-A single term is shown as it is: a probability for a tag, a cosine for all else.
+A phrase that is not a tag but made of tags, as "beach sunset", is those tags. A
+single term is shown as it is: a probability for a tag, a cosine for all else.
 """
 
 from __future__ import annotations
@@ -106,8 +107,20 @@ class Search:
             terms.append((1, self._like(query.photo)))
         signs = ((1, query.plus), (-1, query.minus))
         return terms + [
-            (sign, self._fitting(word)) for sign, words in signs for word in words
+            (sign, self._fitting(word))
+            for sign, words in signs
+            for word in self._split(words)
         ]
+
+    def _split(self, words: tuple[str, ...]) -> list[str]:
+        """The words; a phrase that is nothing but tags becomes these."""
+        found: list[str] = []
+        for word in words:
+            parts = word.split()
+            are_tags = all(_normal(part) in self._columns for part in parts)
+            whole = _normal(word) in self._columns or not are_tags
+            found += [word] if whole else parts
+        return found
 
     def _like(self, photo: PhotoSource) -> Floats:
         image = self.viewer.tagger.read(photo)
@@ -126,7 +139,7 @@ class Search:
         return np.asarray(meaning @ vector.astype(np.float32), np.float64)
 
     def _is_tag(self, query: Query) -> bool:
-        words = query.plus
+        words = self._split(query.plus)
         alone = query.photo is None and not query.minus and len(words) == 1
         return alone and _normal(words[0]) in self._columns
 

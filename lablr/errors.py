@@ -22,6 +22,7 @@
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
     ├── IndexFolderError          an index of photos that is missing or broken
     ├── LearningError             judgements that teach nothing, or the wrong thing
+    ├── TextError                 a text that cannot be read             (HTTP 422)
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -50,6 +51,7 @@ __all__ = [
     "PhotoTooLarge",
     "RankingError",
     "ResizeError",
+    "TextError",
     "TrainingError",
     "UnsupportedPhoto",
 ]
@@ -175,6 +177,13 @@ class LearningError(LablrError):
     """Judgements from which a bundle cannot learn, or would not become better."""
 
     code = "learning_error"
+
+
+class TextError(LablrError):
+    """A text, or a file of word vectors, that cannot be read."""
+
+    code = "text_error"
+    http_status = 422
 
 
 class MissingExtra(LablrError):

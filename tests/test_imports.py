@@ -40,6 +40,8 @@ ROOMS = (
     "training_export",
     "training_run",
     "training",
+    "onnx_session",
+    "text",
     "encoder",
     "engines",
     "ray_engine",
@@ -63,7 +65,6 @@ ROOMS = (
     "ranker",
     "tagger",
     "labelling",
-    "text",
     "searching",
     "evaluation",
     "learning",
@@ -100,6 +101,7 @@ HEAVY = {
     "onnx",
     "flickrapi",
     "ray",
+    "tokenizers",
 }
 
 SOURCES = sorted(

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, current_app, render_template
 from flask import request as asked
 
-from lablr.errors import IndexFolderError, MissingExtra, RankingError
+from lablr.errors import IndexFolderError, MissingExtra, RankingError, TextError
 from lablr.searching import Found, Index, Query, Search
 from lablr.searching.views import Viewer
 from webapp.errors import Refused
@@ -110,7 +110,7 @@ def _page(query: Query) -> str:
     try:
         with stage("search"):
             found: list[Found] = search.find(query, N_FOUND)
-    except (RankingError, MissingExtra, ValueError) as error:
+    except (RankingError, MissingExtra, TextError, ValueError) as error:
         raise Refused("bad_query", _sentence(str(error))) from None
     seconds = time.perf_counter() - begin
     return render_template("search.html", found=found, ms=1000 * seconds)

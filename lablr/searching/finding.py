@@ -82,7 +82,7 @@ class Search:
 
         Raises `PhotoError` for a photo that cannot be used, `ValueError` for a query
         of nothing, `RankingError` or `MissingExtra` for words that only a text model
-        understands, when there is none.
+        understands, when there is none, `TextError` for those it cannot read.
         """
         terms = self._terms(query)
         if not terms:

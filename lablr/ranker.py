@@ -98,6 +98,12 @@ class Ranker:
         }
         self.rankings = (*RANKINGS, *self._names())
 
+    @property
+    def neighbours(self) -> Neighbours | None:
+        """The training photos that the bundle keeps, if it does."""
+        found = self.methods.get("neighbours")
+        return found if isinstance(found, Neighbours) else None
+
     def _names(self) -> list[str]:
         whole = [*(["blend"] if self.blend else []), *self.methods]
         return [*whole, *(["conse"] if self.conse else [])]

@@ -97,6 +97,7 @@ class Tagger:
     ----------
     tags, rankings : the tags it knows, and the names of the ways to rank them.
     threshold : the probability from which a tag is suggested, by the Gaussians.
+    neighbours : the training photos that it keeps, or None; see lablr/methods.
 
     Raises `BundleError` when the parts of the bundle do not fit each other.
     """
@@ -113,6 +114,7 @@ class Tagger:
         self.encoder = Encoder(bundle.encoder_onnx, preprocessing)
         self.ranker = Ranker(bundle)
         self.rankings = self.ranker.rankings
+        self.neighbours = self.ranker.neighbours
         self._check()
 
     @classmethod

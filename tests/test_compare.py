@@ -165,3 +165,19 @@ def test_features_that_are_not_finite_are_bounded(client) -> None:
     text = base64.b64encode(np.full(4, np.inf, "<f2").tobytes()).decode()
     body = {"latent": [0.0] * N_LATENT, "features": text}
     assert client.post("/api/v1/rankings", json=body).status_code == 200
+
+
+def test_the_nearest_training_photos_explain(client, china_jpg):
+    form = form_of(china_jpg.read_bytes())
+    url = "/api/v1/suggestions?because=3"
+    answer = client.post(url, data=form, content_type=MULTIPART).json
+    assert len(answer["because"]) == 3
+    similarities = [one["similarity"] for one in answer["because"]]
+    assert similarities == sorted(similarities, reverse=True)
+    for one in answer["because"]:
+        assert one["page"] is None  # the drawn corpus is nobody's on Flickr
+    form = form_of(china_jpg.read_bytes())
+    wrong = "/api/v1/suggestions?because=21"
+    refused = client.post(wrong, data=form, content_type=MULTIPART)
+    assert refused.status_code == 400
+    assert "from 0 to 20" in refused.json["error"]["message"]

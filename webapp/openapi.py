@@ -11,7 +11,7 @@ from lablr import Tagger
 from webapp.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.errors import CODES
 from webapp.latents import MAX_COORDINATE
-from webapp.suggestions import MAX_K, N_MAP_TAGS, WIDTHS
+from webapp.suggestions import MAX_BECAUSE, MAX_K, N_MAP_TAGS, WIDTHS
 
 __all__ = ["document"]
 
@@ -173,6 +173,10 @@ def _parameters() -> list[Schema]:
             "Adds `figures`: the page's pictures for Plotly.",
             {"type": "string", "enum": list(WIDTHS)},
         ),
+        "because": (
+            "Adds `because`: so many of the training photos nearest to the photo.",
+            {"type": "integer", "minimum": 0, "maximum": MAX_BECAUSE, "default": 0},
+        ),
         "latent": (
             "1 adds `latent`, and `features` where methods beside the Gaussians use "
             "them, which /api/v1/rankings takes.",
@@ -209,6 +213,13 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "probability": PROBABILITY,
                 "squared_mahalanobis": {"type": "number", "minimum": 0},
                 "log_likelihood_ratio": NUMBER,
+            }
+        ),
+        "Neighbour": _object(
+            {
+                "similarity": {"type": "number"},
+                "tags": _list(TEXT),
+                "page": {"type": ["string", "null"], "format": "uri"},
             }
         ),
         "Map": _map(),
@@ -248,6 +259,7 @@ def _suggestion(latent: Schema, features: Schema) -> Schema:
             ),
             "latent": latent,
             "features": features,
+            "because": _list(_ref("Neighbour"), 0, MAX_BECAUSE),
         },
     )
 

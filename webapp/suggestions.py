@@ -27,6 +27,7 @@ from webapp.metrics import stage
 from webapp.model import tagger
 
 __all__ = [
+    "MAX_BECAUSE",
     "Asked",
     "as_json",
     "figures",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 N_MAP_TAGS = 20
+MAX_BECAUSE = 20
 MAX_K = 999_999  # no model has as many tags
 WIDTHS = ("wide", "narrow")
 BATCH_S = 15.0
@@ -49,6 +51,7 @@ class Asked:
     """The parameters of a suggestion: `k` tags (0: all), ranking, threshold.
 
     map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``;
+    because: how many of the nearest training photos come with the answer;
     latent: the photo's posterior mean and features, which `rank` takes.
     """
 
@@ -58,6 +61,7 @@ class Asked:
     map: bool = False
     figures: str = ""
     latent: bool = False
+    because: int = 0
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Asked:
@@ -71,6 +75,7 @@ class Asked:
             map=_yes("map", query.get("map", "0")),
             figures=_figures(query.get("figures")),
             latent=_yes("latent", query.get("latent", "0")),
+            because=_at_most("because", query.get("because", "0"), MAX_BECAUSE),
         )
 
 
@@ -152,7 +157,20 @@ def as_json(suggestion: Suggestion, asked: Asked) -> dict[str, Any]:
             answer["figures"] = figures(suggestion, asked.k, narrow)
     if asked.latent:
         answer |= sent_latent(suggestion)
+    if asked.because:
+        answer["because"] = nearest(suggestion, asked.because)
     return answer
+
+
+def nearest(suggestion: Suggestion, k: int) -> list[dict[str, Any]]:
+    """The `k` training photos nearest to the photo; none if the model keeps none."""
+    neighbours = tagger().neighbours
+    if neighbours is None:
+        return []
+    return [
+        {"similarity": one.similarity, "tags": list(one.tags), "page": one.page}
+        for one in neighbours.nearest(suggestion.latent, k)
+    ]
 
 
 def map_numbers(suggestion: Suggestion) -> dict[str, Any]:
@@ -190,6 +208,13 @@ def _whole_number(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_K))):
         raise Refused("bad_parameter", f"{name} must be a whole number, 0 for all.")
     return int(text)
+
+
+def _at_most(name: str, text: str, most: int) -> int:
+    number = _whole_number(name, text) if text.isdigit() else -1
+    if not 0 <= number <= most:
+        raise Refused("bad_parameter", f"{name} must be a number from 0 to {most}.")
+    return number
 
 
 def _probability(name: str, text: str | None) -> float | None:

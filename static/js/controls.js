@@ -12,7 +12,10 @@ const chosen = { k: "10", ranking: "calibrated", threshold: "" }; // "": the mod
 export function query(figures = "") {
   const asked = new URLSearchParams({ k: chosen.k, ranking: chosen.ranking });
   if (chosen.threshold) asked.set("threshold", chosen.threshold);
-  if (figures) asked.set("figures", figures);
+  if (figures) {
+    asked.set("figures", figures);
+    asked.set("because", "6");
+  }
   return asked.toString();
 }
 

@@ -25,6 +25,7 @@ export function showResult(photo) {
     ...answer.tags.map((score, index) => row(score, index, photo.isGood(score))),
   );
   part("bars").style.minHeight = px(answer.tags.length);
+  if (answer.because) showNeighbours(answer.because);
   countAccepted();
   describe(answer.tags);
   return drawCharts();
@@ -41,6 +42,7 @@ export function showRoom() {
     return pill;
   });
   part("unsure").hidden = true;
+  part("because").hidden = true;
   part("chips").replaceChildren(...pills);
   part("rows").replaceChildren();
   part("bars").style.minHeight = px(n);
@@ -104,6 +106,22 @@ function walkRows(event) {
   rows[place].tabIndex = -1;
   next.tabIndex = 0;
   next.focus();
+}
+
+/** The training photos nearest to this one; a model may keep none. */
+function showNeighbours(neighbours) {
+  part("because").hidden = !neighbours.length;
+  part("neighbours").replaceChildren(
+    ...neighbours.map(({ similarity, tags, page }) => {
+      const item = clone("neighbour");
+      item.querySelector(".share").textContent = percent(Math.max(similarity, 0));
+      item.querySelector(".tags").textContent = tags.join(", ");
+      const link = item.querySelector(".page");
+      if (page) link.href = page;
+      else link.remove();
+      return item;
+    }),
+  );
 }
 
 function chip(photo, score) {

@@ -30,12 +30,13 @@ from lablr.evidence import absence_weights
 from lablr.gaussians import GaussianStatistics
 from lablr.methods.blend import Blend, log_odds
 from lablr.methods.calibrated import Calibrated
+from lablr.methods.conse import ConSE
 from lablr.methods.neighbours import NeighbourPhotos, Neighbours
 from lablr.progress import Progress, silent
 from lablr.ranker import DESCRIBED, Ranker
 from lablr.tagger import Tagger
 
-__all__ = ["MethodRun", "combine"]
+__all__ = ["MethodRun", "combine", "combine_encoded"]
 
 LABEL = "encoding photos"
 # What the blend is made of, where the bundle has it.
@@ -102,16 +103,31 @@ def combine(
     """
     for run in runs:
         run.check(bundle)
+    tagger = Tagger(dataclasses.replace(bundle, methods={}, networks={}))
+    validation, kept = _encoded(tagger, _conse(tagger, runs), corpus, progress)
+    return combine_encoded(bundle, validation, kept, runs, precision)
+
+
+def combine_encoded(
+    bundle: Bundle,
+    validation: EncodedPhotos,
+    kept: NeighbourPhotos,
+    runs: Sequence[MethodRun],
+    precision: float = 0.8,
+) -> Bundle:
+    """The part of `combine` after encoding: seconds.
+
+    The `validation` photos are as `Encoder.describe` has them, followed by ConSE's
+    logits where it is among the runs; `kept` are the training photos to be neighbours.
+    """
     plain = dataclasses.replace(bundle, methods={}, networks={})
-    tagger = Tagger(plain)
+    n_description = Tagger(plain).encoder.n_description
     networks = {run.name: run.network for run in runs if run.network is not None}
     methods: dict[str, Arrays] = {run.name: dict(run.arrays) for run in runs}
-    conse = _conse(tagger, methods, networks)
-    validation, kept = _encoded(tagger, conse, corpus, progress)
     methods["neighbours"] = Neighbours.fit(kept, _absence(plain)).to_arrays()
     seen, carries = validation.latents, validation.membership
     for name, arrays in methods.items():
-        logits = seen[:, tagger.encoder.n_description :].astype(np.float64)
+        logits = seen[:, n_description:].astype(np.float64)
         if name in DESCRIBED:
             method = DESCRIBED[name].from_arrays(arrays, bundle.tags)
             logits = method.logits(seen[:, : method.n_inputs].astype(np.float32))
@@ -126,26 +142,18 @@ def combine(
     )
 
 
-def _conse(
-    tagger: Tagger, methods: Mapping[str, Arrays], networks: Mapping[str, bytes]
-) -> Any:
-    """The method that looks at the image itself, if it is among the methods."""
-    if "conse" not in methods:
+def _conse(tagger: Tagger, runs: Sequence[MethodRun]) -> ConSE | None:
+    """The method that looks at the image itself, if it is among the runs."""
+    run = next((run for run in runs if run.name == "conse"), None)
+    if run is None:
         return None
-    if "conse" not in networks:
+    if run.network is None:
         raise FitError("the run of conse has no network")
-    from lablr.methods.conse import ConSE
-
-    return ConSE.from_arrays(
-        networks["conse"],
-        tagger.encoder.preprocessing,
-        methods["conse"],
-        tagger.tags,
-    )
+    return ConSE.from_arrays(run.arrays, tagger.tags, run.network)
 
 
 def _encoded(
-    tagger: Tagger, conse: Any, corpus: Corpus, progress: Progress
+    tagger: Tagger, conse: ConSE | None, corpus: Corpus, progress: Progress
 ) -> tuple[EncodedPhotos, NeighbourPhotos]:
     """The validation photos as `_seen`, and the training photos that are kept."""
     validation: list[EncodedPhotos] = []
@@ -168,7 +176,7 @@ def _encoded(
 
 
 def _block(
-    photos: Sequence[Photo], tagger: Tagger, conse: Any
+    photos: Sequence[Photo], tagger: Tagger, conse: ConSE | None
 ) -> tuple[EncodedPhotos, NeighbourPhotos]:
     """Of a block, the validation photos as `_seen`, and the training photos."""
     encoder = tagger.encoder
@@ -191,7 +199,7 @@ def _block(
 
 
 def _seen(
-    tagger: Tagger, conse: Any, images: npt.NDArray[np.uint8]
+    tagger: Tagger, conse: ConSE | None, images: npt.NDArray[np.uint8]
 ) -> npt.NDArray[Any]:
     """The descriptions of images, followed by ConSE's logits, if it is there."""
     described = tagger.encode(images)

@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.calibration import Calibration
-from lablr.encoder import Preprocessing
 from lablr.errors import BundleError, FitError, RankingError
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.judged_sums import JudgedSums
 from lablr.methods.blend import Blend, log_odds
 from lablr.methods.calibrated import Calibrated, Method
 from lablr.methods.classifier import Classifier
+from lablr.methods.conse import ConSE
 from lablr.methods.neighbours import Neighbours
 from lablr.methods.semantic import Semantic
 from lablr.methods.triplet import Triplet
@@ -216,16 +216,10 @@ def _spread(statistics: GaussianStatistics) -> tuple[Floats, Floats]:
     return mean, np.sqrt(np.maximum(square - mean**2, 1e-12))
 
 
-def _conse(bundle: Bundle) -> Any:
+def _conse(bundle: Bundle) -> ConSE | None:
     if "conse" not in bundle.methods:
         return None
     if "conse" not in bundle.networks:
         raise BundleError("conse.onnx: missing")
-    from lablr.methods.conse import ConSE
-
-    return ConSE.from_arrays(
-        bundle.networks["conse"],
-        Preprocessing.from_dict(bundle.preprocessing),
-        bundle.methods["conse"],
-        bundle.tags,
-    )
+    arrays, network = bundle.methods["conse"], bundle.networks["conse"]
+    return ConSE.from_arrays(arrays, bundle.tags, network)

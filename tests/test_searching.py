@@ -197,3 +197,25 @@ def test_links_are_not_followed(photos, viewer, tmp_path):
     (photos / "link.jpg").symlink_to(tmp_path / "outside.jpg")
     built = build(str(photos), tmp_path / "index", viewer)
     assert "link.jpg" not in {entry.file for entry in built.index.entries}
+
+
+def test_very_many_photos_are_found_by_their_graph(
+    photos, viewer, tmp_path, monkeypatch
+):
+    """The graph answers as comparing all does, where it finds all there is."""
+    exact = Search(build(str(photos), tmp_path / "exact", viewer).index, viewer)
+    for name in ("index", "nearest"):
+        monkeypatch.setattr(f"lablr.searching.{name}.EXACT_UP_TO", 10)
+    build(str(photos), tmp_path / "graph", viewer)
+    index = Index.read(tmp_path / "graph")
+    assert index.graph is not None
+    query = Query(photo=index.path(4))
+    found = Search(index, viewer).find(query, k=6)
+    expected = exact.find(query, k=6)
+    assert [one.row for one in found] == [one.row for one in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.similarity == pytest.approx(theirs.similarity, abs=1e-6)
+    (graph,) = (tmp_path / "graph").glob("graph-*")
+    graph.write_bytes(graph.read_bytes()[:100])
+    with pytest.raises(IndexFolderError):
+        Index.read(tmp_path / "graph")

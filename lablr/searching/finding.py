@@ -22,6 +22,7 @@ from lablr.errors import CorpusError, IndexFolderError
 from lablr.methods.blend import log_odds
 from lablr.photos import PhotoSource
 from lablr.searching.index import Index
+from lablr.searching.nearest import best
 from lablr.searching.views import Viewer
 from lablr.tags import normalize
 
@@ -84,11 +85,14 @@ class Search:
         of nothing, `RankingError` or `MissingExtra` for words that only a text model
         understands, when there is none, `TextError` for those it cannot read.
         """
-        terms = self._terms(query)
-        if not terms:
+        n_terms = (query.photo is not None) + len(query.plus) + len(query.minus)
+        if not n_terms:
             raise ValueError("a query needs a photo or a word")
-        if len(terms) > MAX_TERMS:
+        if n_terms > MAX_TERMS:
             raise ValueError(f"a query has at most {MAX_TERMS} terms")
+        if self.index.graph is not None and k and query.photo and n_terms == 1:
+            return self._near(query.photo, k)
+        terms = self._terms(query)
         if len(terms) == 1 and terms[0][0] > 0:
             shown = ranked_by = terms[0][1]
         else:
@@ -98,8 +102,19 @@ class Search:
             )
         if self._is_tag(query):
             shown = 0.5 * (1 + np.tanh(0.5 * ranked_by))
-        best = _best(ranked_by, k)
-        return [self._found(row, float(shown[row])) for row in best]
+        rows = best(ranked_by, k).tolist()
+        return [self._found(row, float(shown[row])) for row in rows]
+
+    def _near(self, photo: PhotoSource, k: int) -> list[Found]:
+        """The photos nearest to one, by the index's graph."""
+        latent = self._latent(photo)
+        if self.index.graph is None:
+            return []
+        rows = self.index.graph.nearest(latent, k)
+        # The graph's own numbers are of half precision.
+        cosines = self.index.rows.latents[rows] @ latent
+        order = np.argsort(-cosines, kind="stable")
+        return [self._found(int(rows[i]), float(cosines[i])) for i in order]
 
     def _terms(self, query: Query) -> list[tuple[int, Floats]]:
         terms: list[tuple[int, Floats]] = []
@@ -123,10 +138,13 @@ class Search:
         return found
 
     def _like(self, photo: PhotoSource) -> Floats:
+        return np.asarray(self.index.rows.latents @ self._latent(photo), np.float64)
+
+    def _latent(self, photo: PhotoSource) -> npt.NDArray[np.float32]:
         image = self.viewer.tagger.read(photo)
         described = self.viewer.tagger.encode(image[np.newaxis])
         (latent,) = self.viewer.unit_latents(described)
-        return np.asarray(self.index.rows.latents @ latent, np.float64)
+        return np.asarray(latent, np.float32)
 
     def _fitting(self, word: str) -> Floats:
         column = self._columns.get(_normal(word))
@@ -145,8 +163,8 @@ class Search:
 
     def _found(self, row: int, similarity: float) -> Found:
         chances = self.index.rows.chances[row]
-        best = np.argsort(-chances, kind="stable")[:3]
-        tags = tuple(self.index.tags[column] for column in best.tolist())
+        columns = np.argsort(-chances, kind="stable")[:3].tolist()
+        tags = tuple(self.index.tags[column] for column in columns)
         return Found(row, self.index.entries[row].file, similarity, tags)
 
     def path(self, row: int) -> Path:
@@ -164,17 +182,3 @@ def _normal(word: str) -> str:
 def _standardized(numbers: Floats) -> Floats:
     spread = float(numbers.std())
     return (numbers - numbers.mean()) / spread if spread > 0 else 0 * numbers
-
-
-def _best(numbers: Floats, k: int) -> list[int]:
-    """The places of the k largest (0: all), largest first, ties in their order."""
-    n = len(numbers)
-    if 0 < k < n:
-        # Everything at least as good as the k-th, so that ties stay in order.
-        least = np.partition(numbers, n - k)[n - k]
-        candidates = np.flatnonzero(numbers >= least)
-    else:
-        candidates = np.arange(n)
-    order = candidates[np.argsort(-numbers[candidates], kind="stable")]
-    found: list[int] = order[: k or None].tolist()
-    return found

@@ -7,6 +7,7 @@
     latents-G.npy      (N, d) float32, standardized latents of length 1
     chances-G.npy      (N, T) float16, the probability of each tag
     meaning-G.npy      (N, e) float16, places in a text model's space; e may be 0
+    graph-G.usearch    who is near whom, where there are very many photos
 
 Another generation is written beside the one that counts, and counts from the moment
 ``index.json`` is replaced: a reader meets one or the other, whenever a writer stops.
@@ -19,7 +20,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.errors import IndexFolderError
+from lablr.searching.nearest import EXACT_UP_TO, Graph
 from lablr.whole_file import flush_folder, write_whole
 
 __all__ = ["Entry", "Index", "Rows"]
@@ -78,6 +80,7 @@ class Index:
     folder : of the index; root : of the photos.
     model : digest of the bundle it was made with; tags : T names.
     entries : N photos; rows : what is known of them.
+    graph : finds the nearest among very many; None where all are compared.
     """
 
     folder: Path
@@ -86,6 +89,7 @@ class Index:
     tags: tuple[str, ...]
     entries: tuple[Entry, ...]
     rows: Rows
+    graph: Graph | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Index:
@@ -124,7 +128,12 @@ class Index:
         if arrays["chances"].shape[1] != len(tags):
             raise ValueError("the tags are others")
         root, model = Path(str(head["root"])), str(head["model"])
-        return cls(folder, root, model, tags, entries, Rows(**arrays))
+        rows, graph = Rows(**arrays), folder / f"graph-{generation}.usearch"
+        found = cls(folder, root, model, tags, entries, rows)
+        if len(entries) <= EXACT_UP_TO:
+            return found
+        n_latent = rows.latents.shape[1]
+        return replace(found, graph=Graph.read(graph, len(entries), n_latent))
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -151,6 +160,9 @@ class Index:
             array = np.ascontiguousarray(getattr(self.rows, name))
             save = partial(np.save, arr=array, allow_pickle=False)
             write_whole(self.folder / f"{name}-{generation}.npy", save)
+        if len(self.entries) > EXACT_UP_TO:
+            write = Graph.of(self.rows.latents).write
+            write_whole(self.folder / f"graph-{generation}.usearch", write)
         head = {
             "format": FORMAT,
             "generation": generation,
@@ -168,7 +180,7 @@ class Index:
         """Remove the files of other generations, whoever left them."""
         for path in self.folder.iterdir():
             kind, dash, _ = path.name.partition("-")
-            is_ours = dash and kind in {*ARRAYS, "photos"}
+            is_ours = dash and kind in {*ARRAYS, "photos", "graph"}
             if is_ours and f"-{generation}." not in path.name:
                 with suppress(OSError):
                     path.unlink()

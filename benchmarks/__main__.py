@@ -34,6 +34,7 @@ BENCHMARKS = (
     "many_photos",
     "label",
     "many_tags",
+    "search",
     "http_load",
     "startup",
     "download",

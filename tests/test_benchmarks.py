@@ -23,6 +23,7 @@ LIGHT = {
     "many_photos": ["`suggest_many`, 640 x 427", "bare session"],
     "label": ["`lablr label`", "bare session"],
     "many_tags": ["98", "300"],
+    "search": ["all compared", "graph"],
     "int8": ["fp32", "int8", "cosine of the latents"],
     "micro_batches": ["threads: 1"],
     "download": ["0 ms", "20 ms a picture", "a round trip of 20 ms"],

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from database_makers import MODEL
+from serving import Server, running_server
 
 from lablr.judging.database import Database
 from lablr.judging.records import StoredPhoto
@@ -27,11 +30,32 @@ def stored(database: Database, places: list[Path], n: int) -> None:
     )
 
 
+@contextmanager
+def judging_server(folder: Path, url: str, **settings: str) -> Iterator[Server]:
+    settings = {"LABLR_DATABASE": url, "LABLR_SECRET_KEY": SECRET, **settings}
+    with running_server(folder, **settings) as server:
+        yield server
+
+
+def sign_in(visit, name: str, shown: str = ".who .name") -> None:
+    """By keyboard: the field has the focus."""
+    visit.expect(visit.page.locator("#name")).to_be_focused()
+    visit.page.keyboard.type(name)
+    visit.page.keyboard.press("Enter")
+    visit.expect(visit.page.locator(shown)).to_be_visible()
+    visit.page.wait_for_load_state("load")  # the keys work from then on
+
+
 def field(page: str, name: str) -> str:
     """The value of a hidden field."""
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert found, f"no field {name}"
     return found[1]
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """What the hidden fields of a page's forms hold, by name."""
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
 
 
 @dataclass

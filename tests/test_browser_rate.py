@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from browsing import fits
 from database_makers import database_url, postgresql
-from judging_pages import SECRET, stored
-from serving import Server, running_server
+from judging_pages import judging_server, sign_in, stored
 from test_browser_axe import grave_findings
 
 from lablr.judging.database import Database
@@ -19,22 +16,6 @@ from lablr.judging.results import results_of
 __all__ = ["database_url", "postgresql"]
 
 N_PHOTOS = 50
-
-
-@contextmanager
-def judging_server(folder: Path, url: str, **settings: str) -> Iterator[Server]:
-    settings = {"LABLR_DATABASE": url, "LABLR_SECRET_KEY": SECRET, **settings}
-    with running_server(folder, **settings) as server:
-        yield server
-
-
-def sign_in(visit, name: str, shown: str = ".who .name") -> None:
-    """By keyboard: the field has the focus."""
-    visit.expect(visit.page.locator("#name")).to_be_focused()
-    visit.page.keyboard.type(name)
-    visit.page.keyboard.press("Enter")
-    visit.expect(visit.page.locator(shown)).to_be_visible()
-    visit.page.wait_for_load_state("load")  # the keys work from then on
 
 
 def wait_for_done(visit, n: int) -> None:

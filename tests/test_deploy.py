@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import random
 import re
 import shlex
 import shutil
@@ -15,10 +16,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from judging_pages import stored
+from rating_under_kills import Rater, stored_ratings
 from serving import ROOT, running_server
 from test_packaging import NOT_SHIPPED, TOP_LEVEL
 
 from lablr.cli.serve import serve_command
+from lablr.judging.database import Database
+from webapp.secret_key import secret_file
 from webapp.settings import Settings
 
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
@@ -98,7 +103,9 @@ def test_the_sources_are_enough_to_build_from(tmp_path):
 
 def test_what_is_installed_is_pinned():
     (install,) = (rest for name, rest in instructions() if name == "RUN")
-    assert "pip install --no-cache-dir --compile -c constraints.txt ." in install
+    assert (
+        "pip install --no-cache-dir --compile -c constraints.txt '.[judge]' " in install
+    )
     # constraints.txt speaks of this Python
     assert re.search(r"\bpython:3\.1[1-9]", given("ARG"))
 
@@ -157,6 +164,7 @@ def service() -> configparser.SectionProxy:
     ("key", "value"),
     [
         ("DynamicUser", "yes"),
+        ("StateDirectoryMode", "0700"),
         ("ProtectSystem", "strict"),
         ("ProtectHome", "yes"),
         ("PrivateTmp", "yes"),
@@ -191,6 +199,39 @@ def test_the_unit_starts_a_command_that_exists(service):
     assert command == serve_command.name
     with serve_command.make_context(command, words) as context:
         assert context.params["host"] == "127.0.0.1"
+
+
+def test_what_judging_keeps_has_a_place_of_its_own(service, monkeypatch):
+    """Nothing else is writable: see ProtectSystem."""
+    words = dict(word.split("=", 1) for word in shlex.split(service["Environment"]))
+    state = Path("/var/lib") / service["StateDirectory"]
+    monkeypatch.setenv("XDG_STATE_HOME", words["XDG_STATE_HOME"])
+    assert secret_file() == state / "secret-key"
+    assert f"LABLR_DATABASE={state}/" in (ROOT / "docs" / "serve.md").read_text()
+
+
+def test_judging_needs_no_other_place(tmp_path, china_jpg):
+    """The server as the unit runs it: no home, and one folder for its state."""
+    state = tmp_path / "lib"
+    (state / "lablr").mkdir(parents=True)
+    database = state / "lablr" / "judgements.sqlite"
+    with Database(str(database)) as opened:
+        stored(opened, [china_jpg], 1)
+    places = {"HOME": "/nonexistent", "XDG_STATE_HOME": str(state)}
+    (tmp_path / "temporary").mkdir()
+    with running_server(
+        tmp_path / "temporary", LABLR_DATABASE=str(database), **places
+    ) as server:
+        rater = Rater(random.Random(0), server)
+        rater.sign_in()
+        rater.rate(1)
+    with Database(str(database)) as opened:
+        assert stored_ratings(opened) == rater.acknowledged
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lib", "temporary"]
+    assert {path.name for path in (state / "lablr").iterdir()} == {
+        "judgements.sqlite",
+        "secret-key",
+    }
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):

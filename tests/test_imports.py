@@ -47,6 +47,7 @@ ROOMS = (
     "joined_encoder",
     "quantization",
     "mahalanobis",
+    "moments",
     "gaussians",
     "judged_sums",
     "calibration",

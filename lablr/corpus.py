@@ -30,7 +30,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablr.errors import CorpusError
-from lablr.layouts import CsvLines, JsonLines, Layout, PlainFolder, TagFolders
+from lablr.layouts import (
+    CsvLines,
+    DeepFolder,
+    JsonLines,
+    Layout,
+    TagFolders,
+    is_folder_per_tag,
+)
 from lablr.photo_records import Photo, hash64, short, split_of
 from lablr.tags import normalize
 
@@ -54,20 +61,17 @@ class Corpus:
     def open(cls, path: str | os.PathLike[str], untagged: bool = False) -> Corpus:
         """Open a corpus folder, a ``photos.jsonl`` or a ``photos.csv``.
 
-        With ``untagged``, a folder that just holds photos is a corpus too. Raises
-        CorpusError when nothing there is one.
+        With ``untagged``, a folder that just holds photos, at any depth, is a corpus
+        too. Raises CorpusError when nothing there is one.
         """
         place = Path(path)
         if place.is_dir():
             for name in ("photos.jsonl", "photos.csv"):
                 if (place / name).exists():
                     return cls.open(place / name)
-            try:
-                return cls(TagFolders(place))
-            except CorpusError:
-                if not untagged:
-                    raise
-                return cls(PlainFolder(place))
+            if untagged and not is_folder_per_tag(place):
+                return cls(DeepFolder(place))
+            return cls(TagFolders(place))
         if not place.exists():
             raise CorpusError(f"{place}: no such file or folder")
         if place.suffix == ".jsonl":

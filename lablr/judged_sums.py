@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.errors import BundleError
-from lablr.gaussians import Moments, pack_moments, unpack_moments
+from lablr.moments import Moments, pack_moments, unpack_moments
 
 __all__ = ["JudgedSums"]
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lablr.errors import BundleError, FitError
-from lablr.gaussians import Moments
 from lablr.map_dots import MapDots
+from lablr.moments import Moments
 
 __all__ = ["LatentMap"]
 

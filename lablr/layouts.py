@@ -7,6 +7,7 @@ the record there; so one broken record does not end the reading of the others.
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +36,13 @@ __all__ = [
     "DeepFolder",
     "JsonLines",
     "Layout",
-    "PlainFolder",
     "TagFolders",
     "Tree",
+    "is_folder_per_tag",
     "json_records",
 ]
+
+log = logging.getLogger("lablr")
 
 MAX_LABELS_BYTES = 16 << 20
 MAX_LINES_OF_PHOTO = 1000
@@ -177,13 +180,13 @@ class TagFolders:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        if not self._folders():
+        if not _folders(root):
             raise CorpusError(
                 f"{root}: expected photos.jsonl, photos.csv or a folder per tag"
             )
 
     def entries(self) -> Iterator[Entry]:
-        for folder in self._folders():
+        for folder in _folders(self.root):
             if folder.is_symlink():
                 yield _printable(folder.name), _refuse_link
                 continue
@@ -200,31 +203,25 @@ class TagFolders:
         file = f"{path.parent.name}/{path.name}"
         return Photo(file, path, (normalize(path.parent.name),), split_of(file))
 
-    def _folders(self) -> list[os.DirEntry[str]]:
-        return [
-            entry
-            for entry in _scan(self.root)
-            if entry.is_dir() and not entry.name.startswith(".")
-        ]
 
+def is_folder_per_tag(root: Path) -> bool:
+    """Whether photos lie in the folders of `root`, and none beside those folders.
 
-class PlainFolder:
-    """Photos that lie in one folder, without tags; deeper ones are passed over."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        if not any(True for _ in self.entries()):
-            raise CorpusError(f"{root}: holds no corpus and no photos")
-
-    def entries(self) -> Iterator[Entry]:
-        for entry in _scan(self.root):
-            if Path(entry.path).suffix.lower() in EXTENSIONS:
-                yield _printable(entry.name), partial(self._photo, entry)
-
-    def _photo(self, entry: os.DirEntry[str]) -> Photo:
-        if not entry.is_file(follow_symlinks=False):
-            return _refuse_link()
-        return Photo(entry.name, Path(entry.path), (), split_of(entry.name))
+    With photos beside them the folders are more likely parts of a collection than
+    tags; who meant tags is told so.
+    """
+    beside = any(map(_is_photo, _scan(root)))
+    inside = any(
+        _is_photo(entry)
+        for folder in _folders(root)
+        if not folder.is_symlink()
+        for entry in _scan(Path(folder.path))
+    )
+    if beside and inside:
+        log.warning(
+            "%s holds photos beside its folders: these are not taken for tags", root
+        )
+    return inside and not beside
 
 
 class DeepFolder:
@@ -251,7 +248,7 @@ class DeepFolder:
                     yield place, _refuse_link
                 else:
                     yield from self._below(path)
-            elif path.suffix.lower() in EXTENSIONS and not entry.is_dir():
+            elif _is_photo(entry):
                 yield place, partial(self._photo, entry)
 
     def _photo(self, entry: os.DirEntry[str]) -> Photo:
@@ -332,6 +329,20 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise CorpusError(f"{_printable(folder.name)}: {error.strerror}") from error
+
+
+def _folders(root: Path) -> list[os.DirEntry[str]]:
+    """The folders of a folder but the hidden ones; links to folders are among them."""
+    return [
+        entry
+        for entry in _scan(root)
+        if entry.is_dir() and not entry.name.startswith(".")
+    ]
+
+
+def _is_photo(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a photo by its name."""
+    return Path(entry.path).suffix.lower() in EXTENSIONS and not entry.is_dir()
 
 
 def _printable(name: str) -> str:

@@ -49,6 +49,7 @@ ROOMS = (
     "joined_encoder",
     "quantization",
     "mahalanobis",
+    "moments",
     "gaussians",
     "judged_sums",
     "calibration",

@@ -13,9 +13,9 @@ from sklearn.decomposition import PCA
 
 from lablr.archive import pack_arrays, unpack_arrays
 from lablr.errors import BundleError, FitError
-from lablr.gaussians import Moments
 from lablr.latent_map import LatentMap
 from lablr.map_dots import MapDots
+from lablr.moments import Moments
 
 
 def clouds(n_photos: int = 900, n_tags: int = 4, n_latent: int = 6) -> dict[str, Any]:

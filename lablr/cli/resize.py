@@ -63,7 +63,8 @@ def resize_command(photos: Path, out: Path, as_json: bool, **options: object) ->
     """Bring every photo of IN to one size, as a corpus in the folder OUT.
 
     IN is a corpus (a folder with photos.jsonl or photos.csv, such a file, or a folder
-    per tag) or a folder of photos. OUT gets photos/, photos.jsonl with every field of
+    per tag) or a folder of photos, at any depth: where photos lie in IN itself, the
+    folders beside them are no tags. OUT gets photos/, photos.jsonl with every field of
     every record, and photos.csv of path,label lines. A photo that cannot be used is
     named and left out, and the exit code is 1. Run again, what is there already is
     kept.

@@ -12,9 +12,9 @@ import numpy as np
 
 from lablr.calibration import Calibration
 from lablr.errors import FitError
-from lablr.gaussians import Moments
 from lablr.learning.model import Groups, Model
 from lablr.learning.photos import N_FOLDS, Bools, Columns, Floats, JudgedPhotos
+from lablr.moments import Moments
 
 __all__ = ["cross_calibrated", "cross_fitted_ratios", "ratios"]
 

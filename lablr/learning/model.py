@@ -12,9 +12,10 @@ import numpy as np
 
 from lablr.bundle import Bundle
 from lablr.calibration import Calibration
-from lablr.gaussians import GaussianStatistics, Moments, shrunk_covariances
+from lablr.gaussians import GaussianStatistics, shrunk_covariances
 from lablr.judged_sums import JudgedSums
 from lablr.learning.photos import Columns, Floats, columns_of, taken
+from lablr.moments import Moments
 
 __all__ = ["Groups", "Model", "chosen", "groups_of"]
 

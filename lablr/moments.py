@@ -1,0 +1,129 @@
+"""Sums over groups of photos that add: counts, sums and sums of outer products.
+
+They are all that a Gaussian needs to know of its photos, and two parts of a corpus
+merge by adding theirs. In a bundle each symmetric matrix is a packed triangle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Moments", "pack_moments", "unpack_moments"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over groups of photos: ``n`` (G,), ``total`` (G, d), ``outer`` (G, d, d)."""
+
+    n: Array
+    total: Array
+    outer: Array
+
+    @classmethod
+    def of(cls, latents: Array, groups: npt.NDArray[np.bool_]) -> Moments:
+        """Sums of `latents` (N, d) over the photos of each group, `groups` (N, G)."""
+        n_groups, d = groups.shape[1], latents.shape[1]
+        total, outer = np.empty((n_groups, d)), np.empty((n_groups, d, d))
+        for group, members in enumerate(groups.T):
+            own = latents[members]
+            total[group], outer[group] = own.sum(axis=0), own.T @ own
+        return cls(groups.sum(axis=0).astype(np.float64), total, outer)
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.n + other.n, self.total + other.total, self.outer + other.outer
+        )
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(
+            self.n - other.n, self.total - other.total, self.outer - other.outer
+        )
+
+    def add_in_place(self, other: Moments) -> None:
+        """Add the photos of the same groups to these sums."""
+        self.n[:] += other.n
+        self.total[:] += other.total
+        self.outer[:] += other.outer
+
+    def group(self, number: int) -> Moments:
+        """The sums of one group alone, as views."""
+        only = slice(number, number + 1)
+        return Moments(self.n[only], self.total[only], self.outer[only])
+
+    @classmethod
+    def stacked(cls, groups: Sequence[Moments], n_latent: int) -> Moments:
+        """The groups of all, in their order; there may be none."""
+        d = n_latent
+        none = cls(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)))
+        return cls(
+            np.concatenate([none.n, *(group.n for group in groups)]),
+            np.concatenate([none.total, *(group.total for group in groups)]),
+            np.concatenate([none.outer, *(group.outer for group in groups)]),
+        )
+
+    def scaled(self, factor: float) -> Moments:
+        """The same photos, each counted `factor` times."""
+        return Moments(self.n * factor, self.total * factor, self.outer * factor)
+
+    def weighted(self, weights: Array) -> Moments:
+        """Sums over the groups, each counted with `weights` (G', G)."""
+        return Moments(
+            weights @ self.n,
+            weights @ self.total,
+            np.tensordot(weights, self.outer, axes=1),
+        )
+
+    @property
+    def means(self) -> Array:
+        """Mean of each group (G, d)."""
+        return self.total / self.n[:, None]
+
+    def covariances(self) -> Iterator[Array]:
+        """Empirical covariance (d, d) of each group, divided by n."""
+        for n, mean, outer in zip(self.n, self.means, self.outer, strict=True):
+            yield outer / n - np.outer(mean, mean)
+
+    def within_covariance(self) -> Array:
+        """Mean of the groups' empirical covariances (d, d), weighted by their n."""
+        scatter = self.outer.sum(axis=0) - self.total.T @ self.means
+        within: Array = scatter / self.n.sum()
+        return within
+
+
+def pack_moments(
+    moments: Moments,
+    name: str,
+    products: type[np.float32] | type[np.float64] = np.float32,
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Arrays of moments for a bundle, each sum of products rounded to `products`."""
+    rows, columns = np.tril_indices(moments.total.shape[1])
+    return {
+        f"{name}_n": moments.n,
+        f"{name}_total": moments.total,
+        f"{name}_outer": moments.outer[:, rows, columns].astype(products),
+    }
+
+
+def unpack_moments(
+    arrays: Mapping[str, npt.NDArray[np.generic]], name: str, n_groups: int
+) -> Moments:
+    """Read back `pack_moments`; raises KeyError, ValueError or IndexError."""
+    n = np.asarray(arrays[f"{name}_n"], np.float64)
+    total = np.asarray(arrays[f"{name}_total"], np.float64)
+    packed = np.asarray(arrays[f"{name}_outer"])
+    d = total.shape[-1]
+    expected = (n_groups,), (n_groups, d), (n_groups, d * (d + 1) // 2)
+    found = n.shape, total.shape, packed.shape
+    if found != expected:
+        raise ValueError(f"expected {name} of shapes {expected}, found {found}")
+    outer = np.empty((n_groups, d, d))
+    rows, columns = np.tril_indices(d)
+    outer[:, rows, columns] = packed
+    outer[:, columns, rows] = packed
+    return Moments(n, total, outer)

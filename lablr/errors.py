@@ -20,6 +20,7 @@
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
     ├── LearningError             judgements that teach nothing, or the wrong thing
+    ├── VocabularyError           a person's file of words that cannot be used
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -48,6 +49,7 @@ __all__ = [
     "ResizeError",
     "TrainingError",
     "UnsupportedPhoto",
+    "VocabularyError",
 ]
 
 
@@ -159,6 +161,23 @@ class LearningError(LablrError):
     """Judgements from which a bundle cannot learn, or would not become better."""
 
     code = "learning_error"
+
+
+class VocabularyError(LablrError):
+    """A file of words, or a language, that cannot be used.
+
+    Parameters
+    ----------
+    problems : what is wrong with the file, each naming file and line; the message
+        is the first of them and how many more there are.
+    """
+
+    code = "vocabulary_error"
+
+    def __init__(self, *problems: str) -> None:
+        more = len(problems) - 1
+        super().__init__(problems[0] + (f" (and {more} more)" if more else ""))
+        self.problems = problems
 
 
 class MissingExtra(LablrError):

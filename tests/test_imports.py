@@ -60,6 +60,7 @@ ROOMS = (
     "map_image",
     "charts",
     "tagger",
+    "vocabulary",
     "labelling",
     "evaluation",
     "learning",

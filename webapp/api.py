@@ -5,11 +5,19 @@ from __future__ import annotations
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from lablr.tagger import RANKINGS
+from lablr.vocabulary import LANGUAGES, translations
 from webapp.access import PHOTO_COST, charge
 from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.model import tagger
 from webapp.openapi import document
-from webapp.suggestions import Asked, as_json, rank, suggest, suggest_each
+from webapp.suggestions import (
+    Asked,
+    as_json,
+    language_of,
+    rank,
+    suggest,
+    suggest_each,
+)
 from webapp.uploads import MAX_PARTS, uploaded_photo, uploaded_photos
 
 __all__ = ["MAX_BODY_BYTES", "init_app"]
@@ -72,9 +80,15 @@ def describe() -> Response:
 
 @blueprint.get("/tags")
 def list_tags() -> Response:
-    """Every tag the model knows."""
-    return jsonify(
-        tags=list(tagger().tags),
-        rankings=list(RANKINGS),
-        bundle=tagger().bundle_digest,
-    )
+    """Every tag the model knows, and with a language what each is called in it."""
+    tags, language = tagger().tags, language_of(request.args)
+    answer = {
+        "tags": list(tags),
+        "rankings": list(RANKINGS),
+        "languages": list(LANGUAGES),
+        "bundle": tagger().bundle_digest,
+    }
+    if language:
+        names = translations(language)
+        answer["labels"] = [names.get(tag, tag) for tag in tags]
+    return jsonify(answer)

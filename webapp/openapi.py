@@ -9,6 +9,7 @@ from typing import Any
 import lablr
 from lablr import Tagger
 from lablr.tagger import RANKINGS
+from lablr.vocabulary import LANGUAGES
 from webapp.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.errors import CODES
 from webapp.latents import MAX_COORDINATE
@@ -90,7 +91,13 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
             )
         },
         "/api/v1/tags": {
-            "get": _operation("api.list_tags", "Every tag of the model.", "Tags")
+            "get": _operation(
+                "api.list_tags",
+                "Every tag of the model.",
+                "Tags",
+                refusals=(400,),
+                parameters=("language",),
+            )
         },
         "/api/v1/openapi.json": {
             "get": _operation("api.describe", "This document.", "Document")
@@ -109,8 +116,12 @@ def _operation(
     answer: str | None,
     body: Schema | None = None,
     refusals: tuple[int, ...] = (),
+    parameters: tuple[str, ...] | None = None,
 ) -> Schema:
-    """One operation; what access.py may refuse it for is added by its endpoint."""
+    """One operation; what access.py may refuse it for is added by its endpoint.
+
+    parameters: by name; None is all for an operation with a body, else nothing.
+    """
     content = (
         {"text/plain": {"schema": TEXT}}
         if answer is None
@@ -127,8 +138,13 @@ def _operation(
         },
     }
     if body is not None:
-        described["parameters"] = _parameters()
         described["requestBody"] = {"required": True, "content": body}
+    if body is not None or parameters:
+        described["parameters"] = [
+            parameter
+            for parameter in _parameters()
+            if parameters is None or parameter["name"] in parameters
+        ]
     return described
 
 
@@ -175,6 +191,10 @@ def _parameters() -> list[Schema]:
             {"type": "string", "enum": list(WIDTHS)},
         ),
         "latent": ("1 adds `latent`, which /api/v1/rankings takes.", yes),
+        "language": (
+            "Adds `label` to each tag: what it is called in that language.",
+            {"type": "string", "enum": list(LANGUAGES)},
+        ),
     }
     return [
         {"name": name, "in": "query", "description": description, "schema": schema}
@@ -203,7 +223,8 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "probability": PROBABILITY,
                 "squared_mahalanobis": {"type": "number", "minimum": 0},
                 "log_likelihood_ratio": NUMBER,
-            }
+            },
+            {"label": TEXT},
         ),
         "Map": _map(),
         "Batch": _object({"results": _list(results, 1, max_batch_photos)}),
@@ -212,8 +233,10 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
             {
                 "tags": _list(TEXT, len(tagger.tags), len(tagger.tags)),
                 "rankings": _list({"enum": list(RANKINGS)}),
+                "languages": _list({"enum": list(LANGUAGES)}),
                 "bundle": TEXT,
-            }
+            },
+            {"labels": _list(TEXT, len(tagger.tags), len(tagger.tags))},
         ),
         "Live": _object({"status": {"const": "alive"}}),
         "Ready": _object(
@@ -238,6 +261,7 @@ def _suggestion(latent: Schema) -> Schema:
                 dict.fromkeys(("ranked_tags", "latent_map", "training_photos"), figure)
             ),
             "latent": latent,
+            "language": {"enum": list(LANGUAGES)},
         },
     )
 

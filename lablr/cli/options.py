@@ -12,8 +12,10 @@ __all__ = [
     "corpus_argument",
     "database_option",
     "json_option",
+    "language_option",
     "model_option",
     "ranking_option",
+    "vocabulary_option",
 ]
 
 # lablr.tagger.RANKINGS, written again so that --help need not load NumPy; a test
@@ -52,6 +54,25 @@ ranking_option = click.option(
     default=RANKINGS[0],
     show_default=True,
     help="Order tags by probability, by log-likelihood ratio or by distance.",
+)
+
+vocabulary_option = click.option(
+    "--vocabulary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="LABLR_VOCABULARY",
+    show_envvar=True,
+    help="Your own words for tags, a .csv or .json file (docs/vocabulary.md).",
+)
+
+language_option = click.option(
+    "--language",
+    metavar="CODE",
+    envvar="LABLR_LANGUAGE",
+    show_envvar=True,
+    default="en",
+    show_default=True,
+    help="Show tags in a language: de, en, es, fa, fr, or one of your own file.",
 )
 
 json_option = click.option(

@@ -1,17 +1,20 @@
-// How many tags, ranked how, suggested from where: for all photos of the page, kept
-// in its address.
+// How many tags, ranked how, in which language, suggested from where: for all photos
+// of the page, kept in its address.
 
 const part = (id) => document.getElementById(id);
 const RANKINGS = ["calibrated", "likelihood", "mahalanobis"];
 const COUNTS = ["5", "10", "20", "0"]; // 0 is all
 const SETTLE_MS = 150; // a slider moves in many small steps
 
-const chosen = { k: "10", ranking: "calibrated", threshold: "" }; // "": the model's own
+// The threshold "" is the model's own, the language "" its own words.
+const plain = { k: "10", ranking: "calibrated", threshold: "", language: "" };
+const chosen = { ...plain };
 
 /** What to ask the API for; `figures` is "", "wide" or "narrow". */
 export function query(figures = "") {
   const asked = new URLSearchParams({ k: chosen.k, ranking: chosen.ranking });
   if (chosen.threshold) asked.set("threshold", chosen.threshold);
+  if (chosen.language) asked.set("language", chosen.language);
   if (figures) asked.set("figures", figures);
   return asked.toString();
 }
@@ -32,6 +35,7 @@ export function listenToControls(changed) {
   part("controls").addEventListener("change", ({ target }) => {
     if (target.name === "k") chosen.k = target.value;
     else if (target === part("ranking")) chosen.ranking = target.value;
+    else if (target === part("language")) chosen.language = own(target.value);
     else return;
     settle();
   });
@@ -52,12 +56,15 @@ export function listenToControls(changed) {
   });
 }
 
-let own = part("threshold").value; // the model's threshold, in percent
+const ENGLISH = "en"; // what the model's own words are
+const own = (language) => (language === ENGLISH ? "" : language);
+
+let modelThreshold = part("threshold").value; // in percent
 
 /** Show what an answer used, where the person chose nothing. */
 export function showThreshold(threshold) {
   if (chosen.threshold) return;
-  own = String(Math.round(100 * threshold));
+  modelThreshold = String(Math.round(100 * threshold));
   show();
 }
 
@@ -67,7 +74,8 @@ function show(typing) {
     radio.checked = radio.value === chosen.k;
   }
   part("ranking").value = chosen.ranking;
-  const value = chosen.threshold ? String(Math.round(100 * chosen.threshold)) : own;
+  part("language").value = chosen.language || ENGLISH;
+  const value = chosen.threshold ? String(Math.round(100 * chosen.threshold)) : modelThreshold;
   for (const field of [part("threshold"), part("threshold-number")]) {
     if (field !== typing) field.value = value;
   }
@@ -82,11 +90,12 @@ function read() {
   if (COUNTS.includes(given.get("k"))) chosen.k = given.get("k");
   if (RANKINGS.includes(given.get("ranking"))) chosen.ranking = given.get("ranking");
   if (threshold >= 0 && threshold <= 1) chosen.threshold = String(threshold);
+  const languages = [...part("language").options].map((option) => option.value);
+  if (languages.includes(given.get("language"))) chosen.language = own(given.get("language"));
 }
 
 function write() {
   const address = new URL(location.href);
-  const plain = { k: "10", ranking: "calibrated", threshold: "" };
   for (const [name, value] of Object.entries(chosen)) {
     if (value === plain[name]) address.searchParams.delete(name);
     else address.searchParams.set(name, value);

@@ -5,13 +5,16 @@ page, the API and ``lablr map`` hand it to Plotly (or anything that speaks its
 JSON) without Lablr importing Plotly. Every colour is one of `PALETTE`'s values,
 readable on white and on black; the page swaps them for its theme's.
 
+A tag is known by its own word in every figure (the category of a bar, the name of a
+circle, the ``meta`` of a trace), whatever it is called: two may have one label.
+
 Lengths on the map are in the units of the latent plane; ``*_px`` are pixels.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,12 +64,16 @@ _NARROW_LABELS = 8  # more names than these do not fit on a phone
 # ------------------------------------------------------------------ Plotly figures
 
 
-def ranked_tags_figure(suggestion: RankedTags) -> Figure:
+def ranked_tags_figure(
+    suggestion: RankedTags, labels: Mapping[str, str] | None = None
+) -> Figure:
     """Horizontal bars of the tags' probabilities, most fitting on top.
 
-    Bars that reach the threshold are drawn strong; a dashed line marks it.
+    Bars that reach the threshold are drawn strong; a dashed line marks it. labels:
+    what to call a tag, where that is not the tag itself.
     """
     scores = suggestion.tags
+    names = [html.escape((labels or {}).get(s.tag, s.tag)) for s in scores]
     reached = [score.probability >= suggestion.threshold for score in scores]
     bars = {
         "type": "bar",
@@ -78,7 +85,8 @@ def ranked_tags_figure(suggestion: RankedTags) -> Figure:
         "cliponaxis": False,
         "textfont": {"color": PALETTE["ink"]},
         "marker": {"color": [PALETTE["tag" if yes else "faint"] for yes in reached]},
-        "hovertemplate": "%{y}: %{text}<extra></extra>",
+        "customdata": names,
+        "hovertemplate": "%{customdata}: %{text}<extra></extra>",
     }
     layout = _layout(
         height=36 * max(len(scores), 1) + 56,
@@ -91,7 +99,10 @@ def ranked_tags_figure(suggestion: RankedTags) -> Figure:
             fixedrange=True,
             type="category",  # a tag may look like a number: "2012"
             showgrid=False,
-            ticksuffix="  ",
+            tickmode="array",
+            tickvals=bars["y"],
+            ticktext=names,
+            ticklabelstandoff=7,
         ),
         shapes=[_threshold_line(suggestion.threshold)],
         annotations=[_threshold_note(suggestion.threshold)],
@@ -105,13 +116,14 @@ def latent_map_figure(
     suggestion: RankedTags | None,
     n_tags: int = 20,
     narrow: bool = False,
+    labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """Circles for the `n_tags` most relevant tags, a red cross for the photo.
 
     Radius: the tag's dispersion radius, in the plane's units, both axes to one
     scale. Without a suggestion: every tag, and no cross. `narrow` is for phones.
     """
-    circles = circles_of(latent_map, tags, suggestion, n_tags)
+    circles = circles_of(latent_map, tags, suggestion, n_tags, labels)
     frame = frame_of(circles, suggestion)
     data = [_centroids_trace(circles)]
     data += [_photo_trace(suggestion)] if suggestion else []
@@ -133,6 +145,7 @@ def training_photos_figure(
     suggestion: RankedTags,
     top: int = 3,
     narrow: bool = False,
+    labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """The training photos of the `top` tags as dots, a red cross for the photo.
 
@@ -146,7 +159,9 @@ def training_photos_figure(
     for number, score in enumerate(suggestion.tags[:top]):
         photos = np.asarray(latent_map.photos_of(index[score.tag]), dtype=float)
         role, symbol = looks[number % len(looks)]
-        data.append(_photos_trace(score.tag, photos, PALETTE[role], symbol))
+        label = (labels or {}).get(score.tag, score.tag)
+        trace = _photos_trace(label, photos, PALETTE[role], symbol)
+        data.append({**trace, "meta": score.tag})
         extent.append(photos)
     data.append(_photo_trace(suggestion))
     points = np.concatenate(extent)
@@ -284,16 +299,16 @@ def _centroids_trace(circles: Sequence[Circle]) -> Figure:
 
 
 def _photos_trace(
-    tag: str, photos: NDArray[Any], color: str, symbol: str
+    label: str, photos: NDArray[Any], color: str, symbol: str
 ) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": tag,
+        "name": html.escape(label),
         "x": [round(float(x), 4) for x in photos[:, 0]],
         "y": [round(float(y), 4) for y in photos[:, 1]],
         "marker": {"size": 7, "opacity": 0.7, "color": color, "symbol": symbol},
-        "hovertemplate": f"a training photo of {tag}<extra></extra>",
+        "hovertemplate": f"a training photo of {html.escape(label)}<extra></extra>",
     }
 
 
@@ -315,9 +330,9 @@ def _photo_trace(suggestion: RankedTags) -> Figure:
 
 
 def _label_annotation(circle: Circle, offset_px: tuple[float, float]) -> Figure:
-    tag = html.escape(circle.tag)
+    label = html.escape(circle.label)
     return {
-        "text": f"<b>{tag}</b>" if circle.strong else tag,
+        "text": f"<b>{label}</b>" if circle.strong else label,
         "x": circle.x,
         "y": circle.y,
         "ax": offset_px[0],
@@ -357,7 +372,7 @@ def _label_offsets(
     return place_labels(
         anchors=[pixel(circle.x, circle.y) for circle in circles],
         sizes=[
-            ((8.4 if circle.strong else 6.8) * len(circle.tag) + 6, 17.0)
+            ((8.4 if circle.strong else 6.8) * len(circle.label) + 6, 17.0)
             for circle in circles
         ],
         bounds=(0.0, 0.0, float(width), float(height)),

@@ -23,6 +23,7 @@
     ├── IndexFolderError          an index of photos that is missing or broken
     ├── LearningError             judgements that teach nothing, or the wrong thing
     ├── TextError                 a text that cannot be read             (HTTP 422)
+    ├── VocabularyError           a person's file of words that cannot be used
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -54,6 +55,7 @@ __all__ = [
     "TextError",
     "TrainingError",
     "UnsupportedPhoto",
+    "VocabularyError",
 ]
 
 
@@ -184,6 +186,23 @@ class TextError(LablrError):
 
     code = "text_error"
     http_status = 422
+
+
+class VocabularyError(LablrError):
+    """A file of words, or a language, that cannot be used.
+
+    Parameters
+    ----------
+    problems : what is wrong with the file, each naming file and line; the message
+        is the first of them and how many more there are.
+    """
+
+    code = "vocabulary_error"
+
+    def __init__(self, *problems: str) -> None:
+        more = len(problems) - 1
+        super().__init__(problems[0] + (f" (and {more} more)" if more else ""))
+        self.problems = problems
 
 
 class MissingExtra(LablrError):

@@ -8,7 +8,7 @@ pixels. Nothing here draws.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,9 +70,10 @@ class TagPlane(Protocol):
 
 @dataclass(frozen=True)
 class Circle:
-    """A tag on the map: its place, its radius and how it is drawn."""
+    """A tag on the map: its name, its place, its radius and how it is drawn."""
 
     tag: str
+    label: str
     x: float
     y: float
     radius: float
@@ -105,20 +106,26 @@ def circles_of(
     tags: Sequence[str],
     suggestion: RankedTags | None,
     n_tags: int,
+    labels: Mapping[str, str] | None = None,
 ) -> list[Circle]:
-    """The `n_tags` most relevant tags; every tag, faint, without a suggestion."""
+    """The `n_tags` most relevant tags; every tag, faint, without a suggestion.
+
+    labels: what to call a tag, where that is not the tag itself.
+    """
+    names = labels or {}
     index = {tag: number for number, tag in enumerate(tags)}
     if suggestion is None:
-        chosen = [(tag, False, html.escape(tag)) for tag in tags]
+        chosen = [(tag, False, html.escape(names.get(tag, tag))) for tag in tags]
     else:
         bar = _strong_from(suggestion)
         chosen = [
-            (score.tag, score.probability >= bar, _note(score))
+            (score.tag, score.probability >= bar, _note(score, names))
             for score in suggestion.tags[:n_tags]
         ]
     return [
         Circle(
             tag=tag,
+            label=names.get(tag, tag),
             x=float(latent_map.centroids[index[tag], 0]),
             y=float(latent_map.centroids[index[tag], 1]),
             radius=float(latent_map.dispersion_radii[index[tag]]),
@@ -137,9 +144,10 @@ def _strong_from(suggestion: RankedTags) -> float:
     return likeliest[:_CLOSEST][-1]
 
 
-def _note(score: ScoredTag) -> str:
+def _note(score: ScoredTag, names: Mapping[str, str]) -> str:
+    name = html.escape(names.get(score.tag, score.tag))
     return (
-        f"<b>{html.escape(score.tag)}</b><br>probability {percent(score.probability)}"
+        f"<b>{name}</b><br>probability {percent(score.probability)}"
         f"<br>squared Mahalanobis distance {score.squared_mahalanobis:.1f}"
     )
 

@@ -14,6 +14,7 @@ from werkzeug.test import EnvironBuilder
 
 from lablr import Tagger
 from lablr.tagger import RANKINGS
+from lablr.vocabulary import LANGUAGES
 from webapp import create_app
 from webapp.admission import Admission, Busy
 from webapp.settings import SettingError, Settings
@@ -93,10 +94,12 @@ def test_figures_come_for_plotly(client, china_jpg, width):
 
 def test_tags_are_listed(client, app):
     response = client.get("/api/v1/tags")
+    tagger = app.extensions["lablr.model"].tagger
     assert response.json == {
-        "tags": list(app.extensions["lablr.model"].tagger.tags),
-        "rankings": list(RANKINGS),
-        "bundle": app.extensions["lablr.model"].tagger.bundle_digest,
+        "tags": list(tagger.tags),
+        "rankings": list(tagger.rankings),
+        "languages": list(LANGUAGES),
+        "bundle": tagger.bundle_digest,
     }
 
 

@@ -65,6 +65,7 @@ ROOMS = (
     "charts",
     "ranker",
     "tagger",
+    "vocabulary",
     "labelling",
     "searching",
     "evaluation",

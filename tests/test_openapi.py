@@ -31,7 +31,9 @@ OPERATIONS = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
 }
-FORBIDDEN = {(method, path) for method, path in OPERATIONS if method == "POST"}
+FORBIDDEN = {(method, path) for method, path in OPERATIONS if method == "POST"} | {
+    ("GET", "/api/v1/tags")
+}
 
 # What people send as a photo: some are none.
 schemathesis.openapi.media_type(
@@ -157,6 +159,7 @@ def send(client, path: str, photo: bytes, **query):
         {},
         {"k": 0, "map": 1, "figures": "wide", "latent": 1, "threshold": 0.5},
         {"k": 1, "ranking": "mahalanobis", "figures": "narrow"},
+        {"k": 3, "language": "fa", "figures": "wide"},
     ],
 )
 def test_real_answers_match(client, matches, china_jpg, query):
@@ -171,6 +174,11 @@ def test_real_answers_match(client, matches, china_jpg, query):
     )
     assert response.status_code == 200
     assert matches(response)
+
+
+def test_real_tags_match(client, matches):
+    for query in ("", "?language=de", "?language=", "?language=xx"):
+        assert matches(client.get(f"/api/v1/tags{query}"))
 
 
 def test_real_refusals_match(client, matches, china_jpg):

@@ -41,7 +41,7 @@ def test_a_posted_photo_gets_its_whole_result_without_javascript(
     page = post(client, china_jpg.read_bytes())
     assert page.status_code == 200
     expected = app.extensions["lablr.model"].tagger.suggest(china_jpg, k=10)
-    listed = re.findall(r'<th scope="row">(\w+)</th>', page.text)
+    listed = re.findall(r'<th scope="row"><bdi>(\w+)</bdi></th>', page.text)
     assert listed == [score.tag for score in expected.tags]
     assert f"{expected.tags[0].squared_mahalanobis:.1f}" in page.text
     good = [s.tag for s in expected.tags if s.probability >= expected.threshold]

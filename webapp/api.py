@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
+from lablr.vocabulary import LANGUAGES, translations
 from webapp.access import PHOTO_COST, charge
 from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.model import tagger
@@ -11,6 +12,7 @@ from webapp.openapi import document
 from webapp.suggestions import (
     Asked,
     as_json,
+    language_of,
     rank,
     refuse_lacking,
     suggest,
@@ -79,9 +81,15 @@ def describe() -> Response:
 
 @blueprint.get("/tags")
 def list_tags() -> Response:
-    """Every tag the model knows."""
-    return jsonify(
-        tags=list(tagger().tags),
-        rankings=list(tagger().rankings),
-        bundle=tagger().bundle_digest,
-    )
+    """Every tag the model knows, and with a language what each is called in it."""
+    tags, language = tagger().tags, language_of(request.args)
+    answer = {
+        "tags": list(tags),
+        "rankings": list(tagger().rankings),
+        "languages": list(LANGUAGES),
+        "bundle": tagger().bundle_digest,
+    }
+    if language:
+        names = translations(language)
+        answer["labels"] = [names.get(tag, tag) for tag in tags]
+    return jsonify(answer)

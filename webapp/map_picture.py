@@ -6,7 +6,7 @@ narrow edition whose names can be read on a phone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lablr.map_layout import (
@@ -63,11 +63,18 @@ class MapPicture:
 
 
 def map_picture(
-    latent_map: TagPlane, tags: Sequence[str], suggestion: RankedTags, narrow: bool
+    latent_map: TagPlane,
+    tags: Sequence[str],
+    suggestion: RankedTags,
+    narrow: bool,
+    labels: Mapping[str, str] | None = None,
 ) -> MapPicture:
-    """The `N_TAGS` most relevant tags as circles, and the photo; to one scale."""
+    """The `N_TAGS` most relevant tags as circles, and the photo; to one scale.
+
+    labels: what to call a tag, where that is not the tag itself.
+    """
     width, height = NARROW_PX if narrow else WIDE_PX
-    circles = circles_of(latent_map, tags, suggestion, N_TAGS)
+    circles = circles_of(latent_map, tags, suggestion, N_TAGS, labels)
     frame = frame_of(circles, suggestion)
     scale = frame.scale((width, height))
     # no taller than it need be, but with room for names
@@ -109,14 +116,14 @@ def _labels(
     x, y = photo
     offsets = place_labels(
         anchors=anchors,
-        sizes=[(LETTER_PX * len(c.tag) + 6, LABEL_HEIGHT_PX) for c in circles],
+        sizes=[(LETTER_PX * len(c.label) + 6, LABEL_HEIGHT_PX) for c in circles],
         bounds=(0.0, 0.0, float(size_px[0]), float(size_px[1])),
         keep_out=[(x - 12, y - 12, x + 12, y + 12)],
     )
     return [
         Label(
             role=circle.role,
-            text=circle.tag,
+            text=circle.label,
             x=round(anchor[0] + offset[0], 1),
             y=round(anchor[1] + offset[1], 1),
             from_x=anchor[0],

@@ -8,6 +8,7 @@ from typing import Any
 
 import lablr
 from lablr import Tagger
+from lablr.vocabulary import LANGUAGES
 from webapp.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.errors import CODES
 from webapp.latents import MAX_COORDINATE
@@ -89,7 +90,13 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
             )
         },
         "/api/v1/tags": {
-            "get": _operation("api.list_tags", "Every tag of the model.", "Tags")
+            "get": _operation(
+                "api.list_tags",
+                "Every tag of the model.",
+                "Tags",
+                refusals=(400,),
+                parameters=("language",),
+            )
         },
         "/api/v1/openapi.json": {
             "get": _operation("api.describe", "This document.", "Document")
@@ -108,8 +115,12 @@ def _operation(
     answer: str | None,
     body: Schema | None = None,
     refusals: tuple[int, ...] = (),
+    parameters: tuple[str, ...] | None = None,
 ) -> Schema:
-    """One operation; what access.py may refuse it for is added by its endpoint."""
+    """One operation; what access.py may refuse it for is added by its endpoint.
+
+    parameters: by name; None is all for an operation with a body, else nothing.
+    """
     content = (
         {"text/plain": {"schema": TEXT}}
         if answer is None
@@ -126,8 +137,13 @@ def _operation(
         },
     }
     if body is not None:
-        described["parameters"] = _parameters()
         described["requestBody"] = {"required": True, "content": body}
+    if body is not None or parameters:
+        described["parameters"] = [
+            parameter
+            for parameter in _parameters()
+            if parameters is None or parameter["name"] in parameters
+        ]
     return described
 
 
@@ -182,6 +198,10 @@ def _parameters() -> list[Schema]:
             "them, which /api/v1/rankings takes.",
             yes,
         ),
+        "language": (
+            "Adds `label` to each tag: what it is called in that language.",
+            {"type": "string", "enum": list(LANGUAGES)},
+        ),
     }
     return [
         {"name": name, "in": "query", "description": description, "schema": schema}
@@ -213,7 +233,8 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "probability": PROBABILITY,
                 "squared_mahalanobis": {"type": "number", "minimum": 0},
                 "log_likelihood_ratio": NUMBER,
-            }
+            },
+            {"label": TEXT},
         ),
         "Neighbour": _object(
             {
@@ -232,8 +253,10 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
             {
                 "tags": _list(TEXT, len(tagger.tags), len(tagger.tags)),
                 "rankings": _list(_ref("Ranking")),
+                "languages": _list({"enum": list(LANGUAGES)}),
                 "bundle": TEXT,
-            }
+            },
+            {"labels": _list(TEXT, len(tagger.tags), len(tagger.tags))},
         ),
         "Live": _object({"status": {"const": "alive"}}),
         "Ready": _object(
@@ -260,6 +283,7 @@ def _suggestion(latent: Schema, features: Schema) -> Schema:
             "latent": latent,
             "features": features,
             "because": _list(_ref("Neighbour"), 0, MAX_BECAUSE),
+            "language": {"enum": list(LANGUAGES)},
         },
     )
 

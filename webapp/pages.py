@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Blueprint, Flask, render_template
+from flask import Blueprint, Flask, render_template, request
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from lablr import Suggestion
 from lablr.charts import PALETTE
 from lablr.map_layout import percent
+from lablr.vocabulary import LANGUAGES
 from webapp import samples
 from webapp.map_picture import MapPicture, map_picture
 from webapp.metrics import stage
 from webapp.model import tagger
-from webapp.suggestions import Asked, shown, suggest
+from webapp.suggestions import Asked, language_of, shown, suggest
 from webapp.uploads import uploaded_photo
 
 __all__ = ["card_html", "init_app"]
@@ -31,6 +32,7 @@ def init_app(app: Flask) -> None:
     app.add_template_global(_max_photo_bytes, "max_photo_bytes")
     app.add_template_global(_threshold_percent, "threshold_percent")
     app.jinja_env.globals["palette"] = PALETTE
+    app.jinja_env.globals["languages"] = LANGUAGES
 
 
 @blueprint.get("/")
@@ -45,14 +47,21 @@ def create_suggestion() -> str:
 
     With JavaScript the page asks the API and never comes here.
     """
-    asked = Asked()
-    suggestion = suggest(uploaded_photo(), asked)
+    photo = uploaded_photo()
+    asked = Asked(language=language_of(request.form))
+    suggestion = suggest(photo, asked)
     with stage("draw"):
         maps = {
-            "map_wide": _map_picture(suggestion, narrow=False),
-            "map_narrow": _map_picture(suggestion, narrow=True),
+            "map_wide": _map_picture(suggestion, asked, narrow=False),
+            "map_narrow": _map_picture(suggestion, asked, narrow=True),
         }
-    return render_template("index.html", suggestion=shown(suggestion, asked.k), **maps)
+    return render_template(
+        "index.html",
+        suggestion=shown(suggestion, asked.k),
+        language=asked.language,
+        labels=asked.labels,
+        **maps,
+    )
 
 
 @blueprint.get("/about")
@@ -61,8 +70,9 @@ def about() -> str:
     return render_template("about.html", card=card_html(tagger().model_card))
 
 
-def _map_picture(suggestion: Suggestion, narrow: bool) -> MapPicture:
-    return map_picture(tagger().latent_map, tagger().tags, suggestion, narrow)
+def _map_picture(suggestion: Suggestion, asked: Asked, narrow: bool) -> MapPicture:
+    plane, tags = tagger().latent_map, tagger().tags
+    return map_picture(plane, tags, suggestion, narrow, asked.labels)
 
 
 def _max_photo_bytes() -> int:

@@ -20,6 +20,7 @@ from lablr.charts import (
     training_photos_figure,
 )
 from lablr.errors import PhotoError
+from lablr.vocabulary import ENGLISH, LANGUAGES, Vocabulary, translations
 from webapp.admission import Busy
 from webapp.errors import Refused, error_of
 from webapp.latents import sent_latent
@@ -31,6 +32,7 @@ __all__ = [
     "Asked",
     "as_json",
     "figures",
+    "language_of",
     "map_numbers",
     "rank",
     "shown",
@@ -52,7 +54,8 @@ class Asked:
 
     map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``;
     because: how many of the nearest training photos come with the answer;
-    latent: the photo's posterior mean and features, which `rank` takes.
+    latent: the photo's posterior mean and features, which `rank` takes;
+    language: of the tags' labels, ``""`` for no labels.
     """
 
     k: int = 10
@@ -62,6 +65,7 @@ class Asked:
     figures: str = ""
     latent: bool = False
     because: int = 0
+    language: str = ""
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Asked:
@@ -76,7 +80,13 @@ class Asked:
             figures=_figures(query.get("figures")),
             latent=_yes("latent", query.get("latent", "0")),
             because=_at_most("because", query.get("because", "0"), MAX_BECAUSE),
+            language=language_of(query),
         )
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Tag -> what it is called in the language, where that is another word."""
+        return translations(self.language or ENGLISH)
 
 
 def suggest(photo: bytes, asked: Asked) -> Suggestion:
@@ -148,13 +158,16 @@ def shown(suggestion: Suggestion, k: int) -> Suggestion:
 
 def as_json(suggestion: Suggestion, asked: Asked) -> dict[str, Any]:
     """The object that the API returns."""
-    answer: dict[str, Any] = shown(suggestion, asked.k).to_dict()
+    best = shown(suggestion, asked.k)
+    answer: dict[str, Any] = best.to_dict()
+    if asked.language:
+        answer = Vocabulary.load(language=asked.language).apply(best).to_dict()
     if asked.map:
         answer["map"] = map_numbers(suggestion)
     if asked.figures:
         with stage("draw"):
             narrow = asked.figures == "narrow"
-            answer["figures"] = figures(suggestion, asked.k, narrow)
+            answer["figures"] = figures(suggestion, asked.k, narrow, asked.labels)
     if asked.latent:
         answer |= sent_latent(suggestion)
     if asked.because:
@@ -191,16 +204,26 @@ def map_numbers(suggestion: Suggestion) -> dict[str, Any]:
     }
 
 
-def figures(suggestion: Suggestion, k: int, narrow: bool) -> dict[str, Any]:
+def figures(
+    suggestion: Suggestion, k: int, narrow: bool, labels: Mapping[str, str]
+) -> dict[str, Any]:
     """The page's three pictures as Plotly figures."""
     plane, names = tagger().latent_map, tagger().tags
     return {
-        "ranked_tags": ranked_tags_figure(shown(suggestion, k)),
-        "latent_map": latent_map_figure(plane, names, suggestion, N_MAP_TAGS, narrow),
+        "ranked_tags": ranked_tags_figure(shown(suggestion, k), labels),
+        "latent_map": latent_map_figure(
+            plane, names, suggestion, N_MAP_TAGS, narrow, labels
+        ),
         "training_photos": training_photos_figure(
-            plane, names, suggestion, narrow=narrow
+            plane, names, suggestion, narrow=narrow, labels=labels
         ),
     }
+
+
+def language_of(query: Mapping[str, str]) -> str:
+    """The language asked for, or ""; raises `Refused` (400) for one that is not had."""
+    text = query.get("language")
+    return "" if text is None else _one_of("language", text, tuple(LANGUAGES))
 
 
 def _whole_number(name: str, text: str) -> int:

@@ -26,6 +26,7 @@ from lablr.cli.results import results_command
 from lablr.cli.search import search_command
 from lablr.cli.serve import serve_command
 from lablr.cli.suggest import suggest_command
+from lablr.cli.tags import tags_command
 from lablr.cli.thresholds import thresholds_command
 from lablr.cli.train import train_command
 
@@ -64,5 +65,6 @@ main.add_command(results_command)
 main.add_command(search_command)
 main.add_command(serve_command)
 main.add_command(suggest_command)
+main.add_command(tags_command)
 main.add_command(thresholds_command)
 main.add_command(train_command)

@@ -63,9 +63,13 @@ def shown(name: str) -> str:
     """Return a file name as it is safe to print.
 
     Bytes that are not UTF-8 and control characters, which could move the cursor
-    or colour the terminal, become the replacement character.
+    or colour the terminal, become the replacement character. The two joiners that
+    Persian and Indian words are written with stay.
     """
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    kept = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+    return "".join(
+        c if c.isprintable() or c in kept else "\N{REPLACEMENT CHARACTER}" for c in name
+    )
 
 
 class _Line(logging.Formatter):

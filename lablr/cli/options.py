@@ -13,8 +13,10 @@ __all__ = [
     "corpus_argument",
     "database_option",
     "json_option",
+    "language_option",
     "model_option",
     "ranking_option",
+    "vocabulary_option",
 ]
 
 # lablr.ranker.RANKINGS and the methods that a bundle may hold, written again so that
@@ -55,6 +57,25 @@ ranking_option = click.option(
     show_default=True,
     help="Order tags by the Gaussians' probability, log-likelihood ratio or distance, "
     "or by another method of the model.",
+)
+
+vocabulary_option = click.option(
+    "--vocabulary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="LABLR_VOCABULARY",
+    show_envvar=True,
+    help="Your own words for tags, a .csv or .json file (docs/vocabulary.md).",
+)
+
+language_option = click.option(
+    "--language",
+    metavar="CODE",
+    envvar="LABLR_LANGUAGE",
+    show_envvar=True,
+    default="en",
+    show_default=True,
+    help="Show tags in a language: de, en, es, fa, fr, or one of your own file.",
 )
 
 json_option = click.option(

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import say, shown
-from lablr.cli.options import bundle_option, json_option, ranking_option
+from lablr.cli.options import (
+    bundle_option,
+    json_option,
+    language_option,
+    ranking_option,
+    vocabulary_option,
+)
 from lablr.errors import PhotoError
 
 if TYPE_CHECKING:
     from lablr.tagger import Suggestion
+    from lablr.vocabulary import ShownSuggestion, ShownTag, UnlikelyTag, Vocabulary
 
 __all__ = ["suggest_command"]
 
@@ -33,10 +41,24 @@ BAR_WIDTH = 24
     help="How many tags for each photo; 0 means all.",
 )
 @ranking_option
+@vocabulary_option
+@language_option
+@click.option(
+    "--existing",
+    metavar="TAGS",
+    help="Tags that the photos have, between commas: say which look wrong, and why.",
+)
 @bundle_option
 @json_option
 def suggest_command(
-    photos: tuple[str, ...], k: int, ranking: str, bundle: Path | None, as_json: bool
+    photos: tuple[str, ...],
+    k: int,
+    ranking: str,
+    vocabulary: Path | None,
+    language: str,
+    existing: str | None,
+    bundle: Path | None,
+    as_json: bool,
 ) -> None:
     """Suggest tags for each PHOTO, best first.
 
@@ -49,6 +71,8 @@ def suggest_command(
       lablr suggest -k 3 holiday/*.jpg
       lablr suggest --json -k 0 photo.jpg > tags.jsonl
       curl -s https://example.org/photo.jpg | lablr suggest -
+      lablr suggest --language de --vocabulary words.csv photo.jpg
+      lablr suggest --existing "beach, tennis" photo.jpg
 
     With --json, each photo is one line:
 
@@ -57,19 +81,31 @@ def suggest_command(
                                "log_likelihood_ratio"}, ...],
        "sure": ..., "threshold": ..., "ranking": ...}
       {"photo": ..., "error": {"code", "message"}}
+
+    A --vocabulary or a --language adds "label" to each tag, and "language";
+    --existing adds "unlikely", the tags of the photo that could go.
     """
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.tagger import Tagger
+    from lablr.vocabulary import ENGLISH, Vocabulary, split_words
 
+    words = Vocabulary.load(vocabulary, language)
+    labelled = vocabulary is not None or language != ENGLISH
+    own = None if existing is None else split_words(existing)
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
-    answers = tagger.suggest_many(sources, k=k, ranking=ranking)
+    # what a file blocks makes room, and a percentile is among all
+    n_ranked = k if vocabulary is None and own is None else 0
+    answers = tagger.suggest_many(sources, k=n_ranked, ranking=ranking)
     show = _show_json if as_json else _show_table
     n_failed = 0
     for photo, answer in zip(photos, answers, strict=True):
-        n_failed += isinstance(answer, PhotoError)
-        show(photo, answer)
+        if isinstance(answer, PhotoError):
+            n_failed += 1
+            show(photo, answer)
+        else:
+            show(photo, _Answer.of(answer, words, k, labelled, own))
     if len(photos) > 1:
         n_ok = len(photos) - n_failed
         say(f"attempted {len(photos)} = ok {n_ok} + failed {n_failed}")
@@ -77,7 +113,41 @@ def suggest_command(
         raise click.exceptions.Exit(1)
 
 
-def _show_json(photo: str, answer: Suggestion | PhotoError) -> None:
+@dataclass(frozen=True)
+class _Answer:
+    """What is shown of a photo: tags, and which of its own could go, if asked for."""
+
+    shown: ShownSuggestion
+    labelled: bool
+    unlikely: tuple[UnlikelyTag, ...] | None
+
+    @classmethod
+    def of(
+        cls,
+        suggestion: Suggestion,
+        words: Vocabulary,
+        k: int,
+        labelled: bool,
+        existing: list[str] | None,
+    ) -> _Answer:
+        from lablr.vocabulary import unlikely_tags
+
+        doubted = None
+        if existing is not None:
+            doubted = unlikely_tags(suggestion, existing, words)
+        return cls(words.apply(suggestion, k), labelled, doubted)
+
+    def to_dict(self) -> dict[str, Any]:
+        record = self.shown.to_dict()
+        if not self.labelled:
+            scores = tuple(tag.score for tag in self.shown.tags if tag.score)
+            record = replace(self.shown.suggestion, tags=scores).to_dict()
+        if self.unlikely is not None:
+            record["unlikely"] = [tag.to_dict() for tag in self.unlikely]
+        return record
+
+
+def _show_json(photo: str, answer: _Answer | PhotoError) -> None:
     """Print one line of ASCII JSON; bytes that are not UTF-8 stay \\udcXX escapes."""
     if isinstance(answer, PhotoError):
         message = _message(photo, answer)
@@ -87,18 +157,33 @@ def _show_json(photo: str, answer: Suggestion | PhotoError) -> None:
     click.echo(json.dumps({"photo": photo, **record}))
 
 
-def _show_table(photo: str, answer: Suggestion | PhotoError) -> None:
+def _show_table(photo: str, answer: _Answer | PhotoError) -> None:
     """Print the tags of a photo, each with its probability as number and bar."""
     if isinstance(answer, PhotoError):
         say(f"error: {shown(photo)}: {_message(photo, answer)}")
         return
     click.echo(shown(photo))
-    if not answer.sure:
-        click.echo(f"  not sure: no tag reaches {answer.threshold:.0%}")
-    width = max(len(score.tag) for score in answer.tags)
-    for score in answer.tags:
-        bar = "█" * round(score.probability * BAR_WIDTH)
-        click.echo(f"  {score.tag:{width}}  {score.probability:6.1%}  {bar}".rstrip())
+    if not answer.shown.sure:
+        threshold = answer.shown.suggestion.threshold
+        click.echo(f"  not sure: no tag reaches {threshold:.0%}")
+    width = max((len(tag.label) for tag in answer.shown.tags), default=0)
+    for tag in answer.shown.tags:
+        click.echo(f"  {tag.label:{width}}  {_numbers(tag)}".rstrip())
+    if answer.unlikely is not None:
+        click.echo("  to remove:" + ("" if answer.unlikely else " none"))
+        for doubted in answer.unlikely:
+            click.echo(f"    {shown(doubted.written)}: {shown(doubted.reason)}")
+
+
+def _numbers(tag: ShownTag) -> str:
+    """The probability as number and bar, and what the vocabulary says of the tag."""
+    words = ["always"] if tag.always else []
+    words += [" > ".join(tag.broader)] if tag.broader else []
+    said = f"[{', '.join(words)}]" if words else ""
+    if tag.score is None:
+        return f"{'-':>6}  {said}"
+    bar = "█" * round(tag.score.probability * BAR_WIDTH)
+    return f"{tag.score.probability:6.1%}  {bar}{' ' * bool(bar and said)}{said}"
 
 
 def _message(photo: str, error: PhotoError) -> str:

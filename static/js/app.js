@@ -13,7 +13,7 @@ import { Ranker } from "./ranker.js";
 import { listenToResult } from "./result.js";
 import { listenToSaving } from "./saving.js";
 import { listenToStrip } from "./strip.js";
-import { counted } from "./words.js";
+import { counted, labelOf } from "./words.js";
 
 const part = (id) => document.getElementById(id);
 
@@ -67,7 +67,7 @@ listenToControls(() => ranker.refresh());
 ranker.addEventListener("ranked", ({ detail: photo }) => {
   part("ranking-error").textContent = "";
   if (photo !== photos.selected) return;
-  const tags = photo.answer.tags.slice(0, 5).map((score) => score.tag);
+  const tags = photo.answer.tags.slice(0, 5).map(labelOf);
   announce(`Ranked again: ${tags.join(", ")}.`);
 });
 ranker.addEventListener("failed", ({ detail: error }) => {

@@ -1,12 +1,14 @@
-// How many tags, ranked how, suggested from where: for all photos of the page, kept
-// in its address.
+// How many tags, ranked how, in which language, suggested from where: for all photos
+// of the page, kept in its address.
 
 const part = (id) => document.getElementById(id);
 const RANKINGS = [...part("ranking").options].map((option) => option.value);
 const COUNTS = ["5", "10", "20", "0"]; // 0 is all
 const SETTLE_MS = 150; // a slider moves in many small steps
 
-const chosen = { k: "10", ranking: "calibrated", threshold: "" }; // "": the model's own
+// The threshold "" is the model's own, the language "" its own words.
+const plain = { k: "10", ranking: "calibrated", threshold: "", language: "" };
+const chosen = { ...plain };
 
 /** What to ask the API for; `figures` is "", "wide" or "narrow". */
 export function query(figures = "") {
@@ -16,6 +18,7 @@ export function query(figures = "") {
     asked.set("figures", figures);
     asked.set("because", "6");
   }
+  if (chosen.language) asked.set("language", chosen.language);
   return asked.toString();
 }
 
@@ -35,6 +38,7 @@ export function listenToControls(changed) {
   part("controls").addEventListener("change", ({ target }) => {
     if (target.name === "k") chosen.k = target.value;
     else if (target === part("ranking")) chosen.ranking = target.value;
+    else if (target === part("language")) chosen.language = own(target.value);
     else return;
     settle();
   });
@@ -55,12 +59,15 @@ export function listenToControls(changed) {
   });
 }
 
-let own = part("threshold").value; // the model's threshold, in percent
+const ENGLISH = "en"; // what the model's own words are
+const own = (language) => (language === ENGLISH ? "" : language);
+
+let modelThreshold = part("threshold").value; // in percent
 
 /** Show what an answer used, where the person chose nothing. */
 export function showThreshold(threshold) {
   if (chosen.threshold) return;
-  own = String(Math.round(100 * threshold));
+  modelThreshold = String(Math.round(100 * threshold));
   show();
 }
 
@@ -70,7 +77,8 @@ function show(typing) {
     radio.checked = radio.value === chosen.k;
   }
   part("ranking").value = chosen.ranking;
-  const value = chosen.threshold ? String(Math.round(100 * chosen.threshold)) : own;
+  part("language").value = chosen.language || ENGLISH;
+  const value = chosen.threshold ? String(Math.round(100 * chosen.threshold)) : modelThreshold;
   for (const field of [part("threshold"), part("threshold-number")]) {
     if (field !== typing) field.value = value;
   }
@@ -85,11 +93,12 @@ function read() {
   if (COUNTS.includes(given.get("k"))) chosen.k = given.get("k");
   if (RANKINGS.includes(given.get("ranking"))) chosen.ranking = given.get("ranking");
   if (threshold >= 0 && threshold <= 1) chosen.threshold = String(threshold);
+  const languages = [...part("language").options].map((option) => option.value);
+  if (languages.includes(given.get("language"))) chosen.language = own(given.get("language"));
 }
 
 function write() {
   const address = new URL(location.href);
-  const plain = { k: "10", ranking: "calibrated", threshold: "" };
   for (const [name, value] of Object.entries(chosen)) {
     if (value === plain[name]) address.searchParams.delete(name);
     else address.searchParams.set(name, value);

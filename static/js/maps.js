@@ -166,10 +166,10 @@ onMark((tag) => {
     name.classList.toggle("marked", Boolean(tag) && shape?.name === tag);
   }
   const traces = part("dots").data ?? [];
-  const found = Boolean(tag) && traces.some((trace) => trace.name === tag);
+  const found = Boolean(tag) && traces.some((trace) => trace.meta === tag);
   part("dots").classList.toggle("marking", found);
   part("dots").querySelectorAll(".scatterlayer .trace").forEach((trace, index) => {
-    trace.classList.toggle("marked", traces[index]?.name === tag);
+    trace.classList.toggle("marked", Boolean(tag) && traces[index]?.meta === tag);
   });
 });
 

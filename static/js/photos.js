@@ -1,5 +1,7 @@
 // The photos of the page, what is known of each, and which one is on show.
 
+import { labelOf } from "./words.js";
+
 export const MAX_PHOTOS = 100;
 
 let count = 0;
@@ -36,11 +38,10 @@ class Photo {
     return [...scores, ...kept];
   }
 
-  /** The tags to copy, in their order. */
+  /** What to copy, in its order: labels, once each, since two tags may share one. */
   get accepted() {
-    return this.offered
-      .filter((score) => this.isAccepted(score))
-      .map((score) => score.tag);
+    const labels = this.offered.filter((score) => this.isAccepted(score)).map(labelOf);
+    return [...new Set(labels)];
   }
 
   isGood(score) {
@@ -98,6 +99,10 @@ export class Photos extends EventTarget {
     // a ranking without a map keeps the latent of the first answer
     photo.latent = answer.latent ?? photo.latent;
     photo.features = answer.features ?? photo.features;
+    // a tag that this answer leaves out is not known by its label in another language
+    if (answer.language !== photo.answer?.language) {
+      for (const score of photo.known.values()) delete score.label;
+    }
     for (const score of answer.tags) photo.known.set(score.tag, score);
     this.change(photo, { state: "done", error: null, answer, asked });
   }

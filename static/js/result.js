@@ -5,7 +5,7 @@ import { draw } from "./charts.js";
 import { expectedTags } from "./controls.js";
 import { linkElements, onMark, repaint } from "./links.js";
 import { drawMaps, listenToHover } from "./maps.js";
-import { percent, signed } from "./words.js";
+import { labelOf, percent, signed } from "./words.js";
 
 const part = (id) => document.getElementById(id);
 const clone = (id) => part(id).content.firstElementChild.cloneNode(true);
@@ -22,7 +22,7 @@ export function showResult(photo) {
   part("legend-tag").textContent = answer.sure ? "suggested tag" : "closest tag";
   part("chips").replaceChildren(...photo.offered.map((score) => chip(photo, score)));
   part("rows").replaceChildren(
-    ...answer.tags.map((score, index) => row(score, index, photo.isGood(score))),
+    ...answer.tags.map((score, index) => row(photo, score, index)),
   );
   part("bars").style.minHeight = px(answer.tags.length);
   if (answer.because) showNeighbours(answer.because);
@@ -66,7 +66,7 @@ export async function drawCharts() {
 function listenToHoverOfDots() {
   if (!part("dots").data) return;
   listenToHover(part("dots"), ({ data, curveNumber }) =>
-    curveNumber < part("dots").data.length - 1 ? data.name : null,
+    curveNumber < part("dots").data.length - 1 ? data.meta : null,
   );
 }
 
@@ -131,31 +131,44 @@ function chip(photo, score) {
   const box = item.querySelector("input");
   box.value = score.tag;
   box.checked = photo.isAccepted(score);
-  item.querySelector(".name").textContent = score.tag;
+  name(item.querySelector(".name"), photo, score);
   item.querySelector(".share").textContent = percent(score.probability);
   return item;
 }
 
-function row(score, index, good) {
+function row(photo, score, index) {
   const line = clone("row");
   line.dataset.tag = score.tag;
-  line.classList.toggle("good", good);
+  line.classList.toggle("good", photo.isGood(score));
   line.tabIndex = index === 0 ? 0 : -1;
   const cells = [
     index + 1,
-    score.tag,
+    null, // the tag
     percent(score.probability),
     score.squared_mahalanobis.toFixed(1),
     signed(score.log_likelihood_ratio),
   ];
-  [...line.children].forEach((cell, place) => (cell.textContent = cells[place]));
+  [...line.children].forEach((cell, place) => {
+    if (cells[place] === null) name(cell.querySelector("bdi"), photo, score);
+    else cell.textContent = cells[place];
+  });
   return line;
+}
+
+/** Put in what a tag is called; the model's word shows under the pointer. */
+function name(element, photo, score) {
+  element.textContent = labelOf(score);
+  if (!score.label) return;
+  element.lang = photo.answer.language;
+  if (score.label !== score.tag) element.title = score.tag;
 }
 
 /** Words for those who cannot see the pictures. */
 function describe(scores) {
-  const names = (count) => scores.slice(0, count).map((score) => score.tag).join(", ");
-  const bars = scores.map((score) => `${score.tag} ${percent(score.probability)}`).join(", ");
+  const names = (count) => scores.slice(0, count).map(labelOf).join(", ");
+  const bars = scores
+    .map((score) => `${labelOf(score)} ${percent(score.probability)}`)
+    .join(", ");
   part("bars").setAttribute("aria-label", `Bar chart of probabilities: ${bars}`);
   part("map").setAttribute(
     "aria-label",

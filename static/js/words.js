@@ -1,5 +1,8 @@
 // Numbers, tags and results in words.
 
+/** What a tag is called: in the language asked for, else the model's word. */
+export const labelOf = (score) => score.label ?? score.tag;
+
 /** The same words as lablr.map_layout.percent. */
 export function percent(probability) {
   if (probability > 0 && probability < 0.01) return "< 1 %";
@@ -27,7 +30,7 @@ function quoted(tag) {
 
 /** What is said aloud when a photo's answer is there. */
 export function spoken(photo) {
-  const tags = photo.good.map((score) => score.tag);
+  const tags = photo.good.map(labelOf);
   if (!tags.length) return `${photo.name}: not sure, no tag is likely enough.`;
   return `${photo.name}: ${counted(tags.length, "tag")} suggested: ${tags.join(", ")}.`;
 }

@@ -1,0 +1,139 @@
+"""A person's words for tags: renamed, translated, blocked, added, in a hierarchy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lablr.errors import CorpusError
+from lablr.tags import normalize
+from lablr.vocabulary.entries import Entry, by_word, read_entries
+from lablr.vocabulary.hygiene import Hygiene
+from lablr.vocabulary.shown import ShownSuggestion, ShownTag
+from lablr.vocabulary.translations import ENGLISH, LANGUAGES, translations
+
+if TYPE_CHECKING:
+    from lablr.tagger import Suggestion
+
+__all__ = ["Vocabulary"]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What tags are called, and which of them are wanted.
+
+    Attributes
+    ----------
+    entries : of the person's own file; their words go before all others.
+    language : the code of the language that tags are shown in.
+    translated : tag -> label in that language, as it comes with Lablr.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    language: str = ENGLISH
+    translated: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str] | None = None, language: str = ENGLISH
+    ) -> Vocabulary:
+        """Read a vocabulary file (None: no words of one's own) for a language.
+
+        Raises VocabularyError for a file with problems, naming file and line, or a
+        language into which neither Lablr nor the file translates; OSError when the
+        file cannot be read.
+        """
+        entries = () if path is None else read_entries(Path(path))
+        own = {name for entry in entries for name in entry.translations}
+        if language in own and language not in LANGUAGES:
+            return cls(entries, language)
+        return cls(entries, language, translations(language))
+
+    def label(self, tag: str) -> str:
+        """What a tag is called: by the file, else by the translation, else itself."""
+        entry = self._by_word.get(tag)
+        if entry is None:
+            return self.translated.get(tag, tag)
+        own = entry.translations.get(self.language) or entry.label
+        return own or self.translated.get(entry.tag, entry.tag)
+
+    def broader(self, tag: str) -> tuple[str, ...]:
+        """The labels of the tags above a tag, the broadest first."""
+        labels: list[str] = []
+        entry = self._by_word.get(tag)
+        while entry is not None and entry.broader:
+            above = self._by_word.get(entry.broader)
+            translated = self.translated.get(entry.broader, entry.broader_label)
+            labels.append(translated if above is None else self.label(above.tag))
+            entry = above
+        return tuple(reversed(labels))
+
+    def apply(self, suggestion: Suggestion, k: int = 0) -> ShownSuggestion:
+        """The suggestion as the person wants to see it; no number is changed.
+
+        k: how many of the model's tags to show (0: all) once those that are never
+        shown are out. Tags that are always added keep their place among the `k`, or
+        follow. Tags that the file calls synonyms are shown once, at the best. Give
+        a suggestion with all tags, or what is left out cannot move up.
+        """
+        shown: dict[str, ShownTag] = {}
+        for score in suggestion.tags:
+            entry = self._by_word.get(score.tag)
+            word = entry.tag if entry else score.tag
+            if word in shown or (entry and entry.use == "never"):
+                continue
+            shown[word] = ShownTag(
+                score.tag,
+                self.label(score.tag),
+                score,
+                always=entry is not None and entry.use == "always",
+                broader=self.broader(score.tag),
+            )
+        chosen = list(shown)[: k or None]
+        added = [entry.tag for entry in self.entries if entry.use == "always"]
+        chosen += [word for word in added if word not in chosen]
+        tags = tuple(shown.get(word) or self._unscored(word) for word in chosen)
+        return ShownSuggestion(tags, suggestion, self.language)
+
+    def hygiene(self, tags: Sequence[str]) -> Hygiene:
+        """The rules that clean a person's words: to the file's, then a model's tags.
+
+        No word becomes one that is never shown.
+        """
+        bundled = Hygiene.of(tags)
+        own = [entry.words for entry in self.entries if entry.use != "never"]
+        known = (*(words[0] for words in own), *bundled.known)
+        return Hygiene(known, (*own, *bundled.groups))
+
+    def readings(self, text: str, tags: Sequence[str]) -> tuple[str, ...]:
+        """The model's `tags` that a person may mean by a word, in any of their ways.
+
+        It may be the tag, its label in the chosen language, a synonym or another
+        number; a label of two tags has two readings. Nothing means none of them.
+        """
+        known = set(tags)
+        found = dict.fromkeys(word for word in self._meant(text, tags) if word in known)
+        return tuple(found)
+
+    def _meant(self, text: str, tags: Sequence[str]) -> Iterator[str]:
+        try:
+            word = normalize(text)
+        except CorpusError:
+            return
+        yield word
+        yield from (tag for tag in tags if normalize(self.label(tag)) == word)
+        entry = self._by_word.get(word)
+        hygiene = Hygiene.of(tags)
+        for meant in (word, *(entry.words if entry else ())):
+            yield hygiene.clean(meant).tag
+
+    @cached_property
+    def _by_word(self) -> dict[str, Entry]:
+        return by_word(self.entries)
+
+    def _unscored(self, word: str) -> ShownTag:
+        return ShownTag(word, self.label(word), None, True, self.broader(word))

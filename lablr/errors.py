@@ -11,6 +11,7 @@
     ├── CorpusError               tagged photos on disk that cannot be read
     ├── FitError                  too few photos of a tag, or none at all
     ├── BundleError               a bundle that is missing, altered or too new
+    │   └── NotInBundle           a bundle without the part that this needs
     ├── ResizeError               resized photos that cannot be written
     ├── LabelError                labels that cannot be written or resumed
     ├── TrainingError             a run that cannot start or go on
@@ -43,6 +44,7 @@ __all__ = [
     "LablrError",
     "LearningError",
     "MissingExtra",
+    "NotInBundle",
     "PhotoError",
     "PhotoTooLarge",
     "ResizeError",
@@ -103,6 +105,12 @@ class BundleError(LablrError):
     """A bundle that must not be used; the message names file, expected and found."""
 
     code = "bundle_error"
+
+
+class NotInBundle(BundleError):
+    """A usable bundle that lacks an optional part, such as an old one does."""
+
+    code = "not_in_bundle"
 
 
 class ResizeError(LablrError):

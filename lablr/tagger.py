@@ -5,6 +5,7 @@ The page, the command line and every other entry call one object, `Tagger`::
     tagger = Tagger.load()
     suggestion = tagger.suggest("photo.jpg", k=10)
     suggestion.tags[0].tag
+    tagger.listen(suggestion, accepted=["dog"], rejected=["cat"])
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,66 +22,20 @@ import numpy.typing as npt
 from lablr.bundle import Bundle
 from lablr.calibration import Calibration
 from lablr.encoder import Encoder, Preprocessing
-from lablr.errors import BundleError, FitError, PhotoError
+from lablr.errors import BundleError, FitError, NotInBundle, PhotoError
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.judged_sums import JudgedSums
 from lablr.latent_map import LatentMap
+from lablr.listening import Listening
 from lablr.photos import PhotoLimits, PhotoSource, read_image
+from lablr.reach import Reach
+from lablr.suggestion import NOTHING, Suggestion, TagScore
 from lablr.threads import map_in_order
+from lablr.wishes import Wishes
 
 __all__ = ["RANKINGS", "Ranker", "Suggestion", "TagScore", "Tagger"]
 
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
-
-
-@dataclass(frozen=True)
-class TagScore:
-    """How well one tag fits a photo.
-
-    Attributes
-    ----------
-    probability : that the photo carries the tag, 0 to 1.
-    squared_mahalanobis : from the photo's latent to the tag's Gaussian.
-    log_likelihood_ratio : of the tag against its rest, with prior odds, in nats.
-    """
-
-    tag: str
-    probability: float
-    squared_mahalanobis: float
-    log_likelihood_ratio: float
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """The tags of one photo, best first.
-
-    Attributes
-    ----------
-    latent : (d,) posterior mean.
-    position : (x, y) on the latent map.
-    threshold : the probability from which a tag is worth suggesting.
-    ranking : one of `RANKINGS`.
-    """
-
-    tags: tuple[TagScore, ...]
-    latent: npt.NDArray[np.float32] = field(compare=False)
-    position: tuple[float, float]
-    threshold: float
-    ranking: str
-
-    @property
-    def sure(self) -> bool:
-        """Whether any of the tags clears the threshold."""
-        return any(tag.probability >= self.threshold for tag in self.tags)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it."""
-        return {
-            "tags": [dict(vars(tag)) for tag in self.tags],
-            "sure": self.sure,
-            "threshold": self.threshold,
-            "ranking": self.ranking,
-        }
 
 
 @dataclass(frozen=True)
@@ -103,6 +57,13 @@ class Scores:
         if name == "likelihood":
             return self.log_likelihood_ratio
         return -self.squared_mahalanobis
+
+    def log_score(self, name: str) -> npt.NDArray[np.float64]:
+        """What orders as `ranking` does, in nats, so that nats can be added."""
+        if name == "calibrated":
+            # Of a probability that is 0, the smallest there is.
+            return np.log(np.maximum(self.probability, np.finfo(np.float64).tiny))
+        return self.ranking(name) * (0.5 if name == "mahalanobis" else 1.0)
 
 
 class Ranker:
@@ -153,6 +114,8 @@ class Tagger:
         preprocessing = Preprocessing.from_dict(bundle.preprocessing)
         self.encoder = Encoder(bundle.encoder_onnx, preprocessing)
         self.ranker = Ranker(bundle)
+        self.listening = Listening.from_arrays(bundle.gaussians, bundle.tags)
+        self.reach = Reach.from_arrays(bundle.gaussians, bundle.tags)
         self._check()
 
     @classmethod
@@ -168,16 +131,53 @@ class Tagger:
         return cls(Bundle.load(folder), limits)
 
     def suggest(
-        self, photo: PhotoSource, k: int = 10, ranking: str = "calibrated"
+        self,
+        photo: PhotoSource,
+        k: int = 10,
+        ranking: str = "calibrated",
+        wishes: Wishes = NOTHING,
     ) -> Suggestion:
         """Suggest the `k` best tags for one photo (0: all of them).
 
         Raises `PhotoError` when the photo cannot be used, `ValueError` for a
-        negative `k` or a ranking that is not in `RANKINGS`.
+        negative `k` or a ranking that is not in `RANKINGS`, `NotInBundle` as `heed`.
         """
         _refuse_unknown(ranking, k)
+        self.heed(wishes)
         latents = self.encode(self.read(photo)[np.newaxis])
-        return self.rank(latents, k, ranking)[0]
+        return self.rank(latents, k, ranking, wishes)[0]
+
+    def listen(
+        self,
+        suggestion: Suggestion,
+        accepted: Iterable[str] = (),
+        rejected: Iterable[str] = (),
+        reach: float = 0.0,
+        k: int = 10,
+    ) -> Suggestion:
+        """Rank the rest again, now that some tags were accepted or rejected.
+
+        All that was decided is given each time, in any order: what was said before is
+        not kept, so taking back is leaving out. Tags that the model does not know
+        change nothing. See `lablr.listening`; raises as `suggest` and `Wishes`.
+        """
+        wishes = Wishes(tuple(accepted), tuple(rejected), reach)
+        latents = suggestion.latent[np.newaxis]
+        return self.rank(latents, k, suggestion.ranking, wishes)[0]
+
+    def heed(self, wishes: Wishes) -> None:
+        """Raise `NotInBundle` where the bundle cannot do what is wished."""
+        if wishes.decided and self.listening is None:
+            raise NotInBundle(
+                "this model cannot listen to accepted or rejected tags: it does not "
+                "know which tags go together; fit it again with this Lablr (lablr fit)"
+            )
+        if wishes.reach and self.reach is None:
+            raise NotInBundle(
+                "this model knows no reach: its photos' records have no views and "
+                "none of its tags is on Flickr's list of popular ones, or it was made "
+                "by an older Lablr; fit it again (lablr fit)"
+            )
 
     def read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
         """The image (S, S, 3) of a photo, as the encoder takes it.
@@ -196,6 +196,7 @@ class Tagger:
         k: int = 10,
         ranking: str = "calibrated",
         batch_size: int = 16,
+        wishes: Wishes = NOTHING,
     ) -> Iterator[Suggestion | PhotoError]:
         """Suggest tags for each photo, in order; a photo that fails gives its error.
 
@@ -206,10 +207,15 @@ class Tagger:
         _refuse_unknown(ranking, k)
         if batch_size < 1:
             raise ValueError(f"a batch holds at least 1 photo, not {batch_size}")
-        return self._suggest_in_batches(iter(photos), k, ranking, batch_size)
+        self.heed(wishes)
+        return self._suggest_in_batches(iter(photos), k, ranking, batch_size, wishes)
 
     def suggest_batch(
-        self, photos: Sequence[PhotoSource], k: int = 10, ranking: str = "calibrated"
+        self,
+        photos: Sequence[PhotoSource],
+        k: int = 10,
+        ranking: str = "calibrated",
+        wishes: Wishes = NOTHING,
     ) -> list[Suggestion | PhotoError]:
         """Suggest tags for photos that are decoded together, in their order.
 
@@ -227,14 +233,19 @@ class Tagger:
         found: Iterator[Suggestion] = iter(())
         if images:
             latents = self.encode(np.stack(images))
-            found = iter(self.rank(latents, k, ranking))
+            found = iter(self.rank(latents, k, ranking, wishes))
         return [errors[i] if i in errors else next(found) for i in range(len(photos))]
 
     def _suggest_in_batches(
-        self, remaining: Iterator[PhotoSource], k: int, ranking: str, batch_size: int
+        self,
+        remaining: Iterator[PhotoSource],
+        k: int,
+        ranking: str,
+        batch_size: int,
+        wishes: Wishes,
     ) -> Iterator[Suggestion | PhotoError]:
         def suggest(batch: list[PhotoSource]) -> list[Suggestion | PhotoError]:
-            return self.suggest_batch(batch, k, ranking)
+            return self.suggest_batch(batch, k, ranking, wishes)
 
         # iter() ends at the first batch that is empty.
         batches = iter(lambda: list(islice(remaining, batch_size)), [])
@@ -247,15 +258,23 @@ class Tagger:
         latents: npt.NDArray[np.float32],
         k: int = 10,
         ranking: str = "calibrated",
+        wishes: Wishes = NOTHING,
     ) -> list[Suggestion]:
         """The `k` best tags (0: all) for each of the latents (N, d).
 
-        Equal tags stay in the order of `tags`. Raises `ValueError` as `suggest`.
+        Without wishes the order is that of `Scores.ranking`, with them it is that of
+        its `log_score` + what was decided (`Listening.shift`) + reach log reach_t, of
+        the tags that are left. Equal tags stay in the order of `tags`. Raises as
+        `suggest`.
         """
         _refuse_unknown(ranking, k)
+        self.heed(wishes)
         scores = self.ranker.scores(latents)
-        ranked_by = scores.ranking(ranking)
-        order = np.argsort(-ranked_by, axis=1, kind="stable")[:, : k or None]
+        ranked_by, rest = scores.ranking(ranking), np.arange(len(self.tags))
+        if wishes:
+            scores, ranked_by, rest = self._listened(scores, ranking, wishes)
+        best = np.argsort(-ranked_by[:, rest], axis=1, kind="stable")[:, : k or None]
+        order = rest[best]
         positions = self.latent_map.locate(latents)
         return [
             Suggestion(
@@ -264,9 +283,29 @@ class Tagger:
                 position=(float(positions[row, 0]), float(positions[row, 1])),
                 threshold=self.threshold,
                 ranking=ranking,
+                wishes=wishes,
             )
             for row, columns in enumerate(order)
         ]
+
+    def _listened(
+        self, scores: Scores, ranking: str, wishes: Wishes
+    ) -> tuple[Scores, npt.NDArray[np.float64], npt.NDArray[np.int_]]:
+        """Scores given the wishes, what ranks by them (N, T), and the tags left."""
+        accepted, rejected = (
+            np.array([tag in set(said) for tag in self.tags], np.bool_)
+            for said in (wishes.accepted, wishes.rejected)
+        )
+        shift = np.zeros_like(scores.probability)
+        if self.listening is not None:
+            shift = self.listening.shift(scores.probability, accepted, rejected)
+        given = replace(scores, probability=_shifted(scores.probability, shift))
+        ranked_by = given.log_score(ranking)
+        if ranking != "calibrated":
+            ranked_by = ranked_by + shift
+        if wishes.reach and self.reach is not None:
+            ranked_by = ranked_by + wishes.reach * np.log(self.reach.values)
+        return given, ranked_by, np.flatnonzero(~(accepted | rejected))
 
     def _tag_scores(
         self, scores: Scores, row: int, columns: npt.NDArray[np.int_]
@@ -275,6 +314,9 @@ class Tagger:
             scores.probability[row, columns].tolist(),
             scores.squared_mahalanobis[row, columns].tolist(),
             scores.log_likelihood_ratio[row, columns].tolist(),
+            [None] * len(columns)
+            if self.reach is None
+            else self.reach.values[columns].tolist(),
         )
         return tuple(map(TagScore, map(self.tags.__getitem__, columns), *numbers))
 
@@ -305,6 +347,15 @@ def _without_frames(error: PhotoError) -> PhotoError:
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
     return error
+
+
+def _shifted(
+    probability: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The probabilities whose log odds are those of `probability` + `shift`."""
+    odds = probability * np.exp(shift)
+    shifted: npt.NDArray[np.float64] = odds / (1 - probability + odds)
+    return shifted
 
 
 def _threshold(bundle: Bundle) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
+from lablr.reach import Reach
 from lablr.tagger import RANKINGS
 from webapp.access import PHOTO_COST, charge
 from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
@@ -72,9 +73,17 @@ def describe() -> Response:
 
 @blueprint.get("/tags")
 def list_tags() -> Response:
-    """Every tag the model knows."""
+    """Every tag the model knows, and what it can do with what a person says."""
+    reach = tagger().reach
     return jsonify(
         tags=list(tagger().tags),
         rankings=list(RANKINGS),
         bundle=tagger().bundle_digest,
+        listens=tagger().listening is not None,
+        reach=None if reach is None else _reach(reach),
     )
+
+
+def _reach(reach: Reach) -> dict[str, object]:
+    by_tag = dict(zip(reach.tags, reach.values.tolist(), strict=True))
+    return {"basis": reach.basis, "by_tag": by_tag}

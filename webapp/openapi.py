@@ -8,11 +8,12 @@ from typing import Any
 
 import lablr
 from lablr import Tagger
+from lablr.reach import BASES
 from lablr.tagger import RANKINGS
 from webapp.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.errors import CODES
 from webapp.latents import MAX_COORDINATE
-from webapp.suggestions import MAX_K, N_MAP_TAGS, WIDTHS
+from webapp.suggestions import MAX_K, MAX_TAGS_LENGTH, N_MAP_TAGS, WIDTHS
 
 __all__ = ["document"]
 
@@ -55,6 +56,7 @@ def document(tagger: Tagger, max_batch_photos: int, token_needed: bool) -> Schem
 
 def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
     max_mib = tagger.limits.max_bytes >> 20
+    asked = _parameters(tagger)
     many = {
         "type": "array",
         "items": PHOTO,
@@ -67,7 +69,7 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "api.create_suggestion",
                 f"Suggest tags for one photo of at most {max_mib} MiB.",
                 "Suggestion",
-                _form(PHOTO),
+                (_form(PHOTO), asked),
                 (400, 413, 415, 422),
             )
         },
@@ -76,7 +78,7 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "api.create_batch",
                 f"Suggest tags for up to {max_batch_photos} photos, in their order.",
                 "Batch",
-                _form(many),
+                (_form(many), asked),
                 (400, 413),
             )
         },
@@ -85,7 +87,7 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "api.create_ranking",
                 "Rank the tags for the latent of an earlier answer.",
                 "Suggestion",
-                {"application/json": {"schema": _ref("Latent")}},
+                ({"application/json": {"schema": _ref("Latent")}}, asked),
                 (400, 413),
             )
         },
@@ -107,10 +109,13 @@ def _operation(
     endpoint: str,
     summary: str,
     answer: str | None,
-    body: Schema | None = None,
+    body: tuple[Schema, list[Schema]] | None = None,
     refusals: tuple[int, ...] = (),
 ) -> Schema:
-    """One operation; what access.py may refuse it for is added by its endpoint."""
+    """One operation; `body` is its content and the parameters beside it.
+
+    What access.py may refuse it for is added by its endpoint.
+    """
     content = (
         {"text/plain": {"schema": TEXT}}
         if answer is None
@@ -127,8 +132,8 @@ def _operation(
         },
     }
     if body is not None:
-        described["parameters"] = _parameters()
-        described["requestBody"] = {"required": True, "content": body}
+        content, described["parameters"] = body
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 
@@ -154,7 +159,7 @@ def _refusal(status: int) -> Schema:
     return described
 
 
-def _parameters() -> list[Schema]:
+def _parameters(tagger: Tagger) -> list[Schema]:
     yes = {"type": "integer", "enum": [0, 1], "default": 0}
     about: dict[str, tuple[str, Schema]] = {
         "k": (
@@ -175,11 +180,28 @@ def _parameters() -> list[Schema]:
             {"type": "string", "enum": list(WIDTHS)},
         ),
         "latent": ("1 adds `latent`, which /api/v1/rankings takes.", yes),
+        **_wishes(tagger),
     }
     return [
         {"name": name, "in": "query", "description": description, "schema": schema}
         for name, (description, schema) in about.items()
     ]
+
+
+def _wishes(tagger: Tagger) -> dict[str, tuple[str, Schema]]:
+    """The parameters of what a person says: those that the model has a use for."""
+    about: dict[str, tuple[str, Schema]] = {}
+    tags = {"type": "string", "maxLength": MAX_TAGS_LENGTH}
+    if tagger.listening is not None:
+        decided = "with commas between them; unknown ones change nothing."
+        about["accepted"] = (f"Tags that the photo gets, {decided}", tags)
+        about["rejected"] = (f"Tags that it does not get, {decided}", tags)
+    if tagger.reach is not None:
+        about["reach"] = (
+            "0 ranks by how well tags fit, 1 also by how much they are seen.",
+            {**PROBABILITY, "default": 0},
+        )
+    return about
 
 
 # ------------------------------------------------------------------------- schemas
@@ -203,7 +225,8 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "probability": PROBABILITY,
                 "squared_mahalanobis": {"type": "number", "minimum": 0},
                 "log_likelihood_ratio": NUMBER,
-            }
+            },
+            {"reach": PROBABILITY},
         ),
         "Map": _map(),
         "Batch": _object({"results": _list(results, 1, max_batch_photos)}),
@@ -213,6 +236,8 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "tags": _list(TEXT, len(tagger.tags), len(tagger.tags)),
                 "rankings": _list({"enum": list(RANKINGS)}),
                 "bundle": TEXT,
+                "listens": {"type": "boolean"},
+                "reach": {"anyOf": [{"type": "null"}, _reach(tagger)]},
             }
         ),
         "Live": _object({"status": {"const": "alive"}}),
@@ -238,8 +263,17 @@ def _suggestion(latent: Schema) -> Schema:
                 dict.fromkeys(("ranked_tags", "latent_map", "training_photos"), figure)
             ),
             "latent": latent,
+            "accepted": _list(TEXT, 1),
+            "rejected": _list(TEXT, 1),
+            "reach": PROBABILITY,
         },
     )
+
+
+def _reach(tagger: Tagger) -> Schema:
+    by_tag = {"type": "object", "additionalProperties": PROBABILITY}
+    by_tag["required"] = list(tagger.tags)
+    return _object({"basis": {"enum": list(BASES)}, "by_tag": by_tag})
 
 
 def _map() -> Schema:

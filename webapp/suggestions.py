@@ -19,8 +19,10 @@ from lablr.charts import (
     ranked_tags_figure,
     training_photos_figure,
 )
-from lablr.errors import PhotoError
+from lablr.errors import NotInBundle, PhotoError
+from lablr.suggestion import NOTHING
 from lablr.tagger import RANKINGS
+from lablr.wishes import Wishes
 from webapp.admission import Busy
 from webapp.errors import Refused, error_of
 from webapp.metrics import stage
@@ -39,6 +41,7 @@ __all__ = [
 
 N_MAP_TAGS = 20
 MAX_K = 999_999  # no model has as many tags
+MAX_TAGS_LENGTH = 2000  # of accepted or rejected tags; Flickr allows 75 a photo
 WIDTHS = ("wide", "narrow")
 BATCH_S = 15.0
 DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -49,7 +52,7 @@ class Asked:
     """The parameters of a suggestion: `k` tags (0: all), ranking, threshold.
 
     map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``;
-    latent: the photo's posterior mean, which `rank` takes.
+    latent: the photo's posterior mean, which `rank` takes. wishes: what a person said.
     """
 
     k: int = 10
@@ -58,6 +61,7 @@ class Asked:
     map: bool = False
     figures: str = ""
     latent: bool = False
+    wishes: Wishes = NOTHING
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Asked:
@@ -69,6 +73,7 @@ class Asked:
             map=_yes("map", query.get("map", "0")),
             figures=_figures(query.get("figures")),
             latent=_yes("latent", query.get("latent", "0")),
+            wishes=_wishes(query),
         )
 
 
@@ -90,7 +95,9 @@ def look(photo: bytes, asked: Asked) -> Suggestion:
 def rank(latent: npt.NDArray[np.float32], asked: Asked) -> Suggestion:
     """Rank all tags for a photo's latent (d,); costs a hundredth of reading a photo."""
     with stage("rank"):
-        (suggestion,) = tagger().rank(latent[np.newaxis], 0, asked.ranking)
+        (suggestion,) = tagger().rank(
+            latent[np.newaxis], 0, asked.ranking, asked.wishes
+        )
     if asked.threshold is not None:
         suggestion = replace(suggestion, threshold=asked.threshold)
     return suggestion
@@ -181,6 +188,32 @@ def _probability(name: str, text: str | None) -> float | None:
     if not 0 <= number <= 1:
         raise Refused("bad_parameter", f"{name} must be a number from 0 to 1.")
     return number
+
+
+def _wishes(query: Mapping[str, str]) -> Wishes:
+    """Tags that were decided, and the reach; refused where the model has no use."""
+    try:
+        wishes = Wishes(
+            accepted=_tags("accepted", query.get("accepted", "")),
+            rejected=_tags("rejected", query.get("rejected", "")),
+            reach=_probability("reach", query.get("reach")) or 0.0,
+        )
+        if wishes:
+            tagger().heed(wishes)
+    except (NotInBundle, ValueError) as error:
+        raise Refused("bad_parameter", f"{error}.") from None
+    return wishes
+
+
+def _tags(name: str, text: str) -> tuple[str, ...]:
+    if len(text) > MAX_TAGS_LENGTH:
+        raise Refused(
+            "bad_parameter",
+            f"{name} must be tags with commas between them, "
+            f"{MAX_TAGS_LENGTH:,} characters at most.",
+        )
+    known = set(tagger().tags)
+    return tuple(tag for tag in Wishes(tuple(text.split(","))).accepted if tag in known)
 
 
 def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:

@@ -8,12 +8,15 @@ import click
 
 __all__ = [
     "RANKINGS",
+    "accepted_option",
     "bundle_option",
     "corpus_argument",
     "database_option",
     "json_option",
     "model_option",
     "ranking_option",
+    "reach_option",
+    "rejected_option",
 ]
 
 # lablr.tagger.RANKINGS, written again so that --help need not load NumPy; a test
@@ -52,6 +55,29 @@ ranking_option = click.option(
     default=RANKINGS[0],
     show_default=True,
     help="Order tags by probability, by log-likelihood ratio or by distance.",
+)
+
+accepted_option = click.option(
+    "--accepted",
+    default="",
+    metavar="TAG,TAG",
+    help="Tags that were accepted or typed; the others are ranked again by what goes"
+    " together.",
+)
+
+rejected_option = click.option(
+    "--rejected",
+    default="",
+    metavar="TAG,TAG",
+    help="Tags that were rejected.",
+)
+
+reach_option = click.option(
+    "--reach",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="From 0, the most fitting tags first, to 1, also by how much a tag is seen.",
 )
 
 json_option = click.option(

@@ -11,11 +11,19 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import say, shown
-from lablr.cli.options import bundle_option, json_option, ranking_option
+from lablr.cli.options import (
+    accepted_option,
+    bundle_option,
+    json_option,
+    ranking_option,
+    reach_option,
+    rejected_option,
+)
 from lablr.errors import PhotoError
 
 if TYPE_CHECKING:
-    from lablr.tagger import Suggestion
+    from lablr.tagger import Suggestion, Tagger
+    from lablr.wishes import Wishes
 
 __all__ = ["suggest_command"]
 
@@ -33,10 +41,20 @@ BAR_WIDTH = 24
     help="How many tags for each photo; 0 means all.",
 )
 @ranking_option
+@accepted_option
+@rejected_option
+@reach_option
 @bundle_option
 @json_option
 def suggest_command(
-    photos: tuple[str, ...], k: int, ranking: str, bundle: Path | None, as_json: bool
+    photos: tuple[str, ...],
+    k: int,
+    ranking: str,
+    accepted: str,
+    rejected: str,
+    reach: float,
+    bundle: Path | None,
+    as_json: bool,
 ) -> None:
     """Suggest tags for each PHOTO, best first.
 
@@ -49,6 +67,11 @@ def suggest_command(
       lablr suggest -k 3 holiday/*.jpg
       lablr suggest --json -k 0 photo.jpg > tags.jsonl
       curl -s https://example.org/photo.jpg | lablr suggest -
+      lablr suggest photo.jpg --accepted dog,snow --rejected cat
+      lablr suggest photo.jpg --reach 0.3
+
+    Accepted and rejected tags are left out, the rest is ranked by what goes with
+    them. With --json and a model that knows it, each tag has its "reach".
 
     With --json, each photo is one line:
 
@@ -63,8 +86,9 @@ def suggest_command(
     from lablr.tagger import Tagger
 
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
+    wishes = _wishes(tagger, accepted, rejected, reach)
     sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
-    answers = tagger.suggest_many(sources, k=k, ranking=ranking)
+    answers = tagger.suggest_many(sources, k=k, ranking=ranking, wishes=wishes)
     show = _show_json if as_json else _show_table
     n_failed = 0
     for photo, answer in zip(photos, answers, strict=True):
@@ -75,6 +99,19 @@ def suggest_command(
         say(f"attempted {len(photos)} = ok {n_ok} + failed {n_failed}")
     if n_failed:
         raise click.exceptions.Exit(1)
+
+
+def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Wishes:
+    """What was said; a tag that the model does not know is named on stderr."""
+    from lablr.wishes import Wishes
+
+    try:
+        wishes = Wishes(tuple(accepted.split(",")), tuple(rejected.split(",")), reach)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if unknown := sorted(set(wishes.decided) - set(tagger.tags)):
+        say(f"the model does not know {shown(', '.join(unknown))}: no change by that")
+    return wishes
 
 
 def _show_json(photo: str, answer: Suggestion | PhotoError) -> None:
@@ -95,10 +132,13 @@ def _show_table(photo: str, answer: Suggestion | PhotoError) -> None:
     click.echo(shown(photo))
     if not answer.sure:
         click.echo(f"  not sure: no tag reaches {answer.threshold:.0%}")
-    width = max(len(score.tag) for score in answer.tags)
+    width = max((len(score.tag) for score in answer.tags), default=0)
     for score in answer.tags:
         bar = "█" * round(score.probability * BAR_WIDTH)
-        click.echo(f"  {score.tag:{width}}  {score.probability:6.1%}  {bar}".rstrip())
+        row = f"  {score.tag:{width}}  {score.probability:6.1%}  "
+        if answer.wishes.reach and score.reach is not None:
+            row += f"reach {score.reach:5.1%}  "
+        click.echo((row + bar).rstrip())
 
 
 def _message(photo: str, error: PhotoError) -> str:

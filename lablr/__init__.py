@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         FitError,
         LablrError,
         MissingExtra,
+        NotInBundle,
         PhotoError,
         PhotoTooLarge,
         ResizeError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
     from lablr.photos import PhotoLimits
     from lablr.tagger import Suggestion, Tagger, TagScore
+    from lablr.wishes import Wishes
 
 __version__ = "0.1.0"
 
@@ -42,6 +44,7 @@ __all__ = [
     "FitError",
     "LablrError",
     "MissingExtra",
+    "NotInBundle",
     "PhotoError",
     "PhotoLimits",
     "PhotoTooLarge",
@@ -51,6 +54,7 @@ __all__ = [
     "Tagger",
     "TrainingError",
     "UnsupportedPhoto",
+    "Wishes",
 ]
 
 # Where each public name that is not an error lives.
@@ -61,6 +65,7 @@ _HOMES = {
     "Suggestion": "lablr.tagger",
     "TagScore": "lablr.tagger",
     "Tagger": "lablr.tagger",
+    "Wishes": "lablr.wishes",
 }
 
 

@@ -126,7 +126,7 @@ def _rank_ms(tagger: Tagger, ranking: str) -> float:
     times = []
     for _ in range(N_TIMED):
         begin = time.perf_counter()
-        tagger.rank(described, 0, ranking, image)
+        tagger.rank(described, 0, ranking, images=image)
         times.append(1000 * (time.perf_counter() - begin))
     return float(np.median(times))
 

@@ -12,6 +12,7 @@
     ├── FitError                  too few photos of a tag, or none at all
     ├── BundleError               a bundle that is missing, altered or too new
     ├── RankingError              a way to rank tags that the bundle does not offer
+    │   └── NotInBundle           a bundle without the part that this needs
     ├── ResizeError               resized photos that cannot be written
     ├── LabelError                labels that cannot be written or resumed
     ├── TrainingError             a run that cannot start or go on
@@ -48,6 +49,7 @@ __all__ = [
     "LablrError",
     "LearningError",
     "MissingExtra",
+    "NotInBundle",
     "PhotoError",
     "PhotoTooLarge",
     "RankingError",
@@ -117,6 +119,12 @@ class BundleError(LablrError):
     """A bundle that must not be used; the message names file, expected and found."""
 
     code = "bundle_error"
+
+
+class NotInBundle(BundleError):
+    """A usable bundle that lacks an optional part, such as an old one does."""
+
+    code = "not_in_bundle"
 
 
 class ResizeError(LablrError):

@@ -26,8 +26,10 @@ from lablr.encoding import (
     encode_photos,
     name_left_out,
 )
+from lablr.errors import BundleError
 from lablr.gaussians import GaussianStatistics, StatisticsSum
 from lablr.map_dots import MapDots
+from lablr.pair_counts import PairCounts
 
 __all__ = ["FitSums", "FitWork"]
 
@@ -36,6 +38,8 @@ NAME = "the sums of a block"
 
 # So many wait before the smallest are chosen.
 FEW_DOTS = 1000
+# So many parts wait before their pairs are added up, since that costs the total.
+FEW_PARTS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +50,14 @@ class FitSums:
     ----------
     statistics : sums over the training photos, and, where asked for, over their
         mirror images, either counted half.
+    pairs : counts of the training photos with each two tags.
     validation : the validation photos, in the order of the corpus.
     dots : the training photos that would be shown on the map.
     left_out : file and reason of each photo that cannot be read.
     """
 
     statistics: GaussianStatistics
+    pairs: PairCounts
     validation: EncodedPhotos
     dots: MapDots
     left_out: tuple[str, ...] = ()
@@ -63,6 +69,7 @@ class FitSums:
         validation = photos.rows(photos.is_validation)
         return cls(
             statistics=_statistics(train),
+            pairs=PairCounts.of(train.membership, train.sources, train.tags),
             validation=replace(validation, mirrored=None, left_out=()),
             dots=MapDots.of(
                 train.latents, train.membership, train.files, train.tags, seed
@@ -78,6 +85,7 @@ class FitSums:
         are no others.
         """
         statistics = StatisticsSum()
+        pairs: list[PairCounts] = []
         validation: list[EncodedPhotos] = []
         dots: list[MapDots] = []
         left_out: list[str] = []
@@ -85,6 +93,7 @@ class FitSums:
             name_left_out(part.left_out)
             left_out += part.left_out
             statistics.add(part.statistics)
+            pairs = _with_pairs(pairs, part.pairs)
             validation.append(part.validation)
             dots = _with_dots(dots, part.dots)
         n_validation = sum(len(part.latents) for part in validation)
@@ -92,6 +101,7 @@ class FitSums:
         count_left_out(n_validation + round(n_train), len(left_out))
         return cls(
             statistics=statistics.total(),
+            pairs=PairCounts.total(pairs),
             validation=EncodedPhotos.joined(validation),
             dots=MapDots.joined(dots),
             left_out=tuple(left_out),
@@ -105,7 +115,8 @@ class FitSums:
             "sources": self.validation.sources.tolist(),
             "left_out": self.left_out,
         }
-        arrays = self.statistics.to_arrays(np.float64) | {
+        arrays = self.statistics.to_arrays(np.float64) | self.pairs.to_arrays()
+        arrays |= {
             "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
             "latents": self.validation.latents,
             "membership": self.validation.membership,
@@ -130,8 +141,13 @@ class FitSums:
             is_validation=np.ones(len(arrays["latents"]), np.bool_),
             tags=tags,
         )
+        statistics = GaussianStatistics.from_arrays(arrays, tags)
+        pairs = PairCounts.from_arrays(arrays, tags, statistics.sources)
+        if pairs is None:
+            raise BundleError(f"{NAME}: the pairs are missing")
         return cls(
-            statistics=GaussianStatistics.from_arrays(arrays, tags),
+            statistics=statistics,
+            pairs=pairs,
             validation=validation,
             dots=MapDots(
                 tags, arrays["dot_tags"], arrays["dot_keys"], arrays["dot_latents"]
@@ -177,6 +193,12 @@ def _statistics(train: EncodedPhotos) -> GaussianStatistics:
         for view in views
     ]
     return sum(parts[1:], start=parts[0]).scaled(1 / len(parts))
+
+
+def _with_pairs(waiting: list[PairCounts], part: PairCounts) -> list[PairCounts]:
+    """Add a part's counts to those that wait; add up when there are many."""
+    waiting = [*waiting, part]
+    return waiting if len(waiting) < FEW_PARTS else [PairCounts.total(waiting)]
 
 
 def _with_dots(joined: list[MapDots], part: MapDots) -> list[MapDots]:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 import lablr
+from lablr.archive import Arrays
 from lablr.bundle import Bundle
 from lablr.calibration import Calibration, threshold_at_precision
 from lablr.corpus import Corpus
@@ -29,8 +30,10 @@ from lablr.evaluation import Report, evaluate
 from lablr.fit_sums import FitSums, FitWork
 from lablr.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_map import LatentMap
+from lablr.listening import Listening
 from lablr.progress import Progress, silent
 from lablr.quantization import quantize
+from lablr.reach import Reach, ViewSums
 from lablr.tagger import Tagger
 
 __all__ = [
@@ -106,6 +109,7 @@ def fit(
         preprocessing=preprocessing.to_dict(),
         model_card=model_card,
         provenance=dict(provenance or {}) | {"corpus_digest": corpus.digest},
+        views=ViewSums.of(corpus.photos()),
     )
 
 
@@ -127,6 +131,7 @@ def _bundle(
     preprocessing: Mapping[str, Any],
     model_card: str,
     provenance: Mapping[str, Any],
+    views: ViewSums | None = None,
 ) -> Bundle:
     """The bundle that follows from the sums."""
     statistics, validation = sums.statistics, sums.validation
@@ -149,7 +154,9 @@ def _bundle(
         tags=statistics.tags,
         encoder_onnx=encoder_onnx,
         preprocessing=preprocessing,
-        gaussians=statistics.to_arrays(),
+        gaussians=statistics.to_arrays()
+        | _listening(sums, gaussians, calibration)
+        | _reach(statistics.tags, views),
         calibration=calibration.to_arrays(),
         latent_map=latent_map.to_arrays(),
         settings=settings,
@@ -261,6 +268,26 @@ def _calibrate(
     calibration = Calibration.fit(ratio, relevant)
     probability = calibration.probability(ratio)
     return calibration, threshold_at_precision(relevant, probability, precision)
+
+
+def _listening(
+    sums: FitSums, gaussians: TagGaussians, calibration: Calibration
+) -> Arrays:
+    """What tags say of each other beyond what the validation photos say of them."""
+    ratio = gaussians.log_likelihood_ratio(sums.validation.latents)
+    listening = Listening.fit(
+        sums.pairs,
+        sums.statistics.counts,
+        sums.statistics.source_moments.n,
+        calibration.probability(ratio),
+        sums.validation.sources,
+    )
+    return sums.pairs.to_arrays() | listening.to_arrays()
+
+
+def _reach(tags: tuple[str, ...], views: ViewSums | None) -> Arrays:
+    reach = Reach.fit(tags, views or ViewSums())
+    return {} if reach is None else reach.to_arrays()
 
 
 def _best_shrinkage(

@@ -62,6 +62,14 @@ class Scores:
             return -self.squared_mahalanobis
         return self.probability
 
+    def log_score(self, name: str) -> Floats:
+        """What orders as `ranking` does, in nats, so that nats can be added."""
+        if name in ("likelihood", "mahalanobis"):
+            return self.ranking(name) * (0.5 if name == "mahalanobis" else 1.0)
+        # Of a probability that is 0, the smallest there is.
+        least = np.finfo(np.float64).tiny
+        return np.asarray(np.log(np.maximum(self.probability, least)), np.float64)
+
 
 class Ranker:
     """The Gaussians, the calibration and the other methods of a bundle.

@@ -5,6 +5,7 @@ The page, the command line and every other entry call one object, `Tagger`::
     tagger = Tagger.load()
     suggestion = tagger.suggest("photo.jpg", k=10)
     suggestion.tags[0].tag
+    tagger.listen(suggestion, accepted=["dog"], rejected=["cat"])
 """
 
 from __future__ import annotations
@@ -12,77 +13,28 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.encoder import Encoder, Preprocessing
-from lablr.errors import BundleError, PhotoError, RankingError
+from lablr.errors import BundleError, NotInBundle, PhotoError, RankingError
 from lablr.latent_map import LatentMap
+from lablr.listening import Listening
 from lablr.photos import PhotoLimits, PhotoSource, read_image
 from lablr.ranker import RANKINGS, Ranker, Scores
+from lablr.reach import Reach
+from lablr.suggestion import NOTHING, Suggestion, TagScore
 from lablr.threads import map_in_order
+from lablr.wishes import Wishes
 
 __all__ = ["RANKINGS", "Suggestion", "TagScore", "Tagger"]
 
 Images = npt.NDArray[np.uint8]
 Descriptions = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class TagScore:
-    """How well one tag fits a photo.
-
-    Attributes
-    ----------
-    probability : that the photo carries the tag, 0 to 1, as the ranking has it.
-    squared_mahalanobis : from the photo's latent to the tag's Gaussian.
-    log_likelihood_ratio : of the tag against its rest, with prior odds, in nats.
-    """
-
-    tag: str
-    probability: float
-    squared_mahalanobis: float
-    log_likelihood_ratio: float
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """The tags of one photo, best first.
-
-    Attributes
-    ----------
-    latent : (d,) posterior mean.
-    features : (F,) what the encoder's heads saw; methods beside the Gaussians use it.
-    position : (x, y) on the latent map.
-    threshold : the probability from which a tag is worth suggesting.
-    ranking : one of `Tagger.rankings`.
-    """
-
-    tags: tuple[TagScore, ...]
-    latent: npt.NDArray[np.float32] = field(compare=False)
-    features: npt.NDArray[np.float32] = field(compare=False)
-    position: tuple[float, float]
-    threshold: float
-    ranking: str
-
-    @property
-    def sure(self) -> bool:
-        """Whether any of the tags clears the threshold."""
-        return any(tag.probability >= self.threshold for tag in self.tags)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it."""
-        return {
-            "tags": [dict(vars(tag)) for tag in self.tags],
-            "sure": self.sure,
-            "threshold": self.threshold,
-            "ranking": self.ranking,
-        }
 
 
 class Tagger:
@@ -98,6 +50,7 @@ class Tagger:
     tags, rankings : the tags it knows, and the names of the ways to rank them.
     threshold : the probability from which a tag is suggested, by the Gaussians.
     neighbours : the training photos that it keeps, or None; see lablr/methods.
+    listening, reach : what it knows for `Wishes`, or None.
 
     Raises `BundleError` when the parts of the bundle do not fit each other.
     """
@@ -115,6 +68,8 @@ class Tagger:
         self.ranker = Ranker(bundle)
         self.rankings = self.ranker.rankings
         self.neighbours = self.ranker.neighbours
+        self.listening = Listening.from_arrays(bundle.gaussians, bundle.tags)
+        self.reach = Reach.from_arrays(bundle.gaussians, bundle.tags)
         self._check()
 
     @classmethod
@@ -130,16 +85,54 @@ class Tagger:
         return cls(Bundle.load(folder), limits)
 
     def suggest(
-        self, photo: PhotoSource, k: int = 10, ranking: str = "calibrated"
+        self,
+        photo: PhotoSource,
+        k: int = 10,
+        ranking: str = "calibrated",
+        wishes: Wishes = NOTHING,
     ) -> Suggestion:
         """Suggest the `k` best tags for one photo (0: all of them).
 
         Raises `PhotoError` when the photo cannot be used, `RankingError`, a
-        ValueError, for one that is not in `rankings`, `ValueError` for a negative `k`.
+        ValueError, for one that is not in `rankings`, `ValueError` for a negative `k`,
+        `NotInBundle` as `heed`.
         """
         self._refuse_unknown(ranking, k)
+        self.heed(wishes)
         images = self.read(photo)[np.newaxis]
-        return self.rank(self.encode(images), k, ranking, images)[0]
+        return self.rank(self.encode(images), k, ranking, wishes, images)[0]
+
+    def listen(
+        self,
+        suggestion: Suggestion,
+        accepted: Iterable[str] = (),
+        rejected: Iterable[str] = (),
+        reach: float = 0.0,
+        k: int = 10,
+    ) -> Suggestion:
+        """Rank the rest again, now that some tags were accepted or rejected.
+
+        All that was decided is given each time, in any order: what was said before is
+        not kept, so taking back is leaving out. Tags that the model does not know
+        change nothing. See `lablr.listening`; raises as `rank` and `Wishes`.
+        """
+        wishes = Wishes(tuple(accepted), tuple(rejected), reach)
+        described = np.concatenate([suggestion.latent, suggestion.features])
+        return self.rank(described[np.newaxis], k, suggestion.ranking, wishes)[0]
+
+    def heed(self, wishes: Wishes) -> None:
+        """Raise `NotInBundle` where the bundle cannot do what is wished."""
+        if wishes.decided and self.listening is None:
+            raise NotInBundle(
+                "this model cannot listen to accepted or rejected tags: it does not "
+                "know which tags go together; fit it again with this Lablr (lablr fit)"
+            )
+        if wishes.reach and self.reach is None:
+            raise NotInBundle(
+                "this model knows no reach: its photos' records have no views and "
+                "none of its tags is on Flickr's list of popular ones, or it was made "
+                "by an older Lablr; fit it again (lablr fit)"
+            )
 
     def read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
         """The image (S, S, 3) of a photo, as the encoder takes it.
@@ -158,6 +151,7 @@ class Tagger:
         k: int = 10,
         ranking: str = "calibrated",
         batch_size: int = 16,
+        wishes: Wishes = NOTHING,
     ) -> Iterator[Suggestion | PhotoError]:
         """Suggest tags for each photo, in order; a photo that fails gives its error.
 
@@ -168,10 +162,15 @@ class Tagger:
         self._refuse_unknown(ranking, k)
         if batch_size < 1:
             raise ValueError(f"a batch holds at least 1 photo, not {batch_size}")
-        return self._suggest_in_batches(iter(photos), k, ranking, batch_size)
+        self.heed(wishes)
+        return self._suggest_in_batches(iter(photos), k, ranking, batch_size, wishes)
 
     def suggest_batch(
-        self, photos: Sequence[PhotoSource], k: int = 10, ranking: str = "calibrated"
+        self,
+        photos: Sequence[PhotoSource],
+        k: int = 10,
+        ranking: str = "calibrated",
+        wishes: Wishes = NOTHING,
     ) -> list[Suggestion | PhotoError]:
         """Suggest tags for photos that are decoded together, in their order.
 
@@ -189,14 +188,19 @@ class Tagger:
         found: Iterator[Suggestion] = iter(())
         if images:
             stack = np.stack(images)
-            found = iter(self.rank(self.encode(stack), k, ranking, stack))
+            found = iter(self.rank(self.encode(stack), k, ranking, wishes, stack))
         return [errors[i] if i in errors else next(found) for i in range(len(photos))]
 
     def _suggest_in_batches(
-        self, remaining: Iterator[PhotoSource], k: int, ranking: str, batch_size: int
+        self,
+        remaining: Iterator[PhotoSource],
+        k: int,
+        ranking: str,
+        batch_size: int,
+        wishes: Wishes,
     ) -> Iterator[Suggestion | PhotoError]:
         def suggest(batch: list[PhotoSource]) -> list[Suggestion | PhotoError]:
-            return self.suggest_batch(batch, k, ranking)
+            return self.suggest_batch(batch, k, ranking, wishes)
 
         # iter() ends at the first batch that is empty.
         batches = iter(lambda: list(islice(remaining, batch_size)), [])
@@ -209,18 +213,25 @@ class Tagger:
         descriptions: Descriptions,
         k: int = 10,
         ranking: str = "calibrated",
+        wishes: Wishes = NOTHING,
         images: Images | None = None,
     ) -> list[Suggestion]:
         """The `k` best tags (0: all) for each description (N, d + F).
 
         Latents alone (N, d) are enough for the Gaussians' rankings, and only the
-        ranking "conse" needs the `images`. Equal tags stay in the order of `tags`.
-        Raises `ValueError` as `suggest`, and where a ranking needs more.
+        ranking "conse" needs the `images`. Without wishes the order is that of
+        `Scores.ranking`, with them it is that of its `log_score` + what was decided
+        (`Listening.shift`) + reach log reach_t, of the tags that are left. Equal tags
+        stay in the order of `tags`. Raises as `suggest`, and `RankingError` where a
+        ranking needs more.
         """
         self._refuse_unknown(ranking, k)
+        self.heed(wishes)
         scores = self.ranker.scores(descriptions, ranking, images)
-        ranked_by = scores.ranking(ranking)
-        order = np.argsort(-ranked_by, axis=1, kind="stable")[:, : k or None]
+        ranked_by, rest = scores.ranking(ranking), np.arange(len(self.tags))
+        if wishes:
+            scores, ranked_by, rest = self._listened(scores, ranking, wishes)
+        best = np.argsort(-ranked_by[:, rest], axis=1, kind="stable")[:, : k or None]
         d = self.encoder.n_latent
         positions = self.latent_map.locate(descriptions[:, :d])
         threshold = self.ranker.threshold(ranking, self.threshold)
@@ -232,9 +243,30 @@ class Tagger:
                 position=(float(positions[row, 0]), float(positions[row, 1])),
                 threshold=threshold,
                 ranking=ranking,
+                wishes=wishes,
             )
-            for row, columns in enumerate(order)
+            for row, columns in enumerate(rest[best])
         ]
+
+    def _listened(
+        self, scores: Scores, ranking: str, wishes: Wishes
+    ) -> tuple[Scores, npt.NDArray[np.float64], npt.NDArray[np.int_]]:
+        """Scores given the wishes, what ranks by them (N, T), and the tags left."""
+        accepted, rejected = (
+            np.array([tag in set(said) for tag in self.tags], np.bool_)
+            for said in (wishes.accepted, wishes.rejected)
+        )
+        shift = np.zeros_like(scores.probability)
+        if self.listening is not None:
+            shift = self.listening.shift(scores.probability, accepted, rejected)
+        given = replace(scores, probability=_shifted(scores.probability, shift))
+        ranked_by = given.log_score(ranking)
+        if ranking in ("likelihood", "mahalanobis"):
+            # All others rank by the probability, which the shift is in.
+            ranked_by = ranked_by + shift
+        if wishes.reach and self.reach is not None:
+            ranked_by = ranked_by + wishes.reach * np.log(self.reach.values)
+        return given, ranked_by, np.flatnonzero(~(accepted | rejected))
 
     def _tag_scores(
         self, scores: Scores, row: int, columns: npt.NDArray[np.int_]
@@ -243,6 +275,9 @@ class Tagger:
             scores.probability[row, columns].tolist(),
             scores.squared_mahalanobis[row, columns].tolist(),
             scores.log_likelihood_ratio[row, columns].tolist(),
+            [None] * len(columns)
+            if self.reach is None
+            else self.reach.values[columns].tolist(),
         )
         return tuple(map(TagScore, map(self.tags.__getitem__, columns), *numbers))
 
@@ -286,6 +321,15 @@ def _without_frames(error: PhotoError) -> PhotoError:
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
     return error
+
+
+def _shifted(
+    probability: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The probabilities whose log odds are those of `probability` + `shift`."""
+    odds = probability * np.exp(shift)
+    shifted: npt.NDArray[np.float64] = odds / (1 - probability + odds)
+    return shifted
 
 
 def _threshold(bundle: Bundle) -> float:

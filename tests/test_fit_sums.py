@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from fit_makers import assert_same_bundle
 from model_makers import GREY, draw_photos, encoder_onnx, make_bundle
-from training_makers import make_corpus
+from training_makers import make_corpus, read_records, write_records
 
+from lablr.corpus import Corpus
 from lablr.encoder import Encoder
 from lablr.encoding import EncodedPhotos, encode_corpus, encode_photos
 from lablr.errors import BundleError, FitError
 from lablr.fit_sums import FitSums, FitWork
 from lablr.fitting import FitConfig, fit, fit_encoded
+from lablr.reach import Reach
 
 LIKE = {"model_card": "", "provenance": {"created": "2025-01-01T00:00:00+00:00"}}
 
@@ -94,6 +96,24 @@ def test_a_corpus_is_fitted_as_its_encoded_photos_are(tmp_path, caplog) -> None:
         **LIKE,
     )
     assert_same_bundle(found, expected)
+
+
+def test_reach_is_from_the_records_views_or_from_popularity(tmp_path) -> None:
+    folder = tmp_path / "corpus"
+    corpus = make_corpus(folder, n_train=60, n_val=12, side=64)
+    config = FitConfig(shrinkage=30.0)
+    bundle = fit(corpus, encoder_onnx(), GREY, config)
+    reach = Reach.from_arrays(bundle.gaussians, bundle.tags)
+    assert reach.basis == "popularity"
+    assert reach.values[bundle.tags.index("sky")] == 1 / 4
+    records = read_records(folder)
+    for record in records:
+        record["views"] = 1000 if "cat" in record["tags"] else 10
+    write_records(folder, records)
+    bundle = fit(Corpus.open(folder), encoder_onnx(), GREY, config)
+    reach = Reach.from_arrays(bundle.gaussians, bundle.tags)
+    assert reach.basis == "views"
+    assert bundle.tags[int(reach.values.argmax())] == "cat"
 
 
 def test_work_is_what_fit_sums_up(tmp_path) -> None:

@@ -160,6 +160,7 @@ def send(client, path: str, photo: bytes, **query):
         {"k": 0, "map": 1, "figures": "wide", "latent": 1, "threshold": 0.5},
         {"k": 1, "ranking": "mahalanobis", "figures": "narrow"},
         {"k": 3, "language": "fa", "figures": "wide"},
+        {"accepted": "dog,Snow!", "rejected": "cat,nonesuch", "reach": 0.4},
     ],
 )
 def test_real_answers_match(client, matches, china_jpg, query):

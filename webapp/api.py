@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
+from lablr.reach import Reach
 from lablr.vocabulary import LANGUAGES, translations
 from webapp.access import PHOTO_COST, charge
 from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
@@ -83,13 +84,21 @@ def describe() -> Response:
 def list_tags() -> Response:
     """Every tag the model knows, and with a language what each is called in it."""
     tags, language = tagger().tags, language_of(request.args)
+    reach = tagger().reach
     answer = {
         "tags": list(tags),
         "rankings": list(tagger().rankings),
         "languages": list(LANGUAGES),
         "bundle": tagger().bundle_digest,
+        "listens": tagger().listening is not None,
+        "reach": None if reach is None else _reach(reach),
     }
     if language:
         names = translations(language)
         answer["labels"] = [names.get(tag, tag) for tag in tags]
     return jsonify(answer)
+
+
+def _reach(reach: Reach) -> dict[str, object]:
+    by_tag = dict(zip(reach.tags, reach.values.tolist(), strict=True))
+    return {"basis": reach.basis, "by_tag": by_tag}

@@ -62,7 +62,7 @@ def _every(photo: bytes) -> list[Suggestion]:
         described = model.encode(images)
     with stage("rank"):
         return [
-            model.rank(described, N_TAGS, ranking, images)[0]
+            model.rank(described, N_TAGS, ranking, images=images)[0]
             for ranking in model.rankings
         ]
 

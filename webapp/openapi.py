@@ -4,15 +4,23 @@ constants, so that it cannot say something else than the code does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lablr
 from lablr import Tagger
+from lablr.reach import BASES
 from lablr.vocabulary import LANGUAGES
 from webapp.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.errors import CODES
 from webapp.latents import MAX_COORDINATE
-from webapp.suggestions import MAX_BECAUSE, MAX_K, N_MAP_TAGS, WIDTHS
+from webapp.suggestions import (
+    MAX_BECAUSE,
+    MAX_K,
+    MAX_TAGS_LENGTH,
+    N_MAP_TAGS,
+    WIDTHS,
+)
 
 __all__ = ["document"]
 
@@ -55,6 +63,7 @@ def document(tagger: Tagger, max_batch_photos: int, token_needed: bool) -> Schem
 
 def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
     max_mib = tagger.limits.max_bytes >> 20
+    asked = _parameters(tagger)
     many = {
         "type": "array",
         "items": PHOTO,
@@ -69,6 +78,7 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "Suggestion",
                 _form(PHOTO),
                 (400, 413, 415, 422),
+                asked,
             )
         },
         "/api/v1/suggestions/batch": {
@@ -78,6 +88,7 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "Batch",
                 _form(many),
                 (400, 413),
+                asked,
             )
         },
         "/api/v1/rankings": {
@@ -87,6 +98,7 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "Suggestion",
                 {"application/json": {"schema": _ref("Latent")}},
                 (400, 413),
+                asked,
             )
         },
         "/api/v1/tags": {
@@ -95,7 +107,7 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "Every tag of the model.",
                 "Tags",
                 refusals=(400,),
-                parameters=("language",),
+                parameters=[one for one in asked if one["name"] == "language"],
             )
         },
         "/api/v1/openapi.json": {
@@ -115,12 +127,9 @@ def _operation(
     answer: str | None,
     body: Schema | None = None,
     refusals: tuple[int, ...] = (),
-    parameters: tuple[str, ...] | None = None,
+    parameters: Sequence[Schema] = (),
 ) -> Schema:
-    """One operation; what access.py may refuse it for is added by its endpoint.
-
-    parameters: by name; None is all for an operation with a body, else nothing.
-    """
+    """One operation; what access.py may refuse it for is added by its endpoint."""
     content = (
         {"text/plain": {"schema": TEXT}}
         if answer is None
@@ -138,12 +147,8 @@ def _operation(
     }
     if body is not None:
         described["requestBody"] = {"required": True, "content": body}
-    if body is not None or parameters:
-        described["parameters"] = [
-            parameter
-            for parameter in _parameters()
-            if parameters is None or parameter["name"] in parameters
-        ]
+    if parameters:
+        described["parameters"] = list(parameters)
     return described
 
 
@@ -169,7 +174,7 @@ def _refusal(status: int) -> Schema:
     return described
 
 
-def _parameters() -> list[Schema]:
+def _parameters(tagger: Tagger) -> list[Schema]:
     yes = {"type": "integer", "enum": [0, 1], "default": 0}
     about: dict[str, tuple[str, Schema]] = {
         "k": (
@@ -202,11 +207,28 @@ def _parameters() -> list[Schema]:
             "Adds `label` to each tag: what it is called in that language.",
             {"type": "string", "enum": list(LANGUAGES)},
         ),
+        **_wishes(tagger),
     }
     return [
         {"name": name, "in": "query", "description": description, "schema": schema}
         for name, (description, schema) in about.items()
     ]
+
+
+def _wishes(tagger: Tagger) -> dict[str, tuple[str, Schema]]:
+    """The parameters of what a person says: those that the model has a use for."""
+    about: dict[str, tuple[str, Schema]] = {}
+    tags = {"type": "string", "maxLength": MAX_TAGS_LENGTH}
+    if tagger.listening is not None:
+        decided = "with commas between them; unknown ones change nothing."
+        about["accepted"] = (f"Tags that the photo gets, {decided}", tags)
+        about["rejected"] = (f"Tags that it does not get, {decided}", tags)
+    if tagger.reach is not None:
+        about["reach"] = (
+            "0 ranks by how well tags fit, 1 also by how much they are seen.",
+            {**PROBABILITY, "default": 0},
+        )
+    return about
 
 
 # ------------------------------------------------------------------------- schemas
@@ -234,7 +256,7 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "squared_mahalanobis": {"type": "number", "minimum": 0},
                 "log_likelihood_ratio": NUMBER,
             },
-            {"label": TEXT},
+            {"label": TEXT, "reach": PROBABILITY},
         ),
         "Neighbour": _object(
             {
@@ -255,6 +277,8 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "rankings": _list(_ref("Ranking")),
                 "languages": _list({"enum": list(LANGUAGES)}),
                 "bundle": TEXT,
+                "listens": {"type": "boolean"},
+                "reach": {"anyOf": [{"type": "null"}, _reach(tagger)]},
             },
             {"labels": _list(TEXT, len(tagger.tags), len(tagger.tags))},
         ),
@@ -284,8 +308,17 @@ def _suggestion(latent: Schema, features: Schema) -> Schema:
             "features": features,
             "because": _list(_ref("Neighbour"), 0, MAX_BECAUSE),
             "language": {"enum": list(LANGUAGES)},
+            "accepted": _list(TEXT, 1),
+            "rejected": _list(TEXT, 1),
+            "reach": PROBABILITY,
         },
     )
+
+
+def _reach(tagger: Tagger) -> Schema:
+    by_tag = {"type": "object", "additionalProperties": PROBABILITY}
+    by_tag["required"] = list(tagger.tags)
+    return _object({"basis": {"enum": list(BASES)}, "by_tag": by_tag})
 
 
 def _map() -> Schema:

@@ -19,8 +19,10 @@ from lablr.charts import (
     ranked_tags_figure,
     training_photos_figure,
 )
-from lablr.errors import PhotoError
+from lablr.errors import NotInBundle, PhotoError
+from lablr.suggestion import NOTHING
 from lablr.vocabulary import ENGLISH, LANGUAGES, Vocabulary, translations
+from lablr.wishes import Wishes
 from webapp.admission import Busy
 from webapp.errors import Refused, error_of
 from webapp.latents import sent_latent
@@ -43,6 +45,7 @@ __all__ = [
 N_MAP_TAGS = 20
 MAX_BECAUSE = 20
 MAX_K = 999_999  # no model has as many tags
+MAX_TAGS_LENGTH = 2000  # of accepted or rejected tags; Flickr allows 75 a photo
 WIDTHS = ("wide", "narrow")
 BATCH_S = 15.0
 DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -55,7 +58,7 @@ class Asked:
     map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``;
     because: how many of the nearest training photos come with the answer;
     latent: the photo's posterior mean and features, which `rank` takes;
-    language: of the tags' labels, ``""`` for no labels.
+    language: of the tags' labels, ``""`` for no labels; wishes: what a person said.
     """
 
     k: int = 10
@@ -66,6 +69,7 @@ class Asked:
     latent: bool = False
     because: int = 0
     language: str = ""
+    wishes: Wishes = NOTHING
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Asked:
@@ -81,6 +85,7 @@ class Asked:
             latent=_yes("latent", query.get("latent", "0")),
             because=_at_most("because", query.get("because", "0"), MAX_BECAUSE),
             language=language_of(query),
+            wishes=_wishes(query),
         )
 
     @property
@@ -115,7 +120,9 @@ def rank(
     """
     images = None if image is None else image[np.newaxis]
     with stage("rank"):
-        (suggestion,) = tagger().rank(described[np.newaxis], 0, asked.ranking, images)
+        (suggestion,) = tagger().rank(
+            described[np.newaxis], 0, asked.ranking, asked.wishes, images
+        )
     if asked.threshold is not None:
         suggestion = replace(suggestion, threshold=asked.threshold)
     return suggestion
@@ -248,6 +255,32 @@ def _probability(name: str, text: str | None) -> float | None:
     if not 0 <= number <= 1:
         raise Refused("bad_parameter", f"{name} must be a number from 0 to 1.")
     return number
+
+
+def _wishes(query: Mapping[str, str]) -> Wishes:
+    """Tags that were decided, and the reach; refused where the model has no use."""
+    try:
+        wishes = Wishes(
+            accepted=_tags("accepted", query.get("accepted", "")),
+            rejected=_tags("rejected", query.get("rejected", "")),
+            reach=_probability("reach", query.get("reach")) or 0.0,
+        )
+        if wishes:
+            tagger().heed(wishes)
+    except (NotInBundle, ValueError) as error:
+        raise Refused("bad_parameter", f"{error}.") from None
+    return wishes
+
+
+def _tags(name: str, text: str) -> tuple[str, ...]:
+    if len(text) > MAX_TAGS_LENGTH:
+        raise Refused(
+            "bad_parameter",
+            f"{name} must be tags with commas between them, "
+            f"{MAX_TAGS_LENGTH:,} characters at most.",
+        )
+    known = set(tagger().tags)
+    return tuple(tag for tag in Wishes(tuple(text.split(","))).accepted if tag in known)
 
 
 def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:

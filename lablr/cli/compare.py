@@ -101,7 +101,9 @@ def _compare_photo(photo: Path, k: int, bundle: Path | None, as_json: bool) -> N
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     images = tagger.read(photo)[None]
     described = tagger.encode(images)
-    answers = [tagger.rank(described, k, name, images)[0] for name in tagger.rankings]
+    answers = [
+        tagger.rank(described, k, name, images=images)[0] for name in tagger.rankings
+    ]
     if as_json:
         for answer in answers:
             click.echo(json.dumps({"photo": str(photo), **answer.to_dict()}))

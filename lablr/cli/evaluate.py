@@ -18,6 +18,9 @@ from lablr.cli.options import (
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lablr.accepting import AcceptReport
     from lablr.evaluation import Report
 
 __all__ = ["evaluate_command"]
@@ -56,6 +59,12 @@ COLUMNS = {
     help="Leave tags that the model knows from fewer training photos of a source out"
     " of its means over tags (macro AP, ROC AUC).",
 )
+@click.option(
+    "--accept",
+    metavar="N,N",
+    help="Image MAP of each photo's other tags after so many of its own were"
+    " accepted, by the photo alone and by a model that listens.",
+)
 @ranking_option
 @bundle_option
 @json_option
@@ -64,6 +73,7 @@ def evaluate_command(
     split: str,
     cross_fit: bool,
     min_photos: int,
+    accept: str | None,
     ranking: str,
     bundle: Path | None,
     as_json: bool,
@@ -79,8 +89,12 @@ def evaluate_command(
       lablr evaluate corpus/
       lablr evaluate corpus/ --split val --cross-fit --json
       lablr evaluate corpus/ --min-photos 20
+      lablr evaluate corpus/ --accept 0,1,2,3
       lablr evaluate corpus/ --ranking mahalanobis --bundle my-bundle/
     """
+    if accept is not None:
+        _evaluate_accepting(corpus, split, _numbers(accept), bundle, as_json)
+        return
     from lablr.bundle import Bundle
     from lablr.corpus import Corpus
     from lablr.fitting import evaluate_bundle
@@ -88,17 +102,67 @@ def evaluate_command(
     reports = evaluate_bundle(
         Bundle.load(bundle),
         Corpus.open(corpus),
-        split=None if split == "all" else split,
+        split=_split(split),
         ranking=ranking,
         cross_fit=cross_fit,
         min_photos=min_photos,
         progress=progress_bar,
     )
-    if as_json:
-        records = [report.to_dict() for report in reports]
-        click.echo(json.dumps({"split": split, "ranking": ranking, "reports": records}))
-    else:
-        click.echo(_table(reports))
+    described = {"split": split, "ranking": ranking}
+    click.echo(_json(described, reports) if as_json else _table(reports))
+
+
+def _split(name: str) -> str | None:
+    return None if name == "all" else name
+
+
+def _json(described: dict[str, str], reports: Sequence[Report | AcceptReport]) -> str:
+    records = [report.to_dict() for report in reports]
+    return json.dumps({**described, "reports": records})
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """How many tags are accepted: a list of whole numbers up to 75, Flickr's most."""
+    words = text.split(",")
+    if not all(w.isascii() and w.isdigit() and len(w) <= 2 for w in words):
+        raise click.BadParameter(
+            "expected numbers such as 0,1,2,3", param_hint="accept"
+        )
+    return tuple(sorted({int(word) for word in words}))
+
+
+def _evaluate_accepting(
+    corpus: Path,
+    split: str,
+    n_accepted: tuple[int, ...],
+    bundle: Path | None,
+    as_json: bool,
+) -> None:
+    from lablr.accepting import evaluate_accepting
+    from lablr.bundle import Bundle
+    from lablr.corpus import Corpus
+
+    reports = evaluate_accepting(
+        Bundle.load(bundle),
+        Corpus.open(corpus),
+        n_accepted,
+        split=_split(split),
+        progress=progress_bar,
+    )
+    click.echo(_json({"split": split}, reports) if as_json else _accepting(reports))
+
+
+def _accepting(reports: list[AcceptReport]) -> str:
+    """Lay the reports out with a line for each, columns aligned."""
+    width = max(len("source"), *(len(report.source) for report in reports))
+    lines = [f"{'source':{width}}  accepts  tags  photos   alone  listening    gain"]
+    for report in reports:
+        figures = f"{_figure(report.alone, 6)}  {_figure(report.listening, 9)}"
+        lines.append(
+            f"{report.source:{width}}  {report.protocol:7}  {report.n_accepted:4}  "
+            f"{report.n_photos:6}  {figures}  {_figure(report.gain, 6)}"
+        )
+    return "\n".join(lines)
 
 
 def _table(reports: list[Report]) -> str:

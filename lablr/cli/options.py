@@ -9,6 +9,7 @@ import click
 __all__ = [
     "METHODS",
     "RANKINGS",
+    "accepted_option",
     "bundle_option",
     "corpus_argument",
     "database_option",
@@ -16,6 +17,8 @@ __all__ = [
     "language_option",
     "model_option",
     "ranking_option",
+    "reach_option",
+    "rejected_option",
     "vocabulary_option",
 ]
 
@@ -76,6 +79,29 @@ language_option = click.option(
     default="en",
     show_default=True,
     help="Show tags in a language: de, en, es, fa, fr, or one of your own file.",
+)
+
+accepted_option = click.option(
+    "--accepted",
+    default="",
+    metavar="TAG,TAG",
+    help="Tags that were accepted or typed; the others are ranked again by what goes"
+    " together.",
+)
+
+rejected_option = click.option(
+    "--rejected",
+    default="",
+    metavar="TAG,TAG",
+    help="Tags that were rejected.",
+)
+
+reach_option = click.option(
+    "--reach",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="From 0, the most fitting tags first, to 1, also by how much a tag is seen.",
 )
 
 json_option = click.option(

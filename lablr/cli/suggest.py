@@ -13,17 +13,21 @@ import click
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import say, shown
 from lablr.cli.options import (
+    accepted_option,
     bundle_option,
     json_option,
     language_option,
     ranking_option,
+    reach_option,
+    rejected_option,
     vocabulary_option,
 )
 from lablr.errors import PhotoError
 
 if TYPE_CHECKING:
-    from lablr.tagger import Suggestion
+    from lablr.tagger import Suggestion, Tagger
     from lablr.vocabulary import ShownSuggestion, ShownTag, UnlikelyTag, Vocabulary
+    from lablr.wishes import Wishes
 
 __all__ = ["suggest_command"]
 
@@ -48,6 +52,9 @@ BAR_WIDTH = 24
     metavar="TAGS",
     help="Tags that the photos have, between commas: say which look wrong, and why.",
 )
+@accepted_option
+@rejected_option
+@reach_option
 @bundle_option
 @json_option
 def suggest_command(
@@ -57,6 +64,9 @@ def suggest_command(
     vocabulary: Path | None,
     language: str,
     existing: str | None,
+    accepted: str,
+    rejected: str,
+    reach: float,
     bundle: Path | None,
     as_json: bool,
 ) -> None:
@@ -73,6 +83,11 @@ def suggest_command(
       curl -s https://example.org/photo.jpg | lablr suggest -
       lablr suggest --language de --vocabulary words.csv photo.jpg
       lablr suggest --existing "beach, tennis" photo.jpg
+      lablr suggest photo.jpg --accepted dog,snow --rejected cat
+      lablr suggest photo.jpg --reach 0.3
+
+    Accepted and rejected tags are left out, the rest is ranked by what goes with
+    them. With --json and a model that knows it, each tag has its "reach".
 
     With --json, each photo is one line:
 
@@ -94,10 +109,11 @@ def suggest_command(
     labelled = vocabulary is not None or language != ENGLISH
     own = None if existing is None else split_words(existing)
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
+    wishes = _wishes(tagger, accepted, rejected, reach)
     sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
     # what a file blocks makes room, and a percentile is among all
     n_ranked = k if vocabulary is None and own is None else 0
-    answers = tagger.suggest_many(sources, k=n_ranked, ranking=ranking)
+    answers = tagger.suggest_many(sources, n_ranked, ranking, wishes=wishes)
     show = _show_json if as_json else _show_table
     n_failed = 0
     for photo, answer in zip(photos, answers, strict=True):
@@ -147,6 +163,19 @@ class _Answer:
         return record
 
 
+def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Wishes:
+    """What was said; a tag that the model does not know is named on stderr."""
+    from lablr.wishes import Wishes
+
+    try:
+        wishes = Wishes(tuple(accepted.split(",")), tuple(rejected.split(",")), reach)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if unknown := sorted(set(wishes.decided) - set(tagger.tags)):
+        say(f"the model does not know {shown(', '.join(unknown))}: no change by that")
+    return wishes
+
+
 def _show_json(photo: str, answer: _Answer | PhotoError) -> None:
     """Print one line of ASCII JSON; bytes that are not UTF-8 stay \\udcXX escapes."""
     if isinstance(answer, PhotoError):
@@ -168,20 +197,23 @@ def _show_table(photo: str, answer: _Answer | PhotoError) -> None:
         click.echo(f"  not sure: no tag reaches {threshold:.0%}")
     width = max((len(tag.label) for tag in answer.shown.tags), default=0)
     for tag in answer.shown.tags:
-        click.echo(f"  {tag.label:{width}}  {_numbers(tag)}".rstrip())
+        numbers = _numbers(tag, answer.shown.suggestion.wishes.reach > 0)
+        click.echo(f"  {tag.label:{width}}  {numbers}".rstrip())
     if answer.unlikely is not None:
         click.echo("  to remove:" + ("" if answer.unlikely else " none"))
         for doubted in answer.unlikely:
             click.echo(f"    {shown(doubted.written)}: {shown(doubted.reason)}")
 
 
-def _numbers(tag: ShownTag) -> str:
+def _numbers(tag: ShownTag, reach: bool) -> str:
     """The probability as number and bar, and what the vocabulary says of the tag."""
     words = ["always"] if tag.always else []
     words += [" > ".join(tag.broader)] if tag.broader else []
     said = f"[{', '.join(words)}]" if words else ""
     if tag.score is None:
         return f"{'-':>6}  {said}"
+    if reach and tag.score.reach is not None:
+        said = f"reach {tag.score.reach:.1%}  {said}".rstrip()
     bar = "█" * round(tag.score.probability * BAR_WIDTH)
     return f"{tag.score.probability:6.1%}  {bar}{' ' * bool(bar and said)}{said}"
 

@@ -16,7 +16,7 @@ from lablr.errors import LearningError
 from lablr.gaussians import MIN_PHOTOS
 from lablr.learning.cross_fitting import cross_calibrated, cross_fitted_ratios, ratios
 from lablr.learning.geometry import mean_shifts, updated_map
-from lablr.learning.model import Groups, Model, chosen
+from lablr.learning.model import Groups, Model, chosen, listening_arrays
 from lablr.learning.photos import Floats, JudgedPhotos, columns_of
 from lablr.learning.report import (
     Comparison,
@@ -95,7 +95,9 @@ def learn(
     made = dataclasses.replace(
         bundle,
         tags=tags,
-        gaussians=model.statistics.to_arrays() | sums.to_arrays(),
+        gaussians=model.statistics.to_arrays()
+        | sums.to_arrays()
+        | listening_arrays(bundle, model.statistics.sources, tags),
         calibration=_calibrations(
             chosen(learned, columns_of(tags, corpus.tags)), model.calibration
         ),

@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from lablr.archive import Arrays
 from lablr.bundle import Bundle
 from lablr.calibration import Calibration
 from lablr.gaussians import GaussianStatistics, shrunk_covariances
 from lablr.judged_sums import JudgedSums
 from lablr.learning.photos import Columns, Floats, columns_of, taken
+from lablr.listening import Listening
 from lablr.moments import Moments
+from lablr.pair_counts import PairCounts
+from lablr.reach import Reach
 
-__all__ = ["Groups", "Model", "chosen", "groups_of"]
+__all__ = ["Groups", "Model", "chosen", "groups_of", "listening_arrays"]
 
 
 @dataclass(frozen=True)
@@ -104,3 +108,22 @@ def chosen(calibration: Calibration, columns: Columns) -> Calibration:
 def groups_of(moments: Moments, columns: Columns) -> Moments:
     """The sums of these groups; zeros for -1."""
     return Moments(*(taken(part, columns) for part in vars(moments).values()))
+
+
+def listening_arrays(
+    bundle: Bundle, sources: tuple[str, ...], tags: tuple[str, ...]
+) -> Arrays:
+    """What a bundle knows of pairs of tags and of reach, for other tags.
+
+    Judgements do not change it: few photos were decided on both tags of a pair.
+    """
+    parts = (
+        PairCounts.from_arrays(bundle.gaussians, bundle.tags, sources),
+        Listening.from_arrays(bundle.gaussians, bundle.tags),
+        Reach.from_arrays(bundle.gaussians, bundle.tags),
+    )
+    arrays: Arrays = {}
+    for part in parts:
+        if part is not None:
+            arrays |= part.with_tags(tags).to_arrays()
+    return arrays

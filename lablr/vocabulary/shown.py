@@ -36,6 +36,8 @@ class ShownTag:
         """What JSON shows of it; a number that the model has not got is null."""
         shown: dict[str, Any] = {"tag": self.tag, "label": self.label}
         shown |= {name: getattr(self.score, name, None) for name in NUMBERS}
+        if self.score is not None and self.score.reach is not None:
+            shown["reach"] = self.score.reach
         if self.always:
             shown["always"] = True
         if self.broader:
@@ -72,4 +74,5 @@ class ShownSuggestion:
             "threshold": self.suggestion.threshold,
             "ranking": self.suggestion.ranking,
             "language": self.language,
+            **self.suggestion.wishes.to_dict(),
         }

@@ -62,7 +62,8 @@ class Scores:
         """What orders as `ranking` does, in nats, so that nats can be added."""
         if name == "calibrated":
             # Of a probability that is 0, the smallest there is.
-            return np.log(np.maximum(self.probability, np.finfo(np.float64).tiny))
+            floored = np.maximum(self.probability, np.finfo(np.float64).tiny)
+            return np.asarray(np.log(floored), np.float64)
         return self.ranking(name) * (0.5 if name == "mahalanobis" else 1.0)
 
 

@@ -39,8 +39,8 @@ def listener(tmp_path_factory):
 def old(tmp_path_factory):
     """A server of a bundle that an older Lablr made."""
     made = make_bundle(draw_photos(n_tags=9))
-    names = {"coupling", "pair_places", "pair_n"}
-    kept = {k: v for k, v in made.gaussians.items() if k not in names}
+    new = ("coupling", "pair_", "reach")
+    kept = {k: v for k, v in made.gaussians.items() if not k.startswith(new)}
     folder = tmp_path_factory.mktemp("old") / "bundle"
     return client_of(folder, replace(made, gaussians=kept))
 

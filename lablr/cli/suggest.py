@@ -72,7 +72,7 @@ def suggest_command(
       lablr suggest --json -k 0 photo.jpg > tags.jsonl
       curl -s https://example.org/photo.jpg | lablr suggest -
       lablr suggest --language de --vocabulary words.csv photo.jpg
-      lablr suggest --existing "beach, tennis" photo.jpg
+      lablr suggest --existing "beach, surfing" photo.jpg
 
     With --json, each photo is one line:
 

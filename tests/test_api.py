@@ -100,6 +100,11 @@ def test_tags_are_listed(client, app):
         "rankings": list(tagger.rankings),
         "languages": list(LANGUAGES),
         "bundle": tagger.bundle_digest,
+        "listens": True,
+        "reach": {
+            "basis": tagger.reach.basis,
+            "by_tag": dict(zip(tagger.tags, tagger.reach.values.tolist(), strict=True)),
+        },
     }
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +15,9 @@ from click.testing import CliRunner, Result
 
 from lablr.bundle import default_folder
 from lablr.cli import main
-from lablr.vocabulary import translations
+from lablr.vocabulary import Vocabulary, translations
 
+ROOT = Path(__file__).parent.parent
 TAGS = json.loads((default_folder() / "tags.json").read_text())
 
 
@@ -102,6 +108,48 @@ def test_two_tasks_at_once_are_refused(words_csv):
     assert done.exit_code == 2
 
 
+def blocks_of_the_page(language: str) -> list[str]:
+    page = (ROOT / "docs" / "vocabulary.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_shows_what_cleaning_prints():
+    command, *_ = blocks_of_the_page("sh")
+    program, *words = shlex.split(command)
+    assert program == "lablr"
+    (printed,) = blocks_of_the_page("text")
+    assert lablr(*words).stdout == printed
+
+
+def test_the_pages_two_vocabularies_say_the_same(tmp_path):
+    found = []
+    for kind in ("csv", "json"):
+        (text,) = blocks_of_the_page(kind)
+        path = tmp_path / f"words.{kind}"
+        path.write_text(text, encoding="utf-8")
+        found.append(Vocabulary.load(path, "it"))
+    assert found[0].entries == found[1].entries
+    assert found[0].label("beach") == "mare"
+    assert found[0].broader("beach") == ("Nature", "Coast")
+    assert found[0].broader("newyork") == ("USA",)
+
+
+def test_the_pages_python_runs(tmp_path, china_jpg):
+    (tmp_path / "photo.jpg").write_bytes(china_jpg.read_bytes())
+    (tmp_path / "words.csv").write_text(blocks_of_the_page("csv")[0], encoding="utf-8")
+    for code in blocks_of_the_page("python"):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
 # --- lablr suggest
 
 
@@ -144,12 +192,12 @@ def test_suggest_in_a_persons_words(china_jpg, words_csv):
 
 
 def test_suggest_says_which_tags_could_go(china_jpg):
-    words = ("suggest", "--existing", "Buildings, tennis, my trip", china_jpg)
+    words = ("suggest", "--existing", "Buildings, surfing, my trip", china_jpg)
     lines = lablr(*words).stdout.splitlines()
     place = lines.index("  to remove:")
-    assert [line.split(":")[0].strip() for line in lines[place + 1 :]] == ["tennis"]
+    assert [line.split(":")[0].strip() for line in lines[place + 1 :]] == ["surfing"]
     record = json.loads(lablr("suggest", "--json", *words[1:]).stdout)
-    assert [doubted["written"] for doubted in record["unlikely"]] == ["tennis"]
+    assert [doubted["written"] for doubted in record["unlikely"]] == ["surfing"]
     done = lablr("suggest", "--existing", "building", china_jpg)
     assert done.stdout.splitlines()[-1] == "  to remove: none"
 

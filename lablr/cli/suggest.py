@@ -82,7 +82,7 @@ def suggest_command(
       lablr suggest --json -k 0 photo.jpg > tags.jsonl
       curl -s https://example.org/photo.jpg | lablr suggest -
       lablr suggest --language de --vocabulary words.csv photo.jpg
-      lablr suggest --existing "beach, tennis" photo.jpg
+      lablr suggest --existing "beach, surfing" photo.jpg
       lablr suggest photo.jpg --accepted dog,snow --rejected cat
       lablr suggest photo.jpg --reach 0.3
 

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_PERCENTILE", "MAX_PROBABILITY", "UnlikelyTag", "unlikely_tags"]
 
+# On flickr8k's 998 validation photos these name 0.3 % of the tags that people gave, and
+# 32 % of all tags that they did not give (docs/vocabulary.md).
 MAX_PROBABILITY = 0.005
-MAX_PERCENTILE = 50.0
+MAX_PERCENTILE = 30.0
 
 
 @dataclass(frozen=True)

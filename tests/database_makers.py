@@ -87,7 +87,9 @@ def postgresql() -> Iterator[str]:
         )
 
     options = ["--auth=trust", "--username=lablr", "--encoding=UTF8", "--no-locale"]
-    settings = f"-k {folder} -c listen_addresses=''"
+    # Nothing waits for the disk: tests kill processes, and pull no plug.
+    waits = "-c fsync=off -c full_page_writes=off"
+    settings = f"-k {folder} -c listen_addresses='' {waits}"
     try:
         run("initdb", *options)
         # -w: pg_ctl waits until the server answers.

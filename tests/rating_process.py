@@ -1,9 +1,9 @@
 """A process that rates until it is killed; ``python rating_process.py URL``.
 
-For every line on standard input it forks a child, which opens the database and
-rates as ``ann``, and prints ``pid N``; a line ``kept PHOTO`` for every rating that
-was acknowledged; and ``ended`` when the child is gone. Forked after the imports,
-because those take a hundred times as long as a rating.
+For every line on standard input it forks a child, which rates as ``ann`` on
+connections of its own, and prints ``pid N``; a line ``kept PHOTO`` for every rating
+that was acknowledged; and ``ended`` when the child is gone. Forked after the imports
+and a first rating, because those take a hundred times as long as the next ones.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import sys
 from lablr.judging.database import Database
 
 
-def rate_all(url: str) -> None:
-    """Rate every photo that is left, each with a decision and a typed tag."""
-    with Database(url, create=False) as database:
-        while (found := database.next_photo("ann")) is not None:
-            typed = {found.tags[1].tag: "no", "seaside": "typed"}
-            kept = database.rate("ann", found.photo.name, "top_right", typed)
-            say("kept", kept.photo)
+def rate_one(database: Database) -> bool:
+    """Rate the next photo, with a decision and a typed tag; whether one was left."""
+    found = database.next_photo("ann")
+    if found is None:
+        return False
+    typed = {found.tags[1].tag: "no", "seaside": "typed"}
+    say("kept", database.rate("ann", found.photo.name, "top_right", typed).photo)
+    return True
 
 
 def say(*words: object) -> None:
@@ -30,10 +31,14 @@ def say(*words: object) -> None:
 
 def main() -> None:
     """Fork a child for every line."""
+    with Database(sys.argv[1], create=False) as database:
+        rate_one(database)
+    # Closed, it has no connection that a child could share; the child opens its own.
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
-            rate_all(sys.argv[1])
+            while rate_one(database):
+                pass
             os._exit(0)
         say("pid", child)
         os.waitpid(child, 0)

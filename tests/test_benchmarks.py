@@ -28,6 +28,7 @@ LIGHT = {
     "micro_batches": ["threads: 1"],
     "download": ["0 ms", "20 ms a picture", "a round trip of 20 ms"],
     "resize": ["`resize_corpus`", "a plain loop"],
+    "rating": ["the page", "storing an answer", "a photo that the browser has"],
     "learning": ["one of three keys", "yes or no to each of five"],
 }
 

@@ -8,13 +8,13 @@ import random
 import resource
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy
+from database_makers import database_url, postgresql
 from label_makers import (
     bundle,
     files_of,
@@ -27,7 +27,10 @@ from label_makers import (
 )
 
 from lablr.cli.label import FORMATS
+from lablr.judging.database import Database
 from lablr.labelling import FORMATS as FORMATS_OF_THE_LIBRARY
+
+__all__ = ["database_url", "postgresql"]
 
 ROOT = Path(__file__).parent.parent
 
@@ -159,29 +162,30 @@ def test_a_reader_that_has_seen_enough(model, tmp_path):
     assert "Traceback" not in said
 
 
-def stored(database: Path) -> list[tuple]:
+def stored(url: str) -> list[tuple]:
     """Name, place, rank, tag and probability of all that a database holds."""
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(
-            "SELECT name, place, rank, tag, probability FROM predictions"
-            " JOIN photos ON photos.id = photo_id ORDER BY photos.id, rank"
-        ).fetchall()
+    query = (
+        "SELECT name, place, rank, tag, probability FROM predictions"
+        " JOIN photos ON photos.id = photo_id ORDER BY photos.id, rank"
+    )
+    with Database(url, create=False) as database, database.reading() as session:
+        return [tuple(row) for row in session.execute(sqlalchemy.text(query))]
 
 
-def test_predictions_go_into_a_database_once(run_label, tmp_path):
-    source, database = many_lines(tmp_path / "in", 40), tmp_path / "judged.sqlite"
-    words = ["-k", "2", "--to", database]
+def test_predictions_go_into_a_database_once(run_label, tmp_path, database_url):
+    source = many_lines(tmp_path / "in", 40)
+    words = ["-k", "2", "--to", database_url]
     done = run_label(source, "-o", tmp_path / "a.csv", *words)
     assert b"labelled 34 + failed 6" in done.stdout
     rows = read_rows(tmp_path / "a.csv")[1:]
-    found = stored(database)
+    found = stored(database_url)
     assert [(name, rank) for name, _, rank, _, _ in found] == [
         (row[0], rank) for row in rows for rank in (1, 2)
     ]
     place = str(tmp_path / "in" / "0.jpg")
     assert found[0] == ("0", place, 1, rows[0][2], float(rows[0][3]))
     run_label(source, "-o", tmp_path / "b.csv", *words)
-    assert stored(database) == found
+    assert stored(database_url) == found
 
 
 def test_a_database_that_cannot_be_used_is_refused_at_once(run_label, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from database_makers import database_url, postgresql
 from model_makers import GREY, SIZE, draw_photos, encoder_onnx, make_bundle
 from PIL import Image
 from skimage.data import astronaut
@@ -27,6 +28,8 @@ from lablr.learning import (
     previous_folder,
 )
 from lablr.photos import read_image
+
+__all__ = ["database_url", "postgresql"]
 
 N_PHOTOS = 60
 TAGS = ("bright", "dark", "red")
@@ -92,10 +95,9 @@ def world(tmp_path_factory) -> tuple[Path, list[Path], np.ndarray]:
 @pytest.fixture
 def judgements(world, tmp_path: Path) -> str:
     """A database in which photos 32 to 59 are judged by their own tags."""
-    folder, places, own = world
     url = str(tmp_path / "judgements.sqlite")
     with Database(url) as database:
-        fill(database, folder, places, own)
+        fill(database, *world)
     return url
 
 
@@ -120,10 +122,12 @@ def lablr(*words: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
-def test_learning_from_a_database(world, judgements: str, tmp_path: Path) -> None:
+def test_learning_from_a_database(world, database_url: str, tmp_path: Path) -> None:
     folder, *_ = world
+    with Database(database_url) as database:
+        fill(database, *world)
     out = tmp_path / "learned"
-    words = ("learn", "--from", judgements, "--bundle", folder / "bundle")
+    words = ("learn", "--from", database_url, "--bundle", folder / "bundle")
     done = lablr(*words, "--out", out, "--json")
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)

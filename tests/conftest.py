@@ -20,8 +20,8 @@ ROOT = Path(__file__).parent.parent
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # The page in a real browser; the rule that CI skips nothing; a database and a cluster,
-# each started once.
-pytest_plugins = ("browsing", "no_skips", "postgresql_here", "ray_here")
+# each started once; tests in several processes.
+pytest_plugins = ("browsing", "no_skips", "postgresql_here", "ray_here", "side_by_side")
 
 RunLablr = Callable[..., "subprocess.CompletedProcess[bytes]"]
 

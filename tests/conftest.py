@@ -19,8 +19,9 @@ ROOT = Path(__file__).parent.parent
 # which spin on cores that the others use (see lablr/cli/blas.py).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# The page in a real browser; the rule that CI skips nothing; a cluster of one machine.
-pytest_plugins = ("browsing", "no_skips", "ray_here")
+# The page in a real browser; the rule that CI skips nothing; a database and a cluster,
+# each started once; tests in several processes.
+pytest_plugins = ("browsing", "no_skips", "postgresql_here", "ray_here", "side_by_side")
 
 RunLablr = Callable[..., "subprocess.CompletedProcess[bytes]"]
 

@@ -52,6 +52,7 @@ def test_every_command_has_help_with_an_example(command):
     assert f"\n    lablr {command} " in done.output.partition("Examples:")[2]
 
 
+@pytest.mark.alone
 def test_help_answers_at_once():
     code = "import sys, lablr.cli; print(*sys.modules)"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

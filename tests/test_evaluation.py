@@ -252,6 +252,7 @@ def test_untagged_photos_and_none_at_all() -> None:
         evaluate(np.zeros((2, 3), bool), np.ones((2, 3)), None, ["a"])
 
 
+@pytest.mark.alone
 def test_twelve_thousand_photos_take_seconds() -> None:
     relevant, scores = table(12_000, 200)
     began = time.process_time()

@@ -90,7 +90,7 @@ def test_processes_that_open_at_once_make_the_tables_once(database_url):
         opener.stdin.write("go\n")
         opener.stdin.flush()
     for opener in openers:
-        out, problems = opener.communicate(timeout=60)
+        out, problems = opener.communicate(timeout=300)
         assert (out, problems) == ("opened\n", "")
     with open_database(database_url, create=False) as database:
         assert rows_of(database, "raters") == 4

@@ -1,7 +1,8 @@
-"""The Makefile and the CI script, and that CI lets no test be skipped."""
+"""The Makefile, the CI script, and how CI runs tests: all, and side by side."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -89,3 +90,45 @@ def test_a_module_that_skips_itself_fails_in_ci(tmp_path):
     )
     assert done.returncode != 0
     assert "skipped, which fails in CI" in done.stdout
+
+
+NEIGHBOURS = """
+import os
+from pathlib import Path
+import pytest
+
+def note(word):
+    with Path("log").open("a") as log:
+        log.write(f"{word} {os.environ['PYTEST_XDIST_WORKER']} {__name__}\\n")
+
+@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("kind", [pytest.param("alone", marks=pytest.mark.alone), "_"])
+def test_something(kind, number):
+    note(f"{kind} begins")
+    sum(range(100_000))
+    note(f"{kind} ends")
+"""
+
+
+def test_who_measures_is_alone_and_a_file_stays_in_one_process(tmp_path):
+    shutil.copy(ROOT / "tests" / "side_by_side.py", tmp_path)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ("side_by_side",)')
+    names = ["test_one", "test_two", "test_label_on_ray", "test_ray_engine"]
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(NEIGHBOURS)
+    words = ["-q", "-n", "2", "--rootdir", tmp_path, "-o", "markers=alone", tmp_path]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert "80 passed" in done.stdout, done.stdout + done.stderr
+    log = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    for begun, ended in itertools.pairwise(log):
+        if begun[:2] == ["alone", "begins"]:
+            assert ended == ["alone", "ends", *begun[2:]]
+    workers = {name: {line[2] for line in log if line[3] == name} for name in names}
+    assert {len(own) for own in workers.values()} == {1}
+    assert workers["test_label_on_ray"] == workers["test_ray_engine"]

@@ -137,6 +137,7 @@ WORST: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", WORST)
 def test_the_worst_accepted_photo(name, record_testsuite_property):
     payload = WORST[name]()
@@ -171,6 +172,7 @@ def cpu_s(work: Callable[[bytes, int], np.ndarray], payload: bytes) -> float:
     return time.process_time() - started
 
 
+@pytest.mark.alone
 def test_ordinary_photos_cost_what_they_cost_in_bare_pillow(record_testsuite_property):
     payload = jpeg(photo(4032, 3024))
     np.testing.assert_array_equal(read_image(payload, 224), bare_pillow(payload, 224))

@@ -106,6 +106,7 @@ def stalled_upload(server: Server, n_bytes: int) -> socket.socket:
     return client
 
 
+@pytest.mark.alone
 def test_stalled_uploads_hold_nobody_up(server, china_jpg):
     with ExitStack() as stalled:
         for _ in range(200):

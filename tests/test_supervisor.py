@@ -31,14 +31,17 @@ def server(tmp_path):
 
 
 def half_a_request(server: Server) -> socket.socket:
-    """A connection on which a photo is under way."""
+    """A connection on which a photo is under way to the worker, who has said so."""
     client = socket.create_connection(("127.0.0.1", server.port), timeout=120)
     body = form_of(jpeg())
     head = (
         f"POST {SUGGESTIONS} HTTP/1.1\r\nHost: a\r\nContent-Type: {MULTIPART}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
     )
-    client.sendall(head.encode() + body[:100])
+    client.sendall(head.encode())
+    go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert client.recv(len(go_on), socket.MSG_WAITALL) == go_on
+    client.sendall(body[:100])
     return client
 
 

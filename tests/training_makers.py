@@ -28,9 +28,13 @@ PHOTOS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def one_core() -> Iterator[None]:
-    """Train on one core, so that the tests are as quick beside other programs."""
+    """Train on one core, so that the tests are as quick beside other programs.
+
+    Of several processes that test (``pytest -n 2``) each has another.
+    """
     cores, n_threads = os.sched_getaffinity(0), torch.get_num_threads()
-    os.sched_setaffinity(0, {min(cores)})
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    os.sched_setaffinity(0, {sorted(cores)[number % len(cores)]})
     torch.set_num_threads(1)
     yield
     os.sched_setaffinity(0, cores)

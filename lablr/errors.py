@@ -20,6 +20,7 @@
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
     ├── LearningError             judgements that teach nothing, or the wrong thing
+    ├── WritingError              tags that cannot be written into a file, or undone
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -48,6 +49,7 @@ __all__ = [
     "ResizeError",
     "TrainingError",
     "UnsupportedPhoto",
+    "WritingError",
 ]
 
 
@@ -159,6 +161,12 @@ class LearningError(LablrError):
     """Judgements from which a bundle cannot learn, or would not become better."""
 
     code = "learning_error"
+
+
+class WritingError(LablrError):
+    """Tags that cannot be written into a file or taken out of it; it is as it was."""
+
+    code = "writing_error"
 
 
 class MissingExtra(LablrError):

@@ -29,6 +29,7 @@ ROOMS = (
     "corpus",
     "resize",
     "flickr",
+    "writing",
     "evidence",
     "backbones",
     "parallel",
@@ -93,6 +94,7 @@ HEAVY = {
     "plotly",
     "onnx",
     "flickrapi",
+    "pyexiv2",
     "ray",
 }
 

@@ -24,6 +24,7 @@ from lablr.cli.serve import serve_command
 from lablr.cli.suggest import suggest_command
 from lablr.cli.thresholds import thresholds_command
 from lablr.cli.train import train_command
+from lablr.cli.write import write_command
 
 __all__ = ["main"]
 
@@ -58,3 +59,4 @@ main.add_command(serve_command)
 main.add_command(suggest_command)
 main.add_command(thresholds_command)
 main.add_command(train_command)
+main.add_command(write_command)

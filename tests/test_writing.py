@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from exif_reader import LISTS, other_values, read_all, read_lists, run_exiftool
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from photo_makers import find_segment, jpeg, photo, save, segment
 from PIL import Image
@@ -248,6 +248,7 @@ def test_more_than_a_jpeg_can_hold_is_refused():
         written(jpeg(), *(f"{number} {'x' * 900}" for number in range(60)))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2000), st.integers(0, 255))
 def test_a_damaged_file_is_refused_or_written_whole(at, value):
     damaged = bytearray(jpeg())
@@ -344,6 +345,7 @@ def test_a_packet_that_cannot_be_added_to_is_refused(packet, why):
         add_to_lists(packet.encode(), {SUBJECT: ["x"]})
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=20), max_size=5))
 def test_any_tag_comes_back_from_a_packet(tags):
     keywords = []

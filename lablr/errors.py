@@ -11,8 +11,8 @@
     ├── CorpusError               tagged photos on disk that cannot be read
     ├── FitError                  too few photos of a tag, or none at all
     ├── BundleError               a bundle that is missing, altered or too new
-    ├── RankingError              a way to rank tags that the bundle does not offer
     │   └── NotInBundle           a bundle without the part that this needs
+    ├── RankingError              a way to rank tags that the bundle does not offer
     ├── ResizeError               resized photos that cannot be written
     ├── LabelError                labels that cannot be written or resumed
     ├── TrainingError             a run that cannot start or go on
@@ -25,6 +25,7 @@
     ├── LearningError             judgements that teach nothing, or the wrong thing
     ├── TextError                 a text that cannot be read             (HTTP 422)
     ├── VocabularyError           a person's file of words that cannot be used
+    ├── WritingError              tags that cannot be written into a file, or undone
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -58,6 +59,7 @@ __all__ = [
     "TrainingError",
     "UnsupportedPhoto",
     "VocabularyError",
+    "WritingError",
 ]
 
 
@@ -211,6 +213,12 @@ class VocabularyError(LablrError):
         more = len(problems) - 1
         super().__init__(problems[0] + (f" (and {more} more)" if more else ""))
         self.problems = problems
+
+
+class WritingError(LablrError):
+    """Tags that cannot be written into a file or taken out of it; it is as it was."""
+
+    code = "writing_error"
 
 
 class MissingExtra(LablrError):

@@ -29,6 +29,7 @@ ROOMS = (
     "corpus",
     "resize",
     "flickr",
+    "writing",
     "evidence",
     "backbones",
     "parallel",
@@ -108,6 +109,7 @@ HEAVY = {
     "plotly",
     "onnx",
     "flickrapi",
+    "pyexiv2",
     "ray",
     "tokenizers",
 }

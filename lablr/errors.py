@@ -19,6 +19,7 @@
     ├── DatabaseError             a database that cannot be opened or used
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
+    ├── BotError                  a bot that cannot start or go on
     ├── LearningError             judgements that teach nothing, or the wrong thing
     └── MissingExtra              an optional part of Lablr that is not installed
 
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 __all__ = [
     "AlreadyJudged",
+    "BotError",
     "BrokenPhoto",
     "BundleError",
     "CorpusError",
@@ -153,6 +155,12 @@ class AlreadyJudged(JudgementError):
 
     code = "already_judged"
     http_status = 409
+
+
+class BotError(LablrError):
+    """A bot that cannot start or go on; the message never holds its token."""
+
+    code = "bot_error"
 
 
 class LearningError(LablrError):

@@ -62,6 +62,7 @@ ROOMS = (
     "map_image",
     "charts",
     "tagger",
+    "bot",
     "labelling",
     "evaluation",
     "learning",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from lablr import __version__
+from lablr.cli.bot import bot_command
 from lablr.cli.credits import credits_command
 from lablr.cli.download import download_command
 from lablr.cli.evaluate import evaluate_command
@@ -44,6 +45,7 @@ def main() -> None:
     """
 
 
+main.add_command(bot_command)
 main.add_command(credits_command)
 main.add_command(download_command)
 main.add_command(evaluate_command)

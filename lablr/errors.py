@@ -22,6 +22,7 @@
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
     ├── IndexFolderError          an index of photos that is missing or broken
+    ├── BotError                  a bot that cannot start or go on
     ├── LearningError             judgements that teach nothing, or the wrong thing
     ├── TextError                 a text that cannot be read             (HTTP 422)
     ├── VocabularyError           a person's file of words that cannot be used
@@ -37,6 +38,7 @@ from __future__ import annotations
 
 __all__ = [
     "AlreadyJudged",
+    "BotError",
     "BrokenPhoto",
     "BundleError",
     "CorpusError",
@@ -183,6 +185,12 @@ class IndexFolderError(LablrError):
     """An index of photos that is missing, broken, or of another model."""
 
     code = "index_error"
+
+
+class BotError(LablrError):
+    """A bot that cannot start or go on; the message never holds its token."""
+
+    code = "bot_error"
 
 
 class LearningError(LablrError):

@@ -21,6 +21,8 @@ from rating_under_kills import Rater, stored_ratings
 from serving import ROOT, running_server
 from test_packaging import NOT_SHIPPED, TOP_LEVEL
 
+from lablr.bot.running import GRACE_S
+from lablr.cli.bot import bot_command
 from lablr.cli.serve import serve_command
 from lablr.judging.database import Database
 from webapp.secret_key import secret_file
@@ -28,6 +30,7 @@ from webapp.settings import Settings
 
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
 UNIT = ROOT / "deploy" / "lablr.service"
+BOT_UNIT = ROOT / "deploy" / "lablr-bot.service"
 PROGRAM = "/opt/lablr/bin/lablr"
 
 
@@ -151,13 +154,17 @@ def test_the_health_check_tells_life_from_death(tmp_path):
 # --- The unit -------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def service() -> configparser.SectionProxy:
+def service_of(path: Path) -> configparser.SectionProxy:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str
-    unit.read(UNIT)
+    unit.read(path)
     assert unit["Install"]["WantedBy"] == "multi-user.target"
     return unit["Service"]
+
+
+@pytest.fixture(scope="module")
+def service() -> configparser.SectionProxy:
+    return service_of(UNIT)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +241,27 @@ def test_judging_needs_no_other_place(tmp_path, china_jpg):
     }
 
 
-def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
+def test_the_bots_unit_is_as_tight_but_lets_it_out(service):
+    bot = service_of(BOT_UNIT)
+    differ = {key for key in {*service, *bot} if service.get(key) != bot.get(key)}
+    assert differ == {
+        "Environment",
+        "EnvironmentFile",
+        "ExecStart",
+        "IPAddressAllow",
+        "IPAddressDeny",
+        "RestartSec",
+        "StateDirectory",
+        "StateDirectoryMode",
+    }
+    assert shlex.split(bot["ExecStart"]) == [PROGRAM, bot_command.name]
+    assert f"/{bot['StateDirectory']}/" in bot["Environment"]
+    assert int(bot["TimeoutStopSec"]) > GRACE_S
+    assert "docs/bot.md" in BOT_UNIT.read_text()
+
+
+@pytest.mark.parametrize("UNIT", [UNIT, BOT_UNIT], ids=lambda path: path.name)
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path, UNIT):
     """Where systemd is; the tests above hold the unit where it is not."""
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
@@ -265,6 +292,9 @@ def test_the_guide_names_every_setting_with_its_default():
 def test_the_guide_and_the_files_lead_to_each_other():
     guide = (ROOT / "docs" / "serve.md").read_text()
     for target in re.findall(r"\]\(([^)#]+)\)", guide):
+        assert Path(ROOT / "docs" / target).exists(), target
+    guide = (ROOT / "docs" / "bot.md").read_text()
+    for target in re.findall(r"\]\((?!https:)([^)#]+)", guide):
         assert Path(ROOT / "docs" / target).exists(), target
     assert "docs/serve.md" in CONTAINERFILE.read_text()
     assert "docs/serve.md" in UNIT.read_text()

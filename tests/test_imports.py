@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 # Every room of lablr/ (a module or a package); each may import only those above it.
 ROOMS = (
     "errors",
+    "private_file",
+    "rate_limit",
     "progress",
     "machine",
     "threads",
@@ -72,6 +74,7 @@ ROOMS = (
     "ranker",
     "tagger",
     "vocabulary",
+    "bot",
     "labelling",
     "searching",
     "evaluation",

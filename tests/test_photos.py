@@ -26,7 +26,13 @@ from photo_twins import Twin
 from PIL import Image, ImageFile, ImageOps
 
 from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge, UnsupportedPhoto
-from lablr.photos import FOLDER_LIMITS, PhotoLimits, read_bytes, read_image
+from lablr.photos import (
+    FOLDER_LIMITS,
+    PhotoLimits,
+    check_size,
+    read_bytes,
+    read_image,
+)
 
 ROOT = Path(__file__).parent.parent
 REAL_PHOTOS = sorted(
@@ -52,6 +58,22 @@ def test_there_are_enough_cases():
     assert len({case.name for case in cases}) == len(cases)
     assert len({case.payload for case in cases}) >= 150
     assert {case.status for case in cases} == {None, 413, 415, 422}
+
+
+def test_a_size_is_refused_as_its_bytes_are():
+    limits = PhotoLimits(max_bytes=1000)
+    check_size(1000, limits)
+    messages = set()
+    for refuse in (
+        lambda: check_size(1001, limits),
+        lambda: read_image(bytes(1001), limits=limits),
+        lambda: read_image(io.BytesIO(bytes(1001)), limits=limits),
+    ):
+        with pytest.raises(PhotoTooLarge) as raised:
+            refuse()
+        assert raised.value.http_status == 413
+        messages.add(str(raised.value))
+    assert len(messages) == 1
 
 
 @pytest.mark.parametrize("size", [224, None])

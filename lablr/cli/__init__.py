@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from lablr import __version__
+from lablr.cli.bot import bot_command
 from lablr.cli.combine import combine_command
 from lablr.cli.compare import compare_command
 from lablr.cli.credits import credits_command
@@ -50,6 +51,7 @@ def main() -> None:
     """
 
 
+main.add_command(bot_command)
 main.add_command(combine_command)
 main.add_command(compare_command)
 main.add_command(credits_command)

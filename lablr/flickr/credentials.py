@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lablr.errors import DownloadError
+from lablr.private_file import read_private
 
 __all__ = ["Credentials", "read_credentials"]
 
 KEY, SECRET = "LABLR_FLICKR_KEY", "LABLR_FLICKR_SECRET"
 FILE = "LABLR_FLICKR_CREDENTIALS"
-MAX_BYTES = 4096
 _HOW = (
     f"set {KEY} and {SECRET}, or write the lines 'key = ...' and 'secret = ...' to a "
     "file of mode 600"
@@ -50,7 +49,7 @@ def read_credentials(
     if not (file or named or path.exists()):
         raise DownloadError(f"no Flickr API key: {_HOW} ({path}, or name it in {FILE})")
     values: dict[str, str] = {}
-    for line in _read_private(path).splitlines():
+    for line in read_private(path, DownloadError).splitlines():
         name, _, value = line.partition("=")
         values[name.strip()] = value.strip()
     return _checked(values.get("key", ""), values.get("secret", ""), str(path))
@@ -61,17 +60,3 @@ def _checked(key: str, secret: str, place: str) -> Credentials:
         if not (text.isascii() and text.isalnum()):
             raise DownloadError(f"{place}: the Flickr API {name} is missing; {_HOW}")
     return Credentials(key, secret)
-
-
-def _read_private(path: Path) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise DownloadError(f"{path}: not a regular file")
-            if status.st_mode & 0o077:
-                raise DownloadError(f"{path}: others may read it; 'chmod 600' it first")
-            return file.read(MAX_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise DownloadError(f"{path}: {error.strerror}") from error

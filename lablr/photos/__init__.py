@@ -30,6 +30,7 @@ __all__ = [
     "PhotoLimits",
     "PhotoSource",
     "bounded_image",
+    "check_size",
     "read_bytes",
     "read_image",
 ]
@@ -126,12 +127,20 @@ def read_bytes(
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UnsupportedPhoto(_NOT_A_FILE)
-        if status.st_size > limits.max_bytes:
-            raise _too_many_bytes(limits)
+        check_size(status.st_size, limits)
         with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as stream:
             return _read_stream(stream, limits)
     finally:
         os.close(descriptor)
+
+
+def check_size(n_bytes: int, limits: PhotoLimits = _DEFAULT_LIMITS) -> None:
+    """Raise PhotoTooLarge (413) as reading so many bytes would.
+
+    For who is told how large a photo is before it is fetched.
+    """
+    if n_bytes > limits.max_bytes:
+        raise _too_many_bytes(limits)
 
 
 def _open(path: str | os.PathLike[str]) -> int:
@@ -162,8 +171,7 @@ def _cannot_open(error: OSError | ValueError) -> PhotoError:
 
 def _read_source(source: PhotoSource, limits: PhotoLimits) -> bytes:
     if isinstance(source, (bytes, bytearray, memoryview)):
-        if len(source) > limits.max_bytes:
-            raise _too_many_bytes(limits)
+        check_size(len(source), limits)
         return bytes(source)
     if isinstance(source, (str, os.PathLike)):
         return read_bytes(source, limits)
@@ -180,8 +188,7 @@ def _read_stream(stream: BinaryIO | io.FileIO, limits: PhotoLimits) -> bytes:
             n_left -= len(part)
     except OSError as error:
         raise PhotoError("The photo could not be read to its end. Retry.") from error
-    if n_left <= 0:
-        raise _too_many_bytes(limits)
+    check_size(limits.max_bytes + 1 - n_left, limits)
     return b"".join(parts)
 
 

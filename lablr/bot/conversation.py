@@ -1,0 +1,163 @@
+"""An update becomes an answer, whatever happens on the way."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from telegram import Bot, Message, ReplyParameters, Update
+from telegram.constants import ChatAction, ChatType, ParseMode
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from lablr.bot.answered import Answered
+from lablr.bot.chats import Chat, Chats
+from lablr.bot.commands import reply_to_text
+from lablr.bot.fetching import Files, PhotoFile, photo_of
+from lablr.bot.looking import Looking, rankings_of
+from lablr.bot.replies import DEFECT, NOT_FETCHED, Reply
+from lablr.errors import PhotoError
+from lablr.rate_limit import RateLimit
+
+__all__ = ["MALFORMED", "Conversation"]
+
+log = logging.getLogger("lablr.bot")
+
+# What reading an answer of another shape than the Bot API's makes the library raise.
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
+
+
+class Conversation:
+    """Answers messages: one chat's in their order, several chats' at a time.
+
+    limit : photos from one chat; None is no limit.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        files: Files,
+        looking: Looking,
+        answered: Answered,
+        limit: RateLimit | None,
+    ) -> None:
+        self._bot, self._files, self._looking = bot, files, looking
+        self._answered, self._limit = answered, limit
+        self._chats = Chats()
+
+    async def handle(self, update: Update) -> None:
+        """Answer an update unless it was answered before; logs what goes wrong."""
+        message = update.message
+        if message is None or not self._answered.begin(update.update_id):
+            return
+        try:
+            async with self._chats.turn(message.chat_id) as chat:
+                reply = await self._reply(message, chat)
+                if reply is not None:
+                    await self._answered.keep(update.update_id)
+                    with _faults_logged():
+                        await self._send(message, reply)
+        finally:
+            self._answered.end(update.update_id)
+
+    async def _reply(self, message: Message, chat: Chat) -> Reply | None:
+        tagger = self._looking.tagger
+        photo = photo_of(message, tagger.limits)
+        if photo is not None:
+            wait_s = self._wait_s(message)
+            if wait_s:
+                return _refusal(chat, wait_s)
+            chat.is_told = False
+            return await self._tags(message, photo, chat)
+        return reply_to_text(
+            message.text or "",
+            chat,
+            rankings_of(tagger),
+            tagger.limits,
+            self._bot.username,
+            message.chat.type == ChatType.PRIVATE,
+        )
+
+    def _wait_s(self, message: Message) -> float:
+        """Seconds until the chat may send its next photo."""
+        if self._limit is None:
+            return 0
+        return self._limit.take(str(message.chat_id), 1)
+
+    async def _tags(self, message: Message, photo: PhotoFile, chat: Chat) -> Reply:
+        with suppress(TelegramError):
+            await self._bot.send_chat_action(message.chat_id, ChatAction.UPLOAD_PHOTO)
+        try:
+            return await self._looking.look(lambda: self._files.fetch(photo), chat)
+        except PhotoError as error:
+            return Reply.plain(str(error))
+        except TelegramError as error:
+            log.warning("a photo could not be fetched: %s", error)
+            return Reply.plain(NOT_FETCHED)
+        except Exception:  # of the model; the next photo is to be answered
+            log.exception("a photo could not be looked at")
+            return Reply.plain(DEFECT)
+
+    async def _send(self, message: Message, reply: Reply) -> None:
+        """Send one message where it fits, else the text and then the picture."""
+        if reply.picture is None:
+            await self._say(message, reply)
+        elif reply.fits_a_caption:
+            try:
+                await self._show(message, reply.picture, reply.text)
+            except (BadRequest, Forbidden):  # no pictures in this group
+                await self._say(message, reply)
+        else:
+            await self._say(message, reply)
+            await self._show(message, reply.picture, None)
+
+    async def _say(self, message: Message, reply: Reply) -> None:
+        await self._bot.send_message(
+            message.chat_id,
+            reply.text,
+            parse_mode=ParseMode.HTML,
+            **_as_reply(message),
+        )
+
+    async def _show(self, message: Message, picture: bytes, text: str | None) -> None:
+        await self._bot.send_photo(
+            message.chat_id,
+            picture,
+            caption=text,
+            parse_mode=ParseMode.HTML,
+            filename="map.png",
+            **_as_reply(message),
+        )
+
+
+def _refusal(chat: Chat, wait_s: float) -> Reply | None:
+    """What is said to a chat that sends too much: once, not for each photo."""
+    if chat.is_told:
+        return None
+    chat.is_told = True
+    return Reply.plain(
+        f"That is many photos. Please wait {math.ceil(wait_s)} seconds, then send this "
+        "one, and those after it, again."
+    )
+
+
+def _as_reply(message: Message) -> dict[str, Any]:
+    """Below the photo it is about, and in its topic where a group has topics."""
+    return {
+        "reply_parameters": ReplyParameters(
+            message.message_id, allow_sending_without_reply=True
+        ),
+        "message_thread_id": (
+            message.message_thread_id if message.is_topic_message else None
+        ),
+    }
+
+
+@contextmanager
+def _faults_logged() -> Iterator[None]:
+    try:
+        yield
+    except (TelegramError, *MALFORMED) as error:
+        log.warning("an answer could not be sent: %s", error)

@@ -1,0 +1,96 @@
+"""What the bot says, as Telegram's HTML, and within the lengths Telegram allows."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lablr.bot.chats import Chat
+from lablr.map_layout import percent
+from lablr.photos import PhotoLimits
+from lablr.tagger import Suggestion
+
+__all__ = ["MAX_K", "Reply", "help_text", "tags_text"]
+
+MAX_K = 75  # so many tags Flickr takes for a photo
+# Telegram counts the characters that are shown, without HTML.
+# Source: https://core.telegram.org/bots/api#sendmessage and #sendphoto
+MAX_CAPTION = 1024
+MAX_MESSAGE = 4096
+
+NO_PHOTO = "Send me a photo, or a photo as a file. /help says more."
+NOT_FETCHED = "The photo could not be fetched from Telegram. Please send it again."
+DEFECT = "Something went wrong here; it is not your photo's fault."
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A message to send, and a picture (PNG) with it.
+
+    text : HTML.
+    n_shown : how many characters of it are shown.
+    """
+
+    text: str
+    n_shown: int
+    picture: bytes | None = None
+
+    @classmethod
+    def plain(cls, text: str) -> Reply:
+        """A message that is no HTML."""
+        return cls(html.escape(text, quote=False), len(text))
+
+    @property
+    def fits_a_caption(self) -> bool:
+        """Whether the text may stand below the picture, as one message."""
+        return self.n_shown <= MAX_CAPTION
+
+
+def tags_text(suggestion: Suggestion, picture: bytes | None = None) -> Reply:
+    """The tags to copy at a tap, and their probabilities beneath.
+
+    Tags stand as Flickr's own field takes them, with spaces between them and one that
+    holds a space in double quotes. Those that would make the message too long, the
+    least fitting, are left out.
+    """
+    unsure = ""
+    if not suggestion.sure:
+        unsure = f"Not sure: no tag reaches {percent(suggestion.threshold)}.\n"
+    names, numbers, room = [], [], MAX_MESSAGE - len(unsure)
+    for score in suggestion.tags:
+        name = _as_flickr_takes(score.tag)
+        number = f"{score.tag} {percent(score.probability)}"
+        room -= len(name) + len(number) + 4  # " " and " · "
+        if room < 0:
+            break
+        names.append(name)
+        numbers.append(number)
+    block, beneath = " ".join(names), " · ".join(numbers)
+    text = f"{unsure}<pre>{_escaped(block)}</pre>\n{_escaped(beneath)}"
+    return Reply(text, len(unsure) + len(block) + 1 + len(beneath), picture)
+
+
+def help_text(chat: Chat, rankings: Sequence[str], limits: PhotoLimits) -> Reply:
+    """What the bot does, its commands, and what this chat has chosen."""
+    return Reply.plain(
+        "Send me a photo, or a photo as a file. I suggest tags that people use on "
+        "Flickr, ready to copy, and show where the photo lies on the map of tags. "
+        "Of an album every photo gets its own answer.\n\n"
+        f"/k 10 - how many tags, 1 to {MAX_K}\n"
+        f"/method {rankings[0]} - how tags are ranked: {', '.join(rankings)}\n"
+        "/help - this text\n\n"
+        f"Now: {chat.k} tags, {chat.ranking}.\n"
+        f"JPEG, PNG, WebP or GIF of at most {limits.max_bytes / (1 << 20):g} MiB. "
+        "A photo that is sent as a file keeps its full size. No photo is kept."
+    )
+
+
+def _as_flickr_takes(tag: str) -> str:
+    """Flickr splits at spaces outside double quotes, and knows no escape for one."""
+    plain = tag.replace('"', "")
+    return f'"{plain}"' if any(c.isspace() or c == "," for c in plain) else plain
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)

@@ -1,0 +1,123 @@
+"""What a bot is told before it starts: its token, and whom it talks to."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lablr.bot.hiding import secret_part
+from lablr.errors import BotError
+from lablr.private_file import read_private
+
+__all__ = ["BotSettings", "checked_url", "read_token", "state_file"]
+
+TOKEN, TOKEN_FILE = "LABLR_BOT_TOKEN", "LABLR_BOT_TOKEN_FILE"
+TELEGRAM_URL = "https://api.telegram.org"
+TOKEN_FORM = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,100}")
+_HOW = f"set {TOKEN}, or write the token to a file of mode 600"
+
+
+@dataclass(frozen=True)
+class BotSettings:
+    """How a bot runs; its ``repr`` does not show the token.
+
+    Attributes
+    ----------
+    base_url : of the Bot API, with nothing behind the host or the last folder.
+    webhook : the public address Telegram sends updates to; None is long polling.
+    host, port : where the webhook listens; port 0 lets the system choose.
+    rate_limit : photos a minute from one chat; 0 is no limit.
+    state : the file of the updates that were answered; None keeps them in memory.
+    """
+
+    token: str = field(repr=False)
+    base_url: str = TELEGRAM_URL
+    webhook: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8443
+    rate_limit: int = 20
+    state: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse addresses that cannot work; raises BotError."""
+        checked_url("the Bot API", self.base_url)
+        if self.webhook is not None:
+            checked_url("the webhook", self.webhook)
+
+    @property
+    def api_url(self) -> str:
+        """What stands before the token in the address of a method."""
+        return f"{self.base_url.rstrip('/')}/bot"
+
+    @property
+    def file_url(self) -> str:
+        """What stands before the token in the address of a file."""
+        return f"{self.base_url.rstrip('/')}/file/bot"
+
+    @property
+    def bot_id(self) -> str:
+        """The number before the token's colon, which is no secret."""
+        return self.token.removesuffix(f":{secret_part(self.token)}")
+
+
+def checked_url(what: str, url: str) -> str:
+    """Return an ``http(s)://`` address without user, query or fragment.
+
+    Raises BotError, which does not repeat the address: it might hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        is_good = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0  # reading it raises ValueError for letters
+            and not (parts.username or parts.password or parts.query or parts.fragment)
+            and url.isascii()
+            and url.isprintable()
+            and " " not in url
+        )
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise BotError(
+            f"the address of {what} must be like https://example.org/path, without a "
+            "user name, '?' or '#'"
+        )
+    return url
+
+
+def read_token(
+    file: Path | None = None, environment: Mapping[str, str] | None = None
+) -> str:
+    """Return the bot's token, of the environment or of a file of mode 600.
+
+    The file is ``file``, else what LABLR_BOT_TOKEN_FILE names, else
+    ``~/.config/lablr/bot``. Raises BotError, without the token, when there is none,
+    when it is none or when others may read the file.
+    """
+    environment = os.environ if environment is None else environment
+    if file is None and environment.get(TOKEN):
+        return _checked_token(environment[TOKEN], TOKEN)
+    named = environment.get(TOKEN_FILE)
+    path = file or Path(named or "~/.config/lablr/bot").expanduser()
+    if not (file or named or path.exists()):
+        raise BotError(f"no bot token: {_HOW} ({path}, or name it in {TOKEN_FILE})")
+    return _checked_token(read_private(path, BotError), str(path))
+
+
+def _checked_token(text: str, place: str) -> str:
+    token = text.strip()
+    if not TOKEN_FORM.fullmatch(token):
+        raise BotError(f"{place}: this is not the token of a bot (123456:ABC...)")
+    return token
+
+
+def state_file(bot_id: str, environment: Mapping[str, str] | None = None) -> Path:
+    """Return where a bot keeps which updates it has answered, unless told."""
+    environment = os.environ if environment is None else environment
+    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "lablr" / f"bot-{bot_id}"

@@ -1,0 +1,139 @@
+"""``lablr bot``: tags for photos, on Telegram."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.messages import say, shown
+from lablr.cli.options import bundle_option
+from lablr.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from lablr.bot.settings import BotSettings
+
+__all__ = ["bot_command"]
+
+EXTRA = {"httpx", "telegram", "tornado"}
+
+
+@click.command("bot")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The bot's token, in a file of mode 600.",
+)
+@click.option(
+    "--webhook",
+    metavar="URL",
+    envvar="LABLR_BOT_WEBHOOK",
+    show_envvar=True,
+    help="The public address that Telegram shall call; without it, Telegram is asked.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address on which the webhook listens.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8443,
+    show_default=True,
+    help="Port on which the webhook listens; 0 lets the system choose a free one.",
+)
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    envvar="LABLR_BOT_RATE_LIMIT",
+    show_envvar=True,
+    help="Photos a minute from one chat; 0 is no limit.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    envvar="LABLR_BOT_STATE",
+    show_envvar=True,
+    help="Where the numbers of answered updates are kept, so that none is answered "
+    "twice.  [default: ~/.local/state/lablr/bot-ID]",
+)
+@click.option(
+    "--base-url",
+    metavar="URL",
+    envvar="LABLR_BOT_URL",
+    show_envvar=True,
+    default="https://api.telegram.org",
+    show_default=True,
+    help="Another server of the Bot API.",
+)
+@bundle_option
+def bot_command(
+    token_file: Path | None,
+    webhook: str | None,
+    host: str,
+    port: int,
+    rate_limit: int,
+    state: Path | None,
+    base_url: str,
+    bundle: Path | None,
+) -> None:
+    """Answer photos on Telegram with tags and the latent map, until Ctrl-C.
+
+    The token is taken from LABLR_BOT_TOKEN, or from a file of mode 600: the one named
+    here or in LABLR_BOT_TOKEN_FILE, else ~/.config/lablr/bot. docs/bot.md says how to
+    get one.
+
+    \b
+    Examples:
+      lablr bot
+      lablr bot --webhook https://lablr.example.org/telegram --port 8443
+    """
+    use_one_blas_thread()
+    from lablr.bot.settings import BotSettings, read_token, state_file
+
+    token = read_token(token_file)
+    settings = BotSettings(
+        token=token,
+        base_url=base_url,
+        webhook=webhook,
+        host=host,
+        port=port,
+        rate_limit=rate_limit,
+        state=state or state_file(token.partition(":")[0]),
+    )
+    _run(settings, bundle)
+
+
+def _run(settings: BotSettings, bundle: Path | None) -> None:
+    try:
+        from lablr.bot.running import run_bot
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        raise MissingExtra("bot", "answer on Telegram") from error
+    from lablr.tagger import Tagger
+
+    tagger = Tagger.load(bundle)
+
+    async def run() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await run_bot(
+            settings,
+            tagger,
+            stop,
+            lambda said: say(f"{shown(said)} (stop with Ctrl-C)"),
+        )
+
+    asyncio.run(run())

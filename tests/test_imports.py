@@ -46,6 +46,7 @@ ROOMS = (
     "onnx_session",
     "text",
     "encoder",
+    "imagenet",
     "engines",
     "ray_engine",
     "encoding",
@@ -64,6 +65,7 @@ ROOMS = (
     "map_dots",
     "latent_map",
     "methods",
+    "conse_making",
     "archive",
     "fit_sums",
     "folder_swap",
@@ -92,6 +94,8 @@ ROOMS = (
 TORCH_ROOMS = {
     "torchvision_import",
     "backbones",
+    "imagenet",
+    "conse_making",
     "parallel",
     "vae",
     "run_folder",
@@ -229,6 +233,14 @@ def test_suggesting_loads_nothing_heavy(china_jpg: Path):
     )
     assert "onnxruntime" in loaded
     assert not loaded & HEAVY
+
+
+def test_reading_texts_loads_nothing_heavy():
+    loaded = modules_after(
+        "from lablr.text import SentenceEncoder; SentenceEncoder.load().embed(['sea'])"
+    )
+    assert "onnxruntime" in loaded
+    assert loaded & HEAVY == {"tokenizers"}
 
 
 def test_the_web_loads_nothing_heavy():

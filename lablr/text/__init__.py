@@ -7,8 +7,8 @@ of two rows is their cosine, and a ``digest`` that names the model: embeddings o
 models must never meet.
 """
 
-from lablr.text.given import MAX_CHARACTERS, MAX_TEXTS
+from lablr.text.given import MAX_CHARACTERS, MAX_TEXTS, TextModel
 from lablr.text.sentences import SentenceEncoder
 from lablr.text.word_vectors import WordVectors
 
-__all__ = ["MAX_CHARACTERS", "MAX_TEXTS", "SentenceEncoder", "WordVectors"]
+__all__ = ["MAX_CHARACTERS", "MAX_TEXTS", "SentenceEncoder", "TextModel", "WordVectors"]

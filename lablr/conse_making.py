@@ -1,0 +1,48 @@
+"""Make ConSE of a list of tags: a network in 8-bit integers, and texts as points.
+
+Nothing is trained and no tag of a photo is looked at. Photos are needed only for the
+ranges of the integers, any photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lablr.imagenet import class_names, imagenet_network
+from lablr.methods.conse import ConSE, pack_embeddings
+from lablr.quantization import quantized
+from lablr.text import TextModel
+
+__all__ = ["make_conse"]
+
+
+def make_conse(
+    tags: Sequence[str],
+    backbone: str,
+    text_model: TextModel,
+    images: Iterable[NDArray[np.uint8]] | None = None,
+    texts: Sequence[str] | None = None,
+) -> ConSE:
+    """Return ConSE of these tags, over one of `lablr.backbones.EFFICIENTNET_LITE`.
+
+    `images` (S, S, 3), a few hundred of side `lablr.imagenet.SIZE`, show the network
+    its ranges; they are taken one by one. Without any it stays in floating point,
+    four times as large. `texts` say the tags in words, by default as they are.
+    Raises `TrainingError` for another backbone, `MissingExtra` without the packages
+    that it needs, `TextError` for a text that `text_model` cannot read.
+    """
+    network, preprocessing = imagenet_network(backbone)
+    if images is not None:
+        inputs = (preprocessing.normalize(image[np.newaxis]) for image in images)
+        network = quantized(network, inputs)
+    classes = text_model.embed(class_names())
+    arrays = {
+        "class_embeddings": pack_embeddings(classes),
+        "embeddings": pack_embeddings(text_model.embed(texts or tags)),
+        "centre": classes.mean(axis=0),
+        "text_digest": np.frombuffer(bytes.fromhex(text_model.digest), np.uint8),
+    }
+    return ConSE(network, preprocessing, arrays, tags)

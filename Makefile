@@ -64,5 +64,5 @@ clean: ## Remove the environment and what the tools left
 
 .venv/.test: .venv/.base
 	@echo "installing what training, tests and checks need into .venv" >&2
-	@$(PIP) -e '.[train,scale,judge,test,dev]'
+	@$(PIP) -e '.[train,scale,judge,text,test,dev]'
 	@touch $@

@@ -7,7 +7,6 @@ for each in turn. Both give the same latents to the last bit.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from lablr.errors import BundleError
 from lablr.machine import available_threads
+from lablr.onnx_session import open_session
 
 __all__ = ["Encoder", "Preprocessing"]
 
@@ -89,13 +89,9 @@ class Encoder:
     """
 
     def __init__(self, model: bytes, preprocessing: Preprocessing) -> None:
-        # A tensor kept outside the file names a "location" to read: a bundle's
-        # digests would not cover it.
-        if b"location" in model:
-            raise BundleError("encoder.onnx keeps its weights in another file")
-        self._together = self._alone = _session(model, 1)
+        self._together = self._alone = open_session(model, 1, "encoder.onnx")
         if available_threads() > 1:
-            self._alone = _session(model, MAX_THREADS_A_PHOTO)
+            self._alone = open_session(model, MAX_THREADS_A_PHOTO, "encoder.onnx")
         self._n_running, self._lock = 0, threading.Lock()
         self.preprocessing = preprocessing
         self.n_latent = _n_latent(self._together, preprocessing.size)
@@ -142,30 +138,6 @@ class Encoder:
         finally:
             with self._lock:
                 self._n_running -= 1
-
-
-def _session(model: bytes, n_threads: int) -> Any:
-    """A session whose runs take so many threads, which sleep while they wait."""
-    # ONNX Runtime's wheels report to their maker and leave an id in the temporary
-    # folder, unless told otherwise before they are first imported.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # One block for a whole run's feature maps is no quicker and takes more memory.
-    options.enable_mem_pattern = False
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Not ONNX Runtime's own format, which keeps weights elsewhere in other ways.
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    try:
-        return onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # ONNX Runtime's errors share no other base
-        raise BundleError(f"encoder.onnx is not a usable graph: {error}") from error
 
 
 def _n_latent(session: Any, size: int) -> int:

@@ -20,6 +20,7 @@
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
     ├── LearningError             judgements that teach nothing, or the wrong thing
+    ├── TextError                 a text that cannot be read             (HTTP 422)
     └── MissingExtra              an optional part of Lablr that is not installed
 
 The library raises; only the command line and the web turn an error into a
@@ -46,6 +47,7 @@ __all__ = [
     "PhotoError",
     "PhotoTooLarge",
     "ResizeError",
+    "TextError",
     "TrainingError",
     "UnsupportedPhoto",
 ]
@@ -159,6 +161,13 @@ class LearningError(LablrError):
     """Judgements from which a bundle cannot learn, or would not become better."""
 
     code = "learning_error"
+
+
+class TextError(LablrError):
+    """A text, or a file of word vectors, that cannot be read."""
+
+    code = "text_error"
+    http_status = 422
 
 
 class MissingExtra(LablrError):

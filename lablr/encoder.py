@@ -83,8 +83,15 @@ class Encoder:
     Parameters
     ----------
     model : the bytes of an ONNX graph with input ``image`` (N, 3, S, S) float32 and
-        outputs ``posterior_mean`` and ``log_variance`` (N, d).
+        outputs ``posterior_mean`` and ``log_variance`` (N, d), and perhaps
+        ``features`` (N, F), see `lablr.encoder_features`.
     preprocessing : how images become its input.
+
+    Attributes
+    ----------
+    n_latent : d.
+    n_features : F, 0 when it gives none.
+
     Raises `BundleError` when the graph is not such an encoder.
     """
 
@@ -95,6 +102,7 @@ class Encoder:
         self._n_running, self._lock = 0, threading.Lock()
         self.preprocessing = preprocessing
         self.n_latent = _n_latent(self._together, preprocessing.size)
+        self.n_features = _n_features(self._together)
 
     @property
     def size(self) -> int:
@@ -103,7 +111,7 @@ class Encoder:
 
     def encode(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Posterior means (N, d) of uint8 images (N, S, S, 3)."""
-        return np.asarray(self._run(images, ["posterior_mean"])[0], np.float32)
+        return self._run(images, ["posterior_mean"])[0]
 
     def posterior(
         self, images: npt.NDArray[np.uint8]
@@ -112,19 +120,41 @@ class Encoder:
         means, log_variances = self._run(images, ["posterior_mean", "log_variance"])
         return means, log_variances
 
+    def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Features (N, F) of uint8 images; `BundleError` when the graph gives none."""
+        self._want_features()
+        return self._run(images, ["features"])[0]
+
+    def latents_and_features(
+        self, images: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Both, (N, d) and (N, F), for the time of one."""
+        self._want_features()
+        latents, features = self._run(images, ["posterior_mean", "features"])
+        return latents, features
+
+    def _want_features(self) -> None:
+        if not self.n_features:
+            raise BundleError("encoder.onnx gives no features")
+
     def _run(
         self, images: npt.NDArray[np.uint8], outputs: list[str]
-    ) -> npt.NDArray[np.float32]:
-        """The named outputs, each (N, d), of uint8 images.
+    ) -> list[npt.NDArray[np.float32]]:
+        """The named outputs, each a row a photo, of uint8 images.
 
         One photo at a time: on one core a batch is no quicker, takes several times
         the memory, and its photos would change each other's last digits.
         """
-        found = np.empty((len(outputs), len(images), self.n_latent), np.float32)
+        widths = {"features": self.n_features}
+        shapes = [(len(images), widths.get(name, self.n_latent)) for name in outputs]
+        found = [np.empty(shape, np.float32) for shape in shapes]
         with self._session_for(len(images)) as session:
             for row, image in enumerate(images):
                 inputs = {"image": self.preprocessing.normalize(image[np.newaxis])}
-                found[:, row] = np.concatenate(session.run(outputs, inputs))
+                for own, output in zip(
+                    found, session.run(outputs, inputs), strict=True
+                ):
+                    own[row] = output[0]
         return found
 
     @contextmanager
@@ -163,6 +193,19 @@ def _n_latent(session: Any, size: int) -> int:
             f"posterior_mean (N, d) and log_variance (N, d), found {shapes}"
         )
     return int(d)
+
+
+def _n_features(session: Any) -> int:
+    """Size F of a graph's features, 0 when it gives none."""
+    for given in session.get_outputs():
+        if given.name == "features":
+            f = given.shape[-1]
+            if len(given.shape) != 2 or not isinstance(f, int):
+                raise BundleError(
+                    f"encoder.onnx: expected features (N, F), found {given.shape}"
+                )
+            return f
+    return 0
 
 
 def _allows(

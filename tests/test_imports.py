@@ -47,6 +47,7 @@ ROOMS = (
     "ray_engine",
     "encoding",
     "joined_encoder",
+    "encoder_features",
     "quantization",
     "mahalanobis",
     "gaussians",
@@ -68,6 +69,7 @@ ROOMS = (
     "learning",
     "judging",
     "fitting",
+    "heads",
     "cli",
     "__main__",
 )
@@ -85,6 +87,7 @@ TORCH_ROOMS = {
     "training_export",
     "training_run",
     "training",
+    "heads",
 }
 
 # Packages that cost a second or a gigabyte: never loaded to suggest tags.

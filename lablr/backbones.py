@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,18 @@ EFFICIENTNET_LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-l
 # The largest share of residual branches dropped while training; the share grows
 # with depth (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016).
 STOCHASTIC_DEPTH = 0.1
+
+# Inception v3 takes no smaller images.
+SMALLEST = 96
+
+# torchvision's nets that were trained on pixels between -1 and 1, as their own
+# forward() knows; all others take ImageNet's mean and deviation.
+SYMMETRIC = {"googlenet", "inception_v3"}
+
+# Parts of torchvision's classifiers beside the row of stages: they learn faster by
+# further classifiers halfway, or end in one.
+HALFWAY = {"AuxLogits", "aux1", "aux2"}
+ENDS = {"avgpool", "fc", "classifier", "head", "heads", "dropout"}
 
 
 class Backbone(nn.Module):
@@ -70,7 +83,9 @@ class Backbone(nn.Module):
         self.mean = mean
         self.scale = scale
         with torch.no_grad():
-            self.n_features = int(self.eval()(torch.zeros(1, 3, 64, 64)).shape[1])
+            self.n_features = int(
+                self.eval()(torch.zeros(1, 3, SMALLEST, SMALLEST)).shape[1]
+            )
 
     def train(self, mode: bool = True) -> Backbone:
         """Set training mode for the stages that learn; frozen ones never leave eval.
@@ -110,6 +125,8 @@ def load_backbone(name: str, n_frozen: int, pretrained: bool = True) -> Backbone
         return Backbone(stages, n_frozen, mean=(127.0,) * 3, scale=(128.0,) * 3)
     stages = _torchvision_stages(name, pretrained)
     _check_sequence(name, stages)
+    if name in SYMMETRIC:
+        return Backbone(stages, n_frozen, mean=(127.5,) * 3, scale=(127.5,) * 3)
     return Backbone(
         stages,
         n_frozen,
@@ -209,9 +226,12 @@ def _torchvision_stages(name: str, pretrained: bool) -> list[nn.Module]:
             "or a torchvision classifier such as resnet50"
         )
     try:
-        net = torchvision.models.get_model(
-            name, weights="DEFAULT" if pretrained else None
-        ).eval()
+        with warnings.catch_warnings():
+            # That its random weights will be drawn otherwise one day.
+            warnings.simplefilter("ignore", FutureWarning)
+            net = torchvision.models.get_model(
+                name, weights="DEFAULT" if pretrained else None
+            ).eval()
     except (OSError, RuntimeError) as error:  # urllib's URLError is an OSError
         hub = Path(torch.hub.get_dir()) / "checkpoints"
         raise TrainingError(
@@ -222,9 +242,10 @@ def _torchvision_stages(name: str, pretrained: bool) -> list[nn.Module]:
         return list(net.features.children())
     stages = []
     for child_name, child in net.named_children():
-        if child_name in {"avgpool", "fc", "classifier", "head", "heads", "dropout"}:
+        if child_name in ENDS:
             break
-        stages.append(child)
+        if child_name not in HALFWAY:
+            stages.append(child)
     return stages
 
 
@@ -237,7 +258,9 @@ def _check_sequence(name: str, stages: Sequence[nn.Module]) -> None:
     """
     whole = nn.Sequential(*stages).eval()
     try:
-        small, large = (whole(torch.zeros(1, 3, side, side)) for side in (64, 128))
+        small, large = (
+            whole(torch.zeros(1, 3, side, side)) for side in (SMALLEST, 128)
+        )
         is_map = small.dim() == large.dim() == 4 and small.shape[1] == large.shape[1]
     except (RuntimeError, TypeError, ValueError, AssertionError):
         is_map = False

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from lablr.archive import Arrays, unpack_arrays
 from lablr.bundle import METHODS, Bundle
 from lablr.corpus import Corpus, Photo
+from lablr.encoder_features import with_features
 from lablr.encoding import EncodedPhotos, count_left_out, encode_photos, name_left_out
 from lablr.engines import in_threads
 from lablr.errors import FitError
@@ -78,12 +79,34 @@ class MethodRun:
         if tuple(self.description.get("tags", ())) != bundle.tags:
             raise FitError(f"the {self.name} was trained on other tags than the bundle")
         made_for = self.description.get("encoder_sha256")
-        found = hashlib.sha256(bundle.encoder_onnx).hexdigest()
-        if made_for not in (None, found):
+        encoder = bundle.encoder_onnx
+        found = hashlib.sha256(encoder).hexdigest()
+        if made_for is None or made_for == found:
+            return
+        # The same encoder, asked for its features.
+        if made_for != hashlib.sha256(with_features(encoder)).hexdigest():
             raise FitError(
                 f"the {self.name} was trained for the encoder {str(made_for)[:12]}, "
                 f"the bundle has {found[:12]}: train it with --encoder and this bundle"
             )
+
+    @property
+    def wants_features(self) -> bool:
+        """Whether it was trained on the features instead of the latents."""
+        settings = self.description.get("settings")
+        return isinstance(settings, Mapping) and settings.get("inputs") == "features"
+
+    def on_descriptions(self, n_latent: int) -> Arrays:
+        """Its arrays for x = (latents, features), as `Encoder.describe` gives them.
+
+        A head on features pays the latents before them no heed: weights of 0.
+        """
+        arrays = dict(self.arrays)
+        if self.wants_features:
+            weight = arrays["weight_1"]
+            blind = np.zeros((n_latent, weight.shape[1]), weight.dtype)
+            arrays["weight_1"] = np.concatenate([blind, weight])
+        return arrays
 
 
 def combine(
@@ -101,8 +124,7 @@ def combine(
     must be the one that the bundle's encoder and the runs learned from. Raises
     `FitError` when a run does not fit the bundle, or photos of a split are missing.
     """
-    for run in runs:
-        run.check(bundle)
+    bundle = _with_what_they_look_at(bundle, runs)
     tagger = Tagger(dataclasses.replace(bundle, methods={}, networks={}))
     validation, kept = _encoded(tagger, _conse(tagger, runs), corpus, progress)
     return combine_encoded(bundle, validation, kept, runs, precision)
@@ -120,14 +142,17 @@ def combine_encoded(
     The `validation` photos are as `Encoder.describe` has them, followed by ConSE's
     logits where it is among the runs; `kept` are the training photos to be neighbours.
     """
+    bundle = _with_what_they_look_at(bundle, runs)
     plain = dataclasses.replace(bundle, methods={}, networks={})
-    n_description = Tagger(plain).encoder.n_description
+    encoder = Tagger(plain).encoder
     networks = {run.name: run.network for run in runs if run.network is not None}
-    methods: dict[str, Arrays] = {run.name: dict(run.arrays) for run in runs}
+    methods: dict[str, Arrays] = {
+        run.name: run.on_descriptions(encoder.n_latent) for run in runs
+    }
     methods["neighbours"] = Neighbours.fit(kept, _absence(plain)).to_arrays()
     seen, carries = validation.latents, validation.membership
     for name, arrays in methods.items():
-        logits = seen[:, n_description:].astype(np.float64)
+        logits = seen[:, encoder.n_description :].astype(np.float64)
         if name in DESCRIBED:
             method = DESCRIBED[name].from_arrays(arrays, bundle.tags)
             logits = method.logits(seen[:, : method.n_inputs].astype(np.float32))
@@ -140,6 +165,18 @@ def combine_encoded(
     return dataclasses.replace(
         combined, methods=methods | {"blend": blend}, provenance=provenance
     )
+
+
+def _with_what_they_look_at(bundle: Bundle, runs: Sequence[MethodRun]) -> Bundle:
+    """The bundle with an encoder that gives the features, where a run wants them.
+
+    Raises `FitError` when a run was made for another bundle.
+    """
+    for run in runs:
+        run.check(bundle)
+    if not any(run.wants_features for run in runs):
+        return bundle
+    return dataclasses.replace(bundle, encoder_onnx=with_features(bundle.encoder_onnx))
 
 
 def _conse(tagger: Tagger, runs: Sequence[MethodRun]) -> ConSE | None:

@@ -85,7 +85,7 @@ class Encoder:
     ----------
     model : the bytes of an ONNX graph with input ``image`` (N, 3, S, S) float32 and
         outputs ``posterior_mean`` and ``log_variance`` (N, d); where it has an output
-        ``features`` (N, F) as well, `describe` gives them.
+        ``features`` (N, F) as well (`lablr.encoder_features`), `describe` gives them.
     preprocessing : how images become its input.
 
     Attributes
@@ -134,6 +134,12 @@ class Encoder:
         bounded = np.clip(features, -MAX_FEATURE, MAX_FEATURE)
         halved = bounded.astype(np.float16).astype(np.float32)
         return np.concatenate([means, halved], axis=1)
+
+    def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Features (N, F) of uint8 images; `BundleError` when the graph gives none."""
+        if not self.n_features:
+            raise BundleError("encoder.onnx gives no features")
+        return self._run(images, ["features"])[0]
 
     def posterior(
         self, images: npt.NDArray[np.uint8]

@@ -21,7 +21,7 @@ from lablr.errors import FitError, MissingExtra
 
 __all__ = ["joined"]
 
-OUTPUTS = ("posterior_mean", "log_variance", "features")
+OUTPUTS = ("posterior_mean", "log_variance")
 
 # As ONNX's Slice wants it: https://onnx.ai/onnx/operators/onnx__Slice.html
 _BACKWARDS = {
@@ -38,8 +38,7 @@ def joined(
     """One encoder (ONNX and preprocessing) that gives the latents of all, in order.
 
     The second, fourth, ... sees mirror images. The latents have d_1 + ... + d_m
-    numbers; so have the features, where every encoder gives them. A single encoder
-    comes back as it is.
+    numbers. A single encoder comes back as it is.
 
     Raises
     ------
@@ -77,10 +76,9 @@ def _side_by_side(encoders: Sequence[bytes]) -> bytes:
             raise FitError("encoders joined must have the same ONNX operator sets")
     parts = [model.graph for model in models]
     numbers = range(len(parts))
-    shared = [name for name in OUTPUTS if all(_declared(p, name) for p in parts)]
     join = [
         helper.make_node("Concat", [f"{i}/{name}" for i in numbers], [name], axis=1)
-        for name in shared
+        for name in OUTPUTS
     ]
     graph = helper.make_graph(
         [
@@ -90,7 +88,7 @@ def _side_by_side(encoders: Sequence[bytes]) -> bytes:
         ],
         "encoders",
         [helper.make_tensor_value_info("image", *_type(parts[0].input[0]))],
-        [_joined_output(parts, name) for name in shared],
+        [_joined_output(parts, name) for name in OUTPUTS],
         [*_backwards(), *(tensor for part in parts for tensor in part.initializer)],
     )
     model = helper.make_model(
@@ -124,17 +122,15 @@ def _joined_output(parts: Sequence[Any], name: str) -> Any:
     """Declares an output (N, d_1 + ... + d_m)."""
     from onnx import helper
 
-    declared = [_declared(part, name) for part in parts]
+    declared = [
+        next(own for own in part.output if own.name.endswith(f"/{name}"))
+        for part in parts
+    ]
     types, shapes = zip(*map(_type, declared), strict=True)
     n_photos = shapes[0][0]
     return helper.make_tensor_value_info(
         name, types[0], [n_photos, sum(shape[1] for shape in shapes)]
     )
-
-
-def _declared(part: Any, name: str) -> Any:
-    """The declaration of a graph's output `name`; None when it has no such output."""
-    return next((own for own in part.output if own.name.endswith(f"/{name}")), None)
 
 
 def _type(declared: Any) -> tuple[int, list[int | str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,63 +16,81 @@ from lablr.run_folder import write_json, write_whole
 from lablr.training_batches import Batch
 from lablr.vae import VAE
 
-__all__ = ["draw_losses", "draw_reconstructions", "export_encoder", "rounded"]
+__all__ = [
+    "draw_losses",
+    "draw_reconstructions",
+    "export_encoder",
+    "export_onnx",
+    "rounded",
+]
 
 ONNX_OPSET = 17
-OUTPUTS = ("posterior_mean", "log_variance", "features")
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class _PosteriorOutputs(nn.Module):
-    """The encoder as the bundle has it: images in, posterior and features out."""
+    """The encoder as the bundle has it: images in, mean and log-variance out."""
 
     def __init__(self, model: VAE) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         posterior = self.model.encode(image)
-        return posterior.mean, posterior.log_variance, posterior.features
+        return posterior.mean, posterior.log_variance
 
 
 def export_encoder(model: VAE, folder: Path) -> None:
     """Write ``encoder.onnx`` and ``encoder.json`` of `model` into `folder`.
 
-    The graph takes ``image`` (N, 3, S, S) float32, normalized, and gives
-    ``posterior_mean`` and ``log_variance`` (N, d) and ``features`` (N, F). The JSON
-    file holds the preprocessing: size in pixels, mean and scale a channel.
+    The JSON file holds the preprocessing: size in pixels, mean and scale a channel.
 
     Weights are rounded to half precision and kept so, which halves the file; the
     runtime makes them float32 again when it loads them, and computes in float32.
     """
     model = rounded(model).eval().cpu()
     model.encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    size = model.config.image_size
-    unfinished = folder / "encoder.onnx.partial"
+    preprocessing = {
+        "size": model.config.image_size,
+        "mean": list(model.encoder.mean),
+        "scale": list(model.encoder.scale),
+    }
+    write_json(folder / "encoder.json", preprocessing)
+    export_onnx(
+        _PosteriorOutputs(model), model.config.image_size, folder / "encoder.onnx"
+    )
+
+
+def export_onnx(network: nn.Module, size: int, path: Path) -> None:
+    """Write an encoder as ONNX, whole or not at all.
+
+    The graph takes ``image`` (N, 3, S, S) float32, normalized, S the `size`, and
+    gives ``posterior_mean`` and ``log_variance`` (N, d).
+    """
+    unfinished = path.with_name(path.name + ".partial")
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated but needs no further package and
         # keeps the graph as small as the network.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _PosteriorOutputs(model),
+            network,
             (torch.zeros(2, 3, size, size),),
             str(unfinished),
             input_names=["image"],
-            output_names=list(OUTPUTS),
-            dynamic_axes={name: {0: "photos"} for name in ("image", *OUTPUTS)},
+            output_names=["posterior_mean", "log_variance"],
+            dynamic_axes={
+                name: {0: "photos"}
+                for name in ("image", "posterior_mean", "log_variance")
+            },
             opset_version=ONNX_OPSET,
             dynamo=False,
         )
-    preprocessing = {
-        "size": size,
-        "mean": list(model.encoder.mean),
-        "scale": list(model.encoder.scale),
-    }
-    write_json(folder / "encoder.json", preprocessing)
     _keep_in_half_precision(unfinished)
-    unfinished.replace(folder / "encoder.onnx")
+    unfinished.replace(path)
 
 
-def rounded(model: VAE) -> VAE:
+def rounded(model: Network) -> Network:
     """A copy of `model` whose weight matrices hold numbers of half precision."""
     model = copy.deepcopy(model)
     with torch.no_grad():

@@ -99,16 +99,19 @@ def test_a_missing_package_is_named(monkeypatch, package):
 
 
 @pytest.mark.parametrize(
-    ("name", "n_features"), [("resnet18", 512), ("mobilenet_v2", 1280)]
+    ("name", "n_features"),
+    [("resnet18", 512), ("mobilenet_v2", 1280), ("inception_v3", 2048)],
 )
 def test_a_torchvision_net_gives_its_pooled_features(name, n_features):
     get_model = import_torchvision().models.get_model
     torch.manual_seed(0)
     backbone = load_backbone(name, n_frozen=2, pretrained=False)
     torch.manual_seed(0)
-    net = get_model(name, weights=None).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        net = get_model(name, weights=None).eval()
     pooled = {}
-    last = net.fc if name == "resnet18" else net.classifier
+    last = net.classifier if name == "mobilenet_v2" else net.fc
     last.register_forward_pre_hook(lambda _, given: pooled.update(features=given[0]))
     photos = images(backbone, 96)
     with torch.no_grad():
@@ -116,6 +119,11 @@ def test_a_torchvision_net_gives_its_pooled_features(name, n_features):
         found = backbone.eval()(photos)
     assert backbone.n_features == n_features
     torch.testing.assert_close(found, pooled["features"], rtol=1e-4, atol=1e-4)
+
+
+def test_inception_takes_pixels_between_minus_one_and_one():
+    backbone = load_backbone("inception_v3", n_frozen=-1, pretrained=False)
+    assert backbone.mean == backbone.scale == (127.5,) * 3
 
 
 def test_batch_normalization_keeps_its_statistics(resnet18):

@@ -51,6 +51,7 @@ ROOMS = (
     "ray_engine",
     "encoding",
     "joined_encoder",
+    "encoder_features",
     "quantization",
     "mahalanobis",
     "moments",
@@ -86,6 +87,7 @@ ROOMS = (
     "fitting",
     "combining",
     "comparing",
+    "heads",
     "cli",
     "__main__",
 )
@@ -105,6 +107,7 @@ TORCH_ROOMS = {
     "training_export",
     "training_run",
     "training",
+    "heads",
 }
 
 # Packages that cost a second or a gigabyte: never loaded to suggest tags.

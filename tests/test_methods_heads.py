@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -40,7 +41,10 @@ def a_method(kind: type, *hidden: int):
     if kind is Triplet:
         return Triplet(some_layers(0, P, *hidden, E), points, TAGS)
     centre = generator.normal(size=E)
-    return Semantic(some_layers(0, P, *hidden, E), points, centre, TAGS)
+    spread = generator.normal(size=(E, E))
+    mean, covariance = generator.normal(size=E), spread @ spread.T
+    layers = some_layers(0, P, *hidden, E)
+    return Semantic(layers, points, centre, mean, covariance, TAGS)
 
 
 def naive_layers(layers: Layers, row: np.ndarray) -> np.ndarray:
@@ -95,14 +99,32 @@ def test_a_photo_on_its_tag_is_at_distance_nothing():
     assert (there.logits(x) <= 0).all()
 
 
-def test_semantics_score_by_centred_cosine():
+def test_semantics_score_by_cosine_in_units_of_what_is_usual():
     method, x = a_method(Semantic), some_x()
-    logits = method.logits(x)
-    for row, found in zip(x, logits, strict=True):
+    texts = [text - method.centre for text in method.embeddings]
+    texts = [text / np.linalg.norm(text) for text in texts]
+    for row, found in zip(x, method.logits(x), strict=True):
         photo = naive_layers(method.layers, row)
-        for text, cosine in zip(method.embeddings - method.centre, found, strict=True):
-            expected = photo @ text / np.linalg.norm(photo) / np.linalg.norm(text)
-            assert cosine == pytest.approx(expected, rel=1e-10)
+        photo = photo / np.linalg.norm(photo)
+        for text, score in zip(texts, found, strict=True):
+            usual = np.sqrt(text @ method.covariance @ text)
+            expected = (photo @ text - method.mean @ text) / usual
+            assert score == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_usual_photo_scores_nothing_with_every_text():
+    """Over the photos whose moments it has, each text has mean 0 and variance 1."""
+    method = a_method(Semantic)
+    x = np.random.default_rng(2).normal(size=(500, P))
+    vectors = method.vectors(x)
+    covariance = np.cov(vectors, rowvar=False, bias=True)
+    usual = dataclasses.replace(
+        method, mean=vectors.mean(axis=0), covariance=covariance
+    )
+    texts = np.random.default_rng(4).normal(size=(6, E))
+    scores = usual.scores_of(x, texts)
+    np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(scores.std(axis=0), 1, rtol=1e-9)
 
 
 def test_semantics_score_texts_never_trained_on():
@@ -111,16 +133,22 @@ def test_semantics_score_texts_never_trained_on():
     both = np.vstack([method.embeddings, texts])
     scores = method.scores_of(x, both)
     np.testing.assert_allclose(scores[:, :3], method.logits(x), rtol=1e-12)
-    np.testing.assert_allclose(
-        scores, method.vectors(x) @ method.vectors_of(both).T, rtol=1e-12
-    )
     with pytest.raises(ValueError, match=r"expected \(texts, 4\)"):
         method.scores_of(x, np.zeros((2, E + 1)))
 
 
+def test_what_is_novel_gets_its_chance():
+    method, x = a_method(Semantic), some_x()
+    novel = np.array([False, True, False])
+    plain = method.scores_of(x, method.embeddings)
+    found = method.scores_of(x, method.embeddings, novel)
+    np.testing.assert_allclose(found - plain, np.tile(0.5 * novel, (N, 1)), atol=1e-12)
+
+
 def test_a_photo_in_the_centre_has_no_direction():
     layers = Layers((np.zeros((P, E)),), (np.zeros(E),))
-    method = Semantic(layers, np.ones((3, E)), np.zeros(E), TAGS)
+    nothing, flat = np.zeros(E), np.zeros((E, E))
+    method = Semantic(layers, np.ones((3, E)), nothing, nothing, flat, TAGS)
     assert not method.logits(some_x()).any()
 
 
@@ -169,7 +197,7 @@ def broken(kind: type):
     yield {key: arrays[key] for key in arrays if key != "bias_2"}, "found nothing"
     yield arrays | {"weight_2": arrays["weight_2"][1:]}, "leads to one of 5"
     yield arrays | {last: np.full_like(arrays[last], np.nan)}, "not all finite"
-    for name in ("points", "embeddings", "centre"):
+    for name in ("points", "embeddings", "centre", "mean", "covariance"):
         if name in arrays:
             yield arrays | {name: arrays[name][1:]}, f"expected {name}"
 

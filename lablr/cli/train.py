@@ -1,4 +1,4 @@
-"""``lablr train``: a VAE from tagged photos."""
+"""``lablr train``: a VAE from tagged photos, or a head on finished encoders."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ import click
 from lablr.cli.messages import say, shown
 from lablr.cli.options import corpus_argument
 from lablr.cli.progress_bar import progress_bar
+from lablr.cli.train_head import (
+    METHODS,
+    head_options,
+    refuse_useless,
+    train_head_command,
+)
 from lablr.errors import CorpusError, MissingExtra
 from lablr.progress import silent
 
@@ -70,6 +76,13 @@ def _options(command: Any) -> Any:
     help="The folder of the run.",
 )
 @click.option(
+    "--method",
+    type=click.Choice(["vae", *METHODS]),
+    default="vae",
+    show_default=True,
+    help="What to train: an encoder, or a head on what encoders say of the photos.",
+)
+@click.option(
     "--backbone",
     default="efficientnet-lite2",
     show_default=True,
@@ -109,9 +122,13 @@ def _options(command: Any) -> Any:
     help="cpu, cuda or another of PyTorch's; auto: a GPU where there is one.",
 )
 @_options
+@head_options
+@click.pass_context
 def train_command(
+    context: click.Context,
     corpus: Path,
     out: Path,
+    method: str,
     backbone: str,
     start: Path | None,
     resume: bool,
@@ -119,13 +136,20 @@ def train_command(
     cache: str,
     cache_folder: Path | None,
     device: str,
+    encoders: tuple[Path, ...],
+    vectors: Path | None,
     **options: Any,
 ) -> None:
-    """Train a convolutional VAE on the tagged photos of CORPUS.
+    """Train a convolutional VAE on the tagged photos of CORPUS, or a head on one.
 
     CORPUS is a folder with photos.jsonl or photos.csv, such a file, or a folder of
     one folder per tag. RUN gets the encoder (encoder.onnx), a checkpoint after every
     epoch, the losses and pictures of both. Ctrl-C keeps the last checkpoint.
+
+    With --method classifier, triplet or semantic a head learns from what finished
+    encoders say of the photos (--encoder), or an ImageNet backbone as it is
+    (--backbone). That takes seconds once the photos are encoded; RUN is whole or not
+    there. Its figures on the validation photos are printed.
 
     \b
     Examples:
@@ -135,6 +159,9 @@ def train_command(
       lablr train corpus/ --out plain --backbone scratch --tag-weight 0
       lablr train corpus/ --out few --tags sunset,beach,snow
       torchrun --nproc-per-node 2 -m lablr train corpus/ --out run
+      lablr train corpus/ --method classifier --encoder run --out head
+      lablr train corpus/ --method triplet --backbone mobilenet_v2 --out near
+      lablr train corpus/ --method semantic --encoder run --hold-out 20 --out said
     """
     try:
         from lablr.training import TrainingConfig, kept_epoch, train
@@ -143,6 +170,15 @@ def train_command(
         raise MissingExtra("train", "train a model") from error
     from lablr.corpus import Corpus
 
+    refuse_useless(context, method)
+    records = Corpus.open(corpus)
+    if tags is not None:
+        records = records.of_tags(_tags_of(tags))
+    if method != "vae":
+        train_head_command(
+            records, out, method, encoders, backbone, vectors, cache_folder, options
+        )
+        return
     if not _is_leader():
         logging.getLogger("lablr").setLevel(logging.ERROR)
     given = {name: value for name, value in options.items() if value is not None}
@@ -150,9 +186,8 @@ def train_command(
     recipe = {"seed": VAEConfig.seed, "scratch": VAEConfig.scratch}
     make = recipe.get(backbone) or (lambda **kw: VAEConfig(backbone=backbone, **kw))
     config = dataclasses.replace(TrainingConfig(), **given)
-    records = Corpus.open(corpus)
     history = train(
-        records if tags is None else records.of_tags(_tags_of(tags)),
+        records,
         out,
         make(**vae_given),
         config,

@@ -22,12 +22,15 @@ import numpy.typing as npt
 
 from lablr.archive import Arrays, unpack_arrays
 from lablr.bundle import METHODS, Bundle
+from lablr.calibration import Calibration
 from lablr.corpus import Corpus, Photo
 from lablr.encoder_features import with_features
 from lablr.encoding import EncodedPhotos, count_left_out, encode_photos, name_left_out
 from lablr.engines import in_threads
 from lablr.errors import FitError
+from lablr.evaluation import evaluate
 from lablr.evidence import absence_weights
+from lablr.fitting import quality_of
 from lablr.gaussians import GaussianStatistics
 from lablr.methods.blend import Blend, log_odds
 from lablr.methods.calibrated import Calibrated
@@ -41,7 +44,7 @@ __all__ = ["MethodRun", "combine", "combine_encoded"]
 
 LABEL = "encoding photos"
 # What the blend is made of, where the bundle has it.
-BLENDED = ("classifier", "neighbours", "triplet", "semantic")
+BLENDED = ("classifier", "neighbours")
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +161,7 @@ def combine_encoded(
             logits = method.logits(seen[:, : method.n_inputs].astype(np.float32))
         arrays |= Calibrated.fit(logits, carries, precision).to_arrays()
     combined = dataclasses.replace(plain, methods=methods, networks=networks)
-    blend = _blend(combined, seen, carries, precision)
+    blend = _blend(combined, validation, precision)
     provenance = dict(bundle.provenance) | {
         "methods": {run.name: dict(run.description) for run in runs}
     }
@@ -245,21 +248,22 @@ def _seen(
     return np.hstack([described, conse.logits(images)])
 
 
-def _blend(
-    bundle: Bundle,
-    seen: npt.NDArray[Any],
-    membership: npt.NDArray[np.bool_],
-    precision: float,
-) -> Arrays:
+def _blend(bundle: Bundle, validation: EncodedPhotos, precision: float) -> Arrays:
     """Weights of the Gaussians and the methods, with the calibration of their sum."""
     ranker = Ranker(bundle)
-    x = seen.astype(np.float32)
+    x = validation.latents.astype(np.float32)
+    membership, sources = validation.membership, validation.sources.tolist()
     parts = {
         name: log_odds(ranker.scores(x, name).probability)
         for name in ("calibrated", *BLENDED)
         if name in ranker.rankings
     }
-    blend = Blend.fit(parts, membership)
+
+    def quality(mixed: npt.NDArray[np.float64]) -> float:
+        probability = Calibration.fit(mixed, membership).probability(mixed)
+        return quality_of(evaluate(membership, probability, None, sources))
+
+    blend = Blend.fit(parts, quality)
     logits = blend.logits(parts)
     calibrated = Calibrated.fit(logits, membership, precision)
     return blend.to_arrays() | calibrated.to_arrays()

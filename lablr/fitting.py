@@ -43,6 +43,7 @@ __all__ = [
     "fit",
     "fit_encoded",
     "numbers_of",
+    "quality_of",
     "well_known",
 ]
 
@@ -301,9 +302,14 @@ def _best_shrinkage(
         ratio = gaussians.log_likelihood_ratio(validation.latents)
         probability = Calibration.fit(ratio, relevant).probability(ratio)
         reports = evaluate(relevant, probability, None, sources)
-        return sum(_qualities(reports))
+        return quality_of(reports)
 
     return max(SHRINKAGES, key=quality)
+
+
+def quality_of(reports: list[Report]) -> float:
+    """Macro AP plus image MAP, summed over the sources: what choices are made by."""
+    return sum(_qualities(reports))
 
 
 def _qualities(reports: list[Report]) -> Iterator[float]:

@@ -2,18 +2,18 @@
 
 Each method's calibrated log-odds l_m(t) are mixed, with one weight a method::
 
-    l(t) = sum_m w_m l_m(t)        w_m >= 0
+    l(t) = sum_m w_m l_m(t)        w_m >= 0, sum_m w_m = 1
 
-and the sum is calibrated again, per tag. The weights are those with the least
-logistic loss on validation: stacking (Wolpert, "Stacked generalization", Neural
-Networks 5(2), 1992), with weights that cannot be negative as Breiman found best
-("Stacked regressions", Machine Learning 24, 1996).
+and the sum is calibrated again, per tag: stacking (Wolpert, "Stacked generalization",
+Neural Networks 5(2), 1992) with weights that are not negative, as Breiman found best
+("Stacked regressions", Machine Learning 24, 1996). They add to 1 and are chosen among
+tenths by how well the mixture ranks photos kept aside: what is wanted is the order.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 # A probability nearer to 0 or 1 says no more.
 LEAST = 1e-9
-# The pull of all weights toward 1/M, in units of one photo's loss.
-PULL = 1.0
-STEPS = 200
+TENTHS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,34 +42,18 @@ class Blend:
 
     @classmethod
     def fit(
-        cls,
-        log_odds_of: Mapping[str, Floats],
-        membership: npt.NDArray[np.bool_],
+        cls, log_odds_of: Mapping[str, Floats], quality: Callable[[Floats], float]
     ) -> Blend:
-        """Weigh rankings by their log-odds (N, T) on photos kept aside.
+        """The weights, in tenths, whose mixture (N, T) of log-odds has most `quality`.
 
-        Minimizes ``sum log(1 + exp(z)) - y z + PULL/2 |w - 1/M|^2`` with ``z = sum w_m
-        l_m`` over w >= 0, by projected Newton steps on the few weights.
+        Of mixtures as good as each other the first is taken.
         """
         of = tuple(log_odds_of)
-        stack = np.stack([log_odds_of[name].ravel() for name in of])
-        relevant = membership.ravel().astype(np.float64)
-        start = np.full(len(of), 1 / len(of))
-        weights = start.copy()
-        free = np.ones(len(of), np.bool_)
-        for _ in range(STEPS):
-            p = 0.5 * (1 + np.tanh(0.5 * (weights @ stack)))
-            gradient = stack @ (p - relevant) + PULL * (weights - start)
-            # At 0 and pushed further down: held there.
-            free = (weights > 0) | (gradient < 0)
-            hessian = (stack * (p * (1 - p))) @ stack.T + PULL * np.eye(len(of))
-            step = np.zeros(len(of))
-            step[free] = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
-            moved = np.maximum(weights - step, 0.0) - weights
-            weights = weights + moved
-            if np.abs(moved).max() < 1e-10:
-                break
-        return cls(of, weights)
+        choices = [
+            cls(of, np.array(tenths, np.float64) / TENTHS)
+            for tenths in _shares(TENTHS, len(of))
+        ]
+        return max(choices, key=lambda blend: quality(blend.logits(log_odds_of)))
 
     def logits(self, log_odds_of: Mapping[str, Floats]) -> Floats:
         """The weighed sum (N, T) of the log-odds (N, T) of the rankings in `of`."""
@@ -105,6 +87,16 @@ class Blend:
         if not sensible or (weights < 0).any():
             raise BundleError("blend.npz: the weights make no sense")
         return cls(of, weights)
+
+
+def _shares(total: int, n_parts: int) -> Iterator[tuple[int, ...]]:
+    """Every way to divide so many tenths among the parts."""
+    if n_parts == 1:
+        yield (total,)
+        return
+    for first in range(total, -1, -1):
+        for rest in _shares(total - first, n_parts - 1):
+            yield first, *rest
 
 
 def log_odds(probability: npt.NDArray[np.floating]) -> Floats:

@@ -92,12 +92,15 @@ class ConSE:
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities (N, C) of ImageNet's classes on images (N, S, S, 3).
 
+        Images of another side than its own are resized.
+
         One photo at a time, as in `lablr.encoder`: its numbers do not depend on the
         company it comes in, and memory does not grow.
         """
         found = np.empty((len(images), len(self._classes)), np.float32)
         for row, image in enumerate(images):
-            inputs = {"image": self.preprocessing.normalize(image[np.newaxis])}
+            fitted = _resized(image, self.preprocessing.size)
+            inputs = {"image": self.preprocessing.normalize(fitted[np.newaxis])}
             found[row] = self._session.run(["classes"], inputs)[0][0]
         return found
 
@@ -149,6 +152,16 @@ class ConSE:
             {"size": size, "mean": means_and_scales[:3], "scale": means_and_scales[3:]}
         )
         return cls(network, preprocessing, arrays, tags)
+
+
+def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A square image (S, S, 3) at this side."""
+    if image.shape[:2] == (size, size):
+        return image
+    from PIL import Image
+
+    square = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(square)
 
 
 def pack_embeddings(rows: NDArray[np.float32]) -> NDArray[np.uint8]:

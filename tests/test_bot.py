@@ -242,7 +242,7 @@ def test_every_bad_photo_gets_its_message_and_the_next_its_tags(telegram, tagger
             telegram.send_document(case.payload, chat=number % 5): case
             for number, case in enumerate(cases)
         }
-        sent = telegram.answers_to(*messages)
+        sent = telegram.answers_to(*messages, timeout_s=1800)
     assert len(sent) == len(cases)  # one answer each
     wrong = [
         (messages[answer.answers].name, answer.text)

@@ -98,12 +98,12 @@ class Transport(BaseRequest):
                 is_safe = method == "GET" or isinstance(error, NEVER_SENT)
                 if least_s is None or not is_safe:
                     raise _named(error) from error
-                wait_s: float | None = least_s
+                await self._pause(least_s)
             else:
                 wait_s = _wait_s(status, body, least_s)
                 if wait_s is None:
                     return status, body
-            await self._pause(wait_s)
+                await self._pause(wait_s)
         raise AssertionError("the last attempt returns or raises")
 
     def _request(

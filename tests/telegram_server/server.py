@@ -156,9 +156,11 @@ class TelegramServer(ThreadingHTTPServer):
                 (sent.method, sent.text) for sent in self.sent
             ]
 
-    def answers_to(self, *messages: int) -> list[Sent]:
+    def answers_to(self, *messages: int, timeout_s: float = 240) -> list[Sent]:
         """What the bot sent in reply to messages, once each has an answer."""
-        self.wait_until(lambda: set(messages) <= {sent.answers for sent in self.sent})
+        self.wait_until(
+            lambda: set(messages) <= {sent.answers for sent in self.sent}, timeout_s
+        )
         return [sent for sent in self.sent if sent.answers in messages]
 
     def times_called(self, method: str) -> int:

@@ -89,7 +89,7 @@ class Semantic:
         `NOVELTY` more, to stand a chance beside tags that the photos have shaped.
         """
         texts = self.vectors_of(embeddings)
-        usual = np.einsum("me,ef,mf->m", texts, self.covariance, texts)
+        usual = np.sum(texts @ self.covariance * texts, axis=1)
         # A text in a direction that no photo ever takes fits none.
         factor = 1 / np.sqrt(np.maximum(usual, SMALLEST))
         cosines = (self.vectors(x) - self.mean) @ texts.T

@@ -46,7 +46,7 @@ def measure(words: argparse.Namespace) -> Report:
             name = f"{n}, threads: {n_threads}"
             ways[name] = repeated(runs_of(session, ready[:n]), n_photos // n)
             n_of_call[name] = n
-    times = times_in_turns(ways, 2 if words.quick else 20)
+    times = times_in_turns(ways, *((1, 0) if words.quick else (20, 1)))
     rows = [
         [
             name,

@@ -72,7 +72,7 @@ def measure(words: argparse.Namespace) -> Report:
         "the plain way, one thread": with_threads(1, lambda: plain.suggest(photo)),
         "the first Lablr": with_threads(n_cores, lambda: seed.suggest(photo)),
     }
-    times = times_in_turns(ways, 2 if words.quick else 60)
+    times = times_in_turns(ways, *((1, 0) if words.quick else (60, 1)))
     suggest, page, of_plain, of_plain_alone, of_seed = times.values()
     rows = [
         [

@@ -7,6 +7,7 @@ import itertools
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -61,30 +62,34 @@ def thumbnail_loop(source: Path, out: Path) -> None:
         ImageOps.pad(image.convert("RGB"), (SIDE, SIDE)).save(out / path.name)
 
 
+def ways_in(folder: Path, n_photos: int) -> dict[str, Callable[[], object]]:
+    """What is compared, on so many photos; all of it stays in `folder`."""
+    source, done = folder / "in", folder / "done"
+    source.mkdir()
+    write_photos(source, n_photos)
+    corpus = Corpus.open(source)
+    resize_corpus(corpus, done)
+    numbers = itertools.count()
+
+    def fresh() -> Path:
+        number = next(numbers)
+        # Only the last is left: nobody has room for all rounds.
+        shutil.rmtree(folder / f"out{number - 1}", ignore_errors=True)
+        return folder / f"out{number}"
+
+    return {
+        "`resize_corpus`": lambda: resize_corpus(corpus, fresh()),
+        "`resize_corpus`, again": lambda: resize_corpus(corpus, done),
+        "a plain loop": lambda: plain_loop(source, fresh()),
+        "a loop over `thumbnail`": lambda: thumbnail_loop(source, fresh()),
+    }
+
+
 def measure(words: argparse.Namespace) -> Report:
-    n_photos = 6 if words.quick else 48
+    n_photos = 3 if words.quick else 48
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        source, done = folder / "in", folder / "done"
-        source.mkdir()
-        write_photos(source, n_photos)
-        corpus = Corpus.open(source)
-        resize_corpus(corpus, done)
-        numbers = itertools.count()
-
-        def fresh() -> Path:
-            number = next(numbers)
-            # Only the last is left: nobody has room for all rounds.
-            shutil.rmtree(folder / f"out{number - 1}", ignore_errors=True)
-            return folder / f"out{number}"
-
-        ways = {
-            "`resize_corpus`": lambda: resize_corpus(corpus, fresh()),
-            "`resize_corpus`, again": lambda: resize_corpus(corpus, done),
-            "a plain loop": lambda: plain_loop(source, fresh()),
-            "a loop over `thumbnail`": lambda: thumbnail_loop(source, fresh()),
-        }
-        times = times_in_turns(ways, 2 if words.quick else 8)
+        ways = ways_in(Path(name), n_photos)
+        times = times_in_turns(ways, *((1, 0) if words.quick else (8, 1)))
     ours, plain = times["`resize_corpus`"], times["a plain loop"]
     rows = [
         [name, Spread.of(n_photos / own).text(0), ratios(own, ours).text()]

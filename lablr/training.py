@@ -89,21 +89,17 @@ def train(
         _kept(folder, description, resume, joined) as resumed,
     ):
         torch.set_num_threads(threads_of_a_process())
-        model = _new_model(vae, config, len(description["tags"]), start)
         store = Store(cache_folder or folder / "cache", cache == "memory", progress)
-        with joined.leader_first():
-            photos = TrainingSet.prepare(
-                corpus, vae.image_size, config.unknown_weight, store
-            )
-            batches = _batches(photos, model.to(joined.device), config, joined, store)
+        model = _new_model(vae, config, len(description["tags"]), start)
+        batches = _prepared(corpus, model, config, joined, store)
         n_steps = len(batches.rows(True, np.random.default_rng(0)))
-        run = Run(folder, config, model, photos.tags, n_steps, joined)
+        run = Run(folder, config, model, batches.photos.tags, n_steps, joined)
         if resumed:
             run.load()
         run.share()
         if joined.leader:
             claim(folder, description)
-            write_split(corpus, photos.readable, folder / "split.csv")
+            write_split(corpus, batches.photos.readable, folder / "split.csv")
         while not run.done:
             run.end_epoch(_run_epoch(run, batches, progress))
         if joined.leader:
@@ -163,6 +159,16 @@ def _take_weights(model: VAE, start: Path) -> None:
     except RuntimeError as error:
         message = f"{start} has other networks: {first_line(error)}"
         raise TrainingError(message) from error
+
+
+def _prepared(
+    corpus: Corpus, model: VAE, config: TrainingConfig, joined: Processes, store: Store
+) -> Batches:
+    """Decode the photos, where no other process or run has, and divide them."""
+    with joined.leader_first():
+        size, unknown_weight = model.config.image_size, config.unknown_weight
+        photos = TrainingSet.prepare(corpus, size, unknown_weight, store)
+        return _batches(photos, model.to(joined.device), config, joined, store)
 
 
 def _batches(

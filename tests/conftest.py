@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,11 @@ ROOT = Path(__file__).parent.parent
 # Before NumPy is imported: a test beside others must not wait for OpenBLAS's threads,
 # which spin on cores that the others use (see lablr/cli/blas.py).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# What a shell starts in the background ignores Ctrl-C, and so would the programs that
+# tests start and stop with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The page in a real browser; the rule that CI skips nothing; a database and a cluster,
 # each started once; tests in several processes.

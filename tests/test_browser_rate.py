@@ -27,9 +27,20 @@ def press(visit, key: str, n_done: int) -> None:
     wait_for_done(visit, n_done)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def places(photos) -> list[Path]:
     return [photos["china"], photos["flower"], photos["chelsea"]]
+
+
+@pytest.fixture(scope="module")
+def server_of_two(tmp_path_factory, places) -> Iterator[Server]:
+    """A server where two photos wait for every rater."""
+    folder = tmp_path_factory.mktemp("two")
+    url = f"sqlite:///{folder / 'judgements.sqlite'}"
+    with Database(url) as database:
+        stored(database, places, 2)
+    with judging_server(folder, url) as server:
+        yield server
 
 
 def test_fifty_photos_by_keyboard_alone(visit, tmp_path, database_url, places):
@@ -129,37 +140,33 @@ def test_a_database_that_is_gone_is_said(visit, tmp_path, places):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280, 2560])
-def test_the_page_fits_and_axe_finds_nothing(visit, tmp_path, places, width, scheme):
-    url = f"sqlite:///{tmp_path / 'judgements.sqlite'}"
-    with Database(url) as database:
-        stored(database, places, 2)
-    with judging_server(tmp_path, url) as server:
-        visit = visit(
-            url=server.url,
-            path="/rate?order=uncertain",
-            bypass_csp=True,
-            reduced_motion="reduce",
-            **fits(width, scheme),
-        )
-        page = visit.page
-        found = {"sign in": grave_findings(visit)}
-        visit.screenshot(f"sign-in-{width}-{scheme}")
-        sign_in(visit, "ann")
-        page.click(".orders a >> nth=1")
-        visit.expect(page.locator(".rule")).to_be_visible()
-        page.click(".rule summary")
-        page.keyboard.press("2")
-        page.locator("#judged-photo").evaluate("image => image.decode()")
-        visit.no_sideways_scroll()
-        found["question"] = grave_findings(visit)
-        visit.screenshot(f"rate-{width}-{scheme}")
-        page.keyboard.press("?")
-        found["help"] = grave_findings(visit)
-        page.keyboard.press("Escape")
-        press(visit, "k", 1)
-        press(visit, "l", 2)
-        found["done"] = grave_findings(visit)
-        visit.no_sideways_scroll()
-        visit.screenshot(f"rate-done-{width}-{scheme}")
-        page.close()
+def test_the_page_fits_and_axe_finds_nothing(visit, server_of_two, width, scheme):
+    visit = visit(
+        url=server_of_two.url,
+        path="/rate?order=uncertain",
+        bypass_csp=True,
+        reduced_motion="reduce",
+        **fits(width, scheme),
+    )
+    page = visit.page
+    found = {"sign in": grave_findings(visit)}
+    visit.screenshot(f"sign-in-{width}-{scheme}")
+    sign_in(visit, f"ann {width} {scheme}")
+    page.click(".orders a >> nth=1")
+    visit.expect(page.locator(".rule")).to_be_visible()
+    page.click(".rule summary")
+    page.keyboard.press("2")
+    page.locator("#judged-photo").evaluate("image => image.decode()")
+    visit.no_sideways_scroll()
+    found["question"] = grave_findings(visit)
+    visit.screenshot(f"rate-{width}-{scheme}")
+    page.keyboard.press("?")
+    found["help"] = grave_findings(visit)
+    page.keyboard.press("Escape")
+    press(visit, "k", 1)
+    press(visit, "l", 2)
+    found["done"] = grave_findings(visit)
+    visit.no_sideways_scroll()
+    visit.screenshot(f"rate-done-{width}-{scheme}")
+    page.close()
     assert {state: finding for state, finding in found.items() if finding} == {}

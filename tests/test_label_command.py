@@ -202,9 +202,12 @@ def test_a_database_that_cannot_be_used_is_refused_at_once(run_label, tmp_path):
 
 def wait_for_bytes(path: Path, n_bytes: int, process: subprocess.Popen) -> None:
     """Return when a file has so many bytes, or the process has ended."""
-    while process.poll() is None:
-        if path.exists() and path.stat().st_size >= n_bytes:
-            return
+    while not (path.exists() and path.stat().st_size >= n_bytes):
+        try:
+            process.wait(0.001)  # the core is the process's meanwhile
+        except subprocess.TimeoutExpired:
+            continue
+        return
 
 
 def test_killed_at_random_moments_and_resumed_is_as_never_killed(

@@ -13,6 +13,7 @@ from lablr.cli.options import json_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
+    from lablr.flickr.search import SearchConfig
     from lablr.flickr.session import FlickrSession
 
 __all__ = ["download_command"]
@@ -118,11 +119,8 @@ def download_command(
     """
     from lablr.flickr.download import download, estimate
     from lablr.flickr.pictures import Pictures
-    from lablr.flickr.search import SearchConfig
 
-    tags = _tags(options)
-    names = ("per_tag", "sort", "licenses", "size")
-    config = SearchConfig(**{name: options[name] for name in names})
+    tags, config = _tags(options), _config(options)
     session = _session(credentials)
     if dry_run:
         say("bytes are a guess by the sizes of the first 20 photos of each tag")
@@ -156,6 +154,13 @@ def _tags(options: dict[str, Any]) -> list[str] | None:
         return read_tags(options["tags_file"])
     parts = [part for part in options["tags"].split(",") if part.strip()]
     return list(dict.fromkeys(map(normalize, parts)))
+
+
+def _config(options: dict[str, Any]) -> SearchConfig:
+    from lablr.flickr.search import SearchConfig
+
+    names = ("per_tag", "sort", "licenses", "size")
+    return SearchConfig(**{name: options[name] for name in names})
 
 
 def _session(credentials: Path | None) -> FlickrSession:

@@ -108,7 +108,9 @@ def _unfinished(vault: Path) -> Path:
 def back_up(snapshot: Snapshot, backup: Path) -> None:
     """Keep a file's bytes at ``backup``, flushed to the disk."""
     _make_vault(backup.parent)
-    if not (backup.exists() and digest_of(backup.read_bytes()) == snapshot.digest):
+    try:
+        read_backup(backup, snapshot.digest)  # of another file of the same bytes
+    except WritingError:
         _link_or_copy(snapshot, backup)
     flush_folder(backup.parent)
 

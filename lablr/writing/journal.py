@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lablr.errors import WritingError
+from lablr.whole_file import flush_folder
 
 __all__ = ["Change", "Journal", "Run"]
 
@@ -139,13 +140,12 @@ class Journal:
         self._add(entry)
         run.left, run.passed_over, run.closed = left, passed_over, True
 
-    def backups_in_use(self) -> Counter[Path]:
+    def backups_in_use(self) -> Counter[Path | None]:
         """Count for each backup the changes that can still be undone with it."""
         return Counter(
-            backup
+            run.changes[number].backup
             for run in self.runs.values()
             for number in run.left
-            if (backup := run.changes[number].backup) is not None
         )
 
     def last(self) -> Run | None:
@@ -174,6 +174,7 @@ class Journal:
         if first is None:
             name = secrets.token_hex(4)
             self._add({"made_by": MADE_BY, "name": name})
+            flush_folder(self._path.parent)
             return name, {}
         if first.get("made_by") != MADE_BY:
             raise WritingError(f"{self._path} is no journal of this lablr write")

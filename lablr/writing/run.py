@@ -226,7 +226,9 @@ def _settle(journal: Journal, run: Run) -> None:
     change = run.changes[number]
     with suppress(WritingError):  # its folder is not there: it will be another time
         if _digest(change.target) == change.before:
-            _drop_backup(journal, change, n_own=1)
+            # It is counted itself.
+            if journal.backups_in_use()[change.backup] <= 1:
+                _drop_backup(change)
             journal.void(run, number)
     files.tidy(_vault(journal, change))
 
@@ -283,15 +285,16 @@ def _close(journal: Journal, run: Run, left: set[int], passed_over: bool) -> Non
     """Drop the backups that nothing needs any more, and say what is left to undo."""
     done = [run.changes[number] for number in run.left - left]
     run.left = left
+    in_use = journal.backups_in_use()
     for change in done:
-        _drop_backup(journal, change)
+        if change.backup not in in_use:
+            _drop_backup(change)
     for vault in {_vault(journal, change) for change in done}:
         files.tidy(vault)
     journal.end_undo(run, left, passed_over)
 
 
-def _drop_backup(journal: Journal, change: Change, n_own: int = 0) -> None:
-    backup = change.backup
-    if backup is not None and journal.backups_in_use()[backup] <= n_own:
+def _drop_backup(change: Change) -> None:
+    if change.backup is not None:
         with suppress(OSError):  # its disk is not there any more
-            backup.unlink(missing_ok=True)
+            change.backup.unlink(missing_ok=True)

@@ -33,7 +33,6 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
 MAX_PER_TAG = 4000  # "Flickr will return at most the first 4,000 results"
 POPULAR = Path(__file__).parent.parent / "data" / "popular_tags.txt"
 MAX_TAGS_BYTES = 16 << 20
-_EXTRAS = ("license", "owner_name", "tags", "views", "date_upload")
 _SORTS = {"relevance": "relevance", "interestingness": "interestingness-desc"}
 
 
@@ -58,10 +57,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Found:
-    """A photo as the search describes it; ``url`` is its picture, "" without one.
-
-    ``uploaded`` is in seconds since 1970, 0 where Flickr does not say.
-    """
+    """A photo as the search describes it; ``url`` is its picture, "" without one."""
 
     id: str
     url: str
@@ -71,7 +67,6 @@ class Found:
     owner_name: str = ""
     license: str = ""
     views: int = 0
-    uploaded: int = 0
     n_pixels: int = 0
 
 
@@ -101,7 +96,9 @@ def search_page(
         safe_search=1,
         sort=_SORTS[config.sort],
         license=config.licenses,
-        extras=",".join([*_EXTRAS, *(f"url_{s}" for s in SIZES)]),
+        extras=",".join(
+            ["license", "owner_name", "tags", "views", *(f"url_{s}" for s in SIZES)]
+        ),
         per_page=min(config.per_tag, config.per_page),
         page=page,
     ).get("photos")
@@ -161,7 +158,6 @@ def _found(record: object, tag: str, size: str) -> Found | None:
         owner_name=_text(record, "ownername"),
         license=_text(record, "license"),
         views=_number(record.get("views")),
-        uploaded=_number(record.get("dateupload")),
         n_pixels=width * _number(record.get(f"height_{suffix}")),
     )
 

@@ -140,5 +140,4 @@ class State:
             "title": photo.title,
             "page": f"https://www.flickr.com/photos/{photo.owner}/{photo.id}",
             "views": photo.views,
-            **({"uploaded": photo.uploaded} if photo.uploaded else {}),
         }

@@ -238,7 +238,6 @@ class _Handler(FaultyAnswers, BaseHTTPRequestHandler):
             "title": f"Photo\t{number}\nof a day",
             "license": str(number % 10 + 1),
             "views": str(number * 3),
-            "dateupload": str(1_200_000_000 + number),
             "tags": " ".join(album.tags_said(number)),
         }
         for size in self.server.sizes:

@@ -50,6 +50,8 @@ def shown_effect(effect: AtThreshold) -> dict[str, Any]:
     """What a threshold does, in the words of the page."""
     return {
         "threshold": effect.threshold,
+        "right": effect.accepted_right,
+        "wrong": effect.accepted_wrong,
         "accepted": effect.accepted_right + effect.accepted_wrong,
         "rejected": effect.rejected_right + effect.rejected_wrong,
         "precision": percent_or_dash(effect.precision),

@@ -10,7 +10,11 @@ let figures;
 /** What a threshold accepts: the server counted it for every thousandth. */
 function showThreshold(threshold) {
   const step = Math.min(1000, Math.max(0, Math.round(1000 * threshold)));
-  const [right, wrong] = figures.effects[step];
+  showAccepted(...figures.effects[step]);
+}
+
+/** So many right and wrong tags are accepted. */
+function showAccepted(right, wrong) {
   const { n_right, n_wrong } = figures;
   part("accepted").textContent = right + wrong;
   part("rejected").textContent = n_right + n_wrong - right - wrong;
@@ -24,20 +28,24 @@ function mark(name, x, y) {
   const trace = figures[name].data.at(-1);
   const known = Number.isFinite(x) && Number.isFinite(y);
   Object.assign(trace, { x: known ? [x] : [], y: known ? [y] : [] });
-  draw(part(name), figures[name]).catch(() => {
-    document.querySelector(".charts-missing").hidden = false;
-    document.querySelector(".plots").hidden = true;
-  });
+  draw(part(name), figures[name]).catch(doWithoutCharts);
+}
+
+function doWithoutCharts() {
+  document.querySelector(".charts-missing").hidden = false;
+  document.querySelector(".plots").hidden = true;
 }
 
 function listenToThreshold() {
   const [range, number] = [part("threshold-range"), part("threshold")];
-  const set = (value) => {
+  const place = (value) => {
     range.value = value;
     number.value = Number(value).toFixed(3);
-    showThreshold(Number(value));
   };
-  range.addEventListener("input", () => set(range.value));
+  range.addEventListener("input", () => {
+    place(range.value);
+    showThreshold(Number(range.value));
+  });
   number.addEventListener("input", () => {
     if (number.value === "" || !number.validity.valid) return;
     range.value = number.value;
@@ -45,15 +53,17 @@ function listenToThreshold() {
   });
   number.form.addEventListener("submit", (event) => event.preventDefault());
   for (const button of document.querySelectorAll("[data-threshold]")) {
-    // rounded down: a threshold accepts what is equal to it
-    button.addEventListener("click", () => set(Math.floor(1000 * button.dataset.threshold) / 1000));
+    const { threshold, right, wrong } = button.dataset;
+    button.addEventListener("click", () => {
+      place(threshold);
+      // of the threshold itself, which lies between two thousandths
+      showAccepted(Number(right), Number(wrong));
+    });
   }
 }
 
-function compare(a, b) {
-  const [x, y] = [Number(a), Number(b)];
-  return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
-}
+const byText = (a, b) => a.localeCompare(b);
+const byNumber = (a, b) => a - b;
 
 function listenToSorting() {
   const heads = [...document.querySelectorAll("#tags thead th")];
@@ -64,6 +74,7 @@ function listenToSorting() {
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", falling ? "descending" : "ascending");
       const value = (row) => row.children[column].dataset.value;
+      const compare = column === 0 ? byText : byNumber;
       const rows = [...body.rows].sort((a, b) => compare(value(a), value(b)));
       body.append(...(falling ? rows.reverse() : rows));
     });
@@ -71,9 +82,13 @@ function listenToSorting() {
 }
 
 listenToSorting();
-const answer = await fetch(part("results").dataset.figures, { headers: { Accept: "application/json" } });
-if (answer.ok) {
+const headers = { Accept: "application/json" };
+const answer = await fetch(part("results").dataset.figures, { headers }).catch(() => null);
+if (answer?.ok) {
   figures = await answer.json();
   listenToThreshold();
   showThreshold(Number(part("threshold").value));
+} else {
+  doWithoutCharts();
+  part("threshold-range").disabled = true; // the field still asks the server
 }

@@ -39,7 +39,9 @@ def test_ci_checks_and_tests():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     subprocess.run(["bash", "-n", script], check=True)
-    assert script.read_text().rstrip().endswith("make check test")
+    lines = script.read_text().splitlines()
+    assert lines[-3] == "make check"
+    assert lines[-1] == 'make test ARGS="-n 2"'
 
 
 SKIPS = """

@@ -7,16 +7,25 @@ ranges of the integers, any photos.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lablr.imagenet import class_names, imagenet_network
+from lablr.archive import pack_arrays
+from lablr.corpus import Corpus
+from lablr.errors import TrainingError
+from lablr.imagenet import SIZE, class_names, imagenet_network
 from lablr.methods.conse import ConSE, pack_embeddings
+from lablr.photos import FOLDER_LIMITS, read_image
 from lablr.quantization import quantized
-from lablr.text import TextModel
+from lablr.run_folder import write_json
+from lablr.text import SentenceEncoder, TextModel
+from lablr.whole_file import write_whole
 
-__all__ = ["make_conse"]
+__all__ = ["make_conse", "write_conse_run"]
+
+N_SHOWN = 200  # photos that show the network its ranges
 
 
 def make_conse(
@@ -74,3 +83,34 @@ def _slim(network: bytes) -> bytes:
     graph.initializer.extend(kept)
     slim: bytes = model.SerializeToString()
     return slim
+
+
+def write_conse_run(
+    corpus: Corpus, folder: Path, backbone: str = "efficientnet-lite0"
+) -> ConSE:
+    """Make ConSE of the corpus's tags and leave a run for `lablr.combining`.
+
+    Some training photos show the network its ranges; what they are tagged with is not
+    looked at. ``config.json`` comes last: a folder without it holds no run. Raises
+    `TrainingError` when there is one, and as `make_conse`.
+    """
+    if (folder / "config.json").exists():
+        raise TrainingError(f"{folder} holds a run: choose another folder")
+    photos = [photo for photo in corpus.photos() if photo.split == "train"]
+    some = photos[:: max(1, len(photos) // N_SHOWN)][:N_SHOWN]
+    tags = sorted(corpus.tag_counts())
+    images = (read_image(photo.path, SIZE, FOLDER_LIMITS) for photo in some)
+    conse = make_conse(tags, backbone, SentenceEncoder.load(), images)
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = pack_arrays(conse.to_arrays(), "method.npz")
+    write_whole(folder / "network.onnx", lambda file: file.write(conse.network))
+    write_whole(folder / "method.npz", lambda file: file.write(packed))
+    described = {
+        "method": ConSE.name,
+        "tags": tags,
+        "corpus_digest": corpus.digest,
+        "backbone": backbone,
+        "text_model": conse.text_digest,
+    }
+    write_json(folder / "config.json", described)
+    return conse

@@ -62,8 +62,10 @@ def _features(
     name: str, makers: dict[str, Any], tensors: dict[str, list[int]]
 ) -> list[tuple[str, int]]:
     """Name and width of the inputs of the dense layers that make `name`, in order."""
-    node = makers.get(name)
-    kind = node.op_type if node is not None else "nothing"
+    if name not in makers:
+        raise FitError("the encoder has no features: its latents are made by nothing")
+    node = makers[name]
+    kind = node.op_type
     if kind in PASSING:
         return _features(node.input[0], makers, tensors)
     if kind == "Concat":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browsing import fits
 from database_makers import database_url, postgresql
 from judging_pages import judging_server, sign_in, stored
+from serving import Server
 from test_browser_axe import grave_findings
 
 from lablr.judging.database import Database

@@ -87,7 +87,7 @@ class Webhook:
 class _Nothing(RequestHandler):
     """Every other address; errors have no body."""
 
-    SUPPORTED_METHODS = ("POST",)  # type: ignore[assignment]
+    SUPPORTED_METHODS = ("POST",)
 
     def prepare(self) -> None:
         self.send_error(404)

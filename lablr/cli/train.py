@@ -14,8 +14,10 @@ from lablr.cli.messages import say, shown
 from lablr.cli.options import corpus_argument
 from lablr.cli.progress_bar import progress_bar
 from lablr.cli.train_head import (
+    CONSE,
     METHODS,
     head_options,
+    make_conse_command,
     refuse_useless,
     train_head_command,
 )
@@ -77,7 +79,7 @@ def _options(command: Any) -> Any:
 )
 @click.option(
     "--method",
-    type=click.Choice(["vae", *METHODS]),
+    type=click.Choice(["vae", *METHODS, CONSE]),
     default="vae",
     show_default=True,
     help="What to train: an encoder, or a head on what encoders say of the photos.",
@@ -126,6 +128,7 @@ def _options(command: Any) -> Any:
 @click.pass_context
 def train_command(
     context: click.Context,
+    /,
     corpus: Path,
     out: Path,
     method: str,
@@ -149,7 +152,8 @@ def train_command(
     With --method classifier, triplet or semantic a head learns from what finished
     encoders say of the photos (--encoder), or an ImageNet backbone as it is
     (--backbone). That takes seconds once the photos are encoded; RUN is whole or not
-    there. Its figures on the validation photos are printed.
+    there. Its figures on the validation photos are printed. --method conse learns
+    nothing: it knows tags by the names of ImageNet's classes.
 
     \b
     Examples:
@@ -162,6 +166,7 @@ def train_command(
       lablr train corpus/ --method classifier --encoder run --out head
       lablr train corpus/ --method triplet --backbone mobilenet_v2 --out near
       lablr train corpus/ --method semantic --encoder run --hold-out 20 --out said
+      lablr train corpus/ --method conse --backbone efficientnet-lite0 --out zero
     """
     try:
         from lablr.training import TrainingConfig, kept_epoch, train
@@ -174,6 +179,9 @@ def train_command(
     records = Corpus.open(corpus)
     if tags is not None:
         records = records.of_tags(_tags_of(tags))
+    if method == CONSE:
+        make_conse_command(records, out, backbone)
+        return
     if method != "vae":
         train_head_command(
             records, out, method, encoders, backbone, vectors, cache_folder, options

@@ -15,11 +15,20 @@ if TYPE_CHECKING:
     from lablr.corpus import Corpus
     from lablr.heads.run import HeadRun
 
-__all__ = ["METHODS", "head_options", "refuse_useless", "train_head_command"]
+__all__ = [
+    "CONSE",
+    "METHODS",
+    "head_options",
+    "make_conse_command",
+    "refuse_useless",
+    "train_head_command",
+]
 
 # Beside "vae": the keys of lablr.heads.settings.CONFIGS, written again so that --help
 # need not load PyTorch; a test holds the two equal.
 METHODS = ("classifier", "triplet", "semantic")
+# Looks at the photo itself, by the names of ImageNet's classes; learns nothing.
+CONSE = "conse"
 
 # Left out, an option takes the default of the method's configuration.
 HEAD_OPTIONS: tuple[tuple[str, Any, str], ...] = (
@@ -87,6 +96,8 @@ def _useful(method: str, has_encoders: bool) -> Any:
     own = {name for name, *_ in HEAD_OPTIONS} | {"encoders", "vectors"}
     if method == "vae":
         return lambda name: name not in own
+    if method == CONSE:
+        return lambda name: name in {"corpus", "out", "method", "tags", "backbone"}
     import dataclasses
 
     from lablr.heads.settings import CONFIGS
@@ -96,6 +107,14 @@ def _useful(method: str, has_encoders: bool) -> Any:
     if method == "semantic":
         useful |= {"vectors"}
     return lambda name: name in useful
+
+
+def make_conse_command(corpus: Corpus, out: Path, backbone: str) -> None:
+    """Make ConSE of the corpus's tags and say where it is."""
+    from lablr.conse_making import write_conse_run
+
+    conse = write_conse_run(corpus, out, backbone)
+    say(f"conse of {len(conse.tags)} tags in {shown(str(out))}")
 
 
 def train_head_command(

@@ -68,7 +68,7 @@ class HeadPhotos:
     @property
     def n_inputs(self) -> int:
         """p."""
-        return self.views.shape[2]
+        return int(self.views.shape[2])
 
     def of(self, rows: Numbers) -> npt.NDArray[np.float32]:
         """What the encoder says of these photos as they are: (n, p)."""

@@ -115,8 +115,9 @@ def learn_semantic(
     units = unit_rows(texts - centre)
     if not units.any(axis=1).all():
         raise TrainingError("semantic: the texts of at least two tags must differ")
+    history: list[dict[str, float]] = []
     if config.loss == "ridge":
-        layers, history = _ridge_layers(photos, config, units), []
+        layers = _ridge_layers(photos, config, units)
     else:
         directions = torch.from_numpy(units.astype(np.float32))
         objective: Objective = Cosines(directions)
@@ -170,4 +171,6 @@ def _ridge_layers(photos: HeadPhotos, config: SemanticConfig, units: Floats) -> 
     per_tag = np.linalg.solve(products + penalty, toward)
     likeness = units @ units.T + config.text_ridge * np.eye(len(units))
     weight = per_tag @ np.linalg.solve(likeness, units) / scale[:, None]
-    return Layers((weight,), (-mean.astype(np.float64) @ weight,))
+    matrix = np.asarray(weight, np.float64)
+    shift = np.asarray(-mean.astype(np.float64) @ matrix, np.float64)
+    return Layers((matrix,), (shift,))

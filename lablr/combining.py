@@ -43,6 +43,8 @@ from lablr.tagger import Tagger
 __all__ = ["MethodRun", "combine", "combine_encoded"]
 
 LABEL = "encoding photos"
+# What a bundle calls its encoder's digests, with features and without.
+SAME = "encoder_sha256"
 # What the blend is made of, where the bundle has it.
 BLENDED = ("classifier", "neighbours")
 
@@ -82,15 +84,10 @@ class MethodRun:
         if tuple(self.description.get("tags", ())) != bundle.tags:
             raise FitError(f"the {self.name} was trained on other tags than the bundle")
         made_for = self.description.get("encoder_sha256")
-        encoder = bundle.encoder_onnx
-        found = hashlib.sha256(encoder).hexdigest()
-        if made_for is None or made_for == found:
-            return
-        # The same encoder, asked for its features.
-        if made_for != hashlib.sha256(with_features(encoder)).hexdigest():
+        if made_for is not None and made_for not in _names_of(bundle):
             raise FitError(
                 f"the {self.name} was trained for the encoder {str(made_for)[:12]}, "
-                f"the bundle has {found[:12]}: train it with --encoder and this bundle"
+                "the bundle has another: train it with --encoder and this bundle"
             )
 
     @property
@@ -179,7 +176,21 @@ def _with_what_they_look_at(bundle: Bundle, runs: Sequence[MethodRun]) -> Bundle
         run.check(bundle)
     if not any(run.wants_features for run in runs):
         return bundle
-    return dataclasses.replace(bundle, encoder_onnx=with_features(bundle.encoder_onnx))
+    return dataclasses.replace(
+        bundle,
+        encoder_onnx=with_features(bundle.encoder_onnx),
+        provenance=dict(bundle.provenance) | {SAME: sorted(_names_of(bundle))},
+    )
+
+
+def _names_of(bundle: Bundle) -> set[str]:
+    """The SHA-256 of the bundle's encoder, with its features and without."""
+    before = bundle.provenance.get(SAME, [])
+    encoder = bundle.encoder_onnx
+    models = (encoder, with_features(encoder))
+    return {str(name) for name in before} | {
+        hashlib.sha256(model).hexdigest() for model in models
+    }
 
 
 def _conse(tagger: Tagger, runs: Sequence[MethodRun]) -> ConSE | None:

@@ -292,3 +292,25 @@ def test_the_description_begins_with_the_latent(plain) -> None:
     images = np.zeros((2, 16, 16, 3), np.uint8)
     assert encoder.n_features == 0
     assert np.array_equal(encoder.describe(images), encoder.encode(images))
+
+
+def test_a_bundle_without_features_gets_them_for_a_head_that_wants_them(
+    corpus, tmp_path
+) -> None:
+    """The head was trained on features alone; its logits are those it had."""
+    bundle = fit(corpus, encoder_onnx(), GREY, FitConfig(shrinkage=30.0))
+    settings = {"inputs": "features"}
+    run = classifier_run(tmp_path / "run", bundle, settings=settings)
+    weight = np.random.default_rng(2).normal(size=(48, len(bundle.tags)))
+    arrays = {**run.arrays, "weight_1": weight.astype(np.float32)}
+    run = dataclasses.replace(run, arrays=arrays)
+    tagger = Tagger(combine(bundle, corpus, [run]))
+    assert tagger.encoder.n_features == 48
+    images = np.random.default_rng(3).integers(0, 255, (4, 16, 16, 3), np.uint8)
+    described = tagger.encode(images)
+    found = tagger.ranker.methods["classifier"].logits(described)
+    assert found == pytest.approx(
+        tagger.encoder.features(images).astype(np.float16) @ weight, abs=1e-3
+    )
+    # Run again on its own bundle, the same run still fits.
+    assert combine(combine(bundle, corpus, [run]), corpus, [run])

@@ -103,6 +103,9 @@ def learn(
         ),
         latent_map=updated_map(bundle, model, after, photos).to_arrays(),
         provenance=_provenance(bundle, report),
+        # Other methods know nothing of new tags.
+        methods=bundle.methods if tags == bundle.tags else {},
+        networks=bundle.networks if tags == bundle.tags else {},
     )
     return Lesson(made, report)
 

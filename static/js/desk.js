@@ -37,6 +37,7 @@ export function showDesk(photos, hold) {
   part("controls").hidden = !opened;
   for (const id of ["result", "maps"]) part(id).hidden = !opened || state === "failed";
   part("numbers").hidden = state !== "done";
+  if (state !== "done") part("because").hidden = true;
   part("result").setAttribute("aria-busy", String(working));
   part("saving").inert = working; // there is nothing to save yet
   showPreview(photo);

@@ -55,7 +55,7 @@ def words_csv(tmp_path) -> Path:
 # --- translations
 
 
-@pytest.mark.parametrize("language", set(LANGUAGES) - {ENGLISH})
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {ENGLISH}))
 def test_every_bundled_tag_is_translated(tagger, language):
     found = translations(language)
     assert set(tagger.tags) <= set(found)

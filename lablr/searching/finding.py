@@ -13,6 +13,7 @@ single term is shown as it is: a probability for a tag, a cosine for all else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -153,8 +154,12 @@ class Search:
             # Half precision has no probability between 0 and 6e-8.
             return log_odds(np.clip(chances, 1e-7, 1 - 1e-4))
         (vector,) = self.viewer.text_vectors([word])
-        meaning = self.index.rows.meaning.astype(np.float32)
-        return np.asarray(meaning @ vector.astype(np.float32), np.float64)
+        return np.asarray(self._meaning @ vector.astype(np.float32), np.float64)
+
+    @cached_property
+    def _meaning(self) -> npt.NDArray[np.float32]:
+        """The photos' places among texts; half precision is slow to multiply."""
+        return np.asarray(self.index.rows.meaning, np.float32)
 
     def _is_tag(self, query: Query) -> bool:
         words = self._split(query.plus)

@@ -252,7 +252,6 @@ def test_the_bots_unit_is_as_tight_but_lets_it_out(service):
         "IPAddressDeny",
         "RestartSec",
         "StateDirectory",
-        "StateDirectoryMode",
     }
     assert shlex.split(bot["ExecStart"]) == [PROGRAM, bot_command.name]
     assert f"/{bot['StateDirectory']}/" in bot["Environment"]

@@ -46,6 +46,9 @@ LABLR_LINES = [
 ]
 
 
+(INDEX_LINE,) = [line for line in LABLR_LINES if line.startswith("lablr index")]
+
+
 @pytest.fixture
 def folder(tmp_path, china_jpg, flower_jpg) -> Path:
     """A working folder with what the examples name, and a ``lablr`` to type."""
@@ -99,4 +102,6 @@ def test_a_lablr_line_runs(line, folder):
         # Raises a usage error when a word of it is wrong; nothing is run.
         main.commands[name].make_context(name, words)
     else:
+        if "--index" in words:
+            run(["bash", "-c", INDEX_LINE], folder)
         run(["bash", "-c", line], folder)

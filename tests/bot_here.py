@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -88,3 +89,9 @@ def running_bot(
         yield bot
     finally:
         bot.stop()
+
+
+def in_a_loop_of_its_own(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns; a browser may hold this thread's event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()

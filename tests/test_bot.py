@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 from bad_photos import bad_photos
-from bot_here import running_bot, tagger, telegram  # noqa: F401
+from bot_here import (
+    in_a_loop_of_its_own,
+    running_bot,
+    tagger,  # noqa: F401
+    telegram,  # noqa: F401
+)
 from photo_makers import jpeg
 from PIL import Image
 
@@ -340,8 +345,6 @@ def test_a_tag_with_a_space_is_quoted():
 
 
 def test_few_chats_are_remembered():
-    import asyncio
-
     async def visit() -> Chats:
         chats = Chats(most=3)
         for number in (1, 2, 3, 1, 4):
@@ -351,7 +354,7 @@ def test_few_chats_are_remembered():
             assert (first.k, second.k) == (12, 10)  # the second was forgotten
         return chats
 
-    assert len(asyncio.run(visit())) == 3
+    assert len(in_a_loop_of_its_own(visit())) == 3
 
 
 def test_the_bot_asks_for_messages_only_and_shows_its_menu(telegram, tagger):

@@ -10,7 +10,12 @@ import re
 import threading
 
 import pytest
-from bot_here import running_bot, tagger, telegram  # noqa: F401
+from bot_here import (
+    in_a_loop_of_its_own,
+    running_bot,
+    tagger,  # noqa: F401
+    telegram,  # noqa: F401
+)
 from telegram_server import BOT_ID, TOKEN, TelegramServer
 
 from lablr.bot.answered import MAX_KEPT, Answered
@@ -211,8 +216,6 @@ def test_a_stop_lets_the_answer_under_way_go_out(telegram, tagger):
 
 
 def test_few_numbers_are_kept(tmp_path):
-    import asyncio
-
     async def keep_many() -> Answered:
         answered = Answered(tmp_path / "state")
         for number in range(MAX_KEPT - 2):
@@ -224,7 +227,7 @@ def test_few_numbers_are_kept(tmp_path):
             answered.end(number)
         return answered
 
-    assert len(asyncio.run(keep_many())) == MAX_KEPT
+    assert len(in_a_loop_of_its_own(keep_many())) == MAX_KEPT
     again = Answered(tmp_path / "state")
     assert len(again) == MAX_KEPT
     assert again.begin(0)

@@ -79,7 +79,7 @@ def test_the_whole_page_by_keyboard(visit, china_jpg):
     # from the start: a chooser that opens unheard is closed by the headless browser
     page.on("filechooser", lambda chooser: chooser.set_files(china_jpg))
     visit.tab_to("#photo")
-    outline = page.locator(".drop label").evaluate(
+    outline = page.locator(".drop label[for=photo]").evaluate(
         "l => getComputedStyle(l).outlineStyle"
     )
     assert outline == "solid"

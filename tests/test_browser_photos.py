@@ -105,7 +105,7 @@ def test_a_photo_removed_on_its_way_leaves_no_trace(visit, photos):
     visit.take(photos["china"])
     expect(page.locator("#working")).to_be_visible()
     page.click("#remove")
-    expect(page.locator("#drop label")).to_be_visible()
+    expect(page.locator("#drop label[for=photo]")).to_be_visible()
     visit.holding = False  # the photo is gone, its request with it
     visit.take(photos["flower"])
     visit.wait_for_charts()
@@ -135,7 +135,7 @@ def test_an_error_stands_beside_the_form(visit, photos):
     visit.take(no_photo("<b>no.jpg"))
     expect(page.locator("#error")).to_be_visible()
     expect(page.locator("#error-message")).to_contain_text("<b>no.jpg: ")
-    expect(page.locator("#drop label")).to_be_visible()
+    expect(page.locator("#drop label[for=photo]")).to_be_visible()
     expect(page.locator("#result")).to_be_hidden()
     visit.screenshot("error-1280-light")
     visit.take(photos["china"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,12 @@ def test_rows_in_another_order_are_not_read(array, tmp_path):
 
 
 def test_rows_on_disk_are_no_memory_of_the_process(tmp_path):
+    # In a process of its own: memory that another test has let go would be used again.
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        process.submit(read_rows_on_disk_and_in_memory, tmp_path).result()
+
+
+def read_rows_on_disk_and_in_memory(tmp_path):
     n_rows, row = 64, np.ones((1 << 20,), np.uint8)
     path = tmp_path / "a.npy"
     rows = write_rows(path, (n_rows, *row.shape), np.uint8, [row] * n_rows)

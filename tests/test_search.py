@@ -184,7 +184,9 @@ def test_any_words_find_photos_where_the_model_knows_their_space(place, tmp_path
     weight = np.random.default_rng(0).normal(size=(6, 384))
     layers = Layers((weight,), (np.zeros(384),))
     centre = embeddings.mean(axis=0)
-    semantic = Semantic(layers, embeddings, centre, plain.tags)
+    semantic = Semantic(
+        layers, embeddings, centre, np.zeros(384), np.eye(384), plain.tags
+    )
     calibrated = Calibrated.fit(
         np.zeros((0, len(plain.tags))), np.zeros((0, len(plain.tags)), bool), 0.8
     )

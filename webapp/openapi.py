@@ -98,7 +98,7 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "Suggestion",
                 {"application/json": {"schema": _ref("Latent")}},
                 (400, 413),
-                asked,
+                [_of_a_latent(one) for one in asked],
             )
         },
         "/api/v1/tags": {
@@ -215,6 +215,13 @@ def _parameters(tagger: Tagger) -> list[Schema]:
     ]
 
 
+def _of_a_latent(parameter: Schema) -> Schema:
+    """A parameter as it is where there is no photo, only what the encoder said."""
+    if parameter["name"] != "ranking":
+        return parameter
+    return parameter | {"schema": _ref("RankingOfLatent")}
+
+
 def _wishes(tagger: Tagger) -> dict[str, tuple[str, Schema]]:
     """The parameters of what a person says: those that the model has a use for."""
     about: dict[str, tuple[str, Schema]] = {}
@@ -248,6 +255,11 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
     results = {"anyOf": [_ref("Suggestion"), failed]}
     return {
         "Ranking": {"type": "string", "enum": rankings, "default": rankings[0]},
+        "RankingOfLatent": {
+            "type": "string",
+            "enum": list(tagger.ranker.by_description),
+            "default": rankings[0],
+        },
         "Suggestion": _suggestion(latent, features),
         "TagScore": _object(
             {
@@ -268,7 +280,10 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
         "Map": _map(),
         "Batch": _object({"results": _list(results, 1, max_batch_photos)}),
         "Latent": {
-            **_object({"latent": latent}, {"features": features}),
+            **_object(
+                {"latent": latent}
+                | ({"features": features} if tagger.encoder.n_features else {})
+            ),
             "additionalProperties": True,
         },
         "Tags": _object(

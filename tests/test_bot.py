@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from bad_photos import bad_photos
 from bot_here import (
+    SOCKETS_LEFT,
     in_a_loop_of_its_own,
     running_bot,
     tagger,  # noqa: F401
@@ -30,6 +31,8 @@ from lablr.photos import PhotoLimits
 from lablr.tagger import RANKINGS, Suggestion, Tagger, TagScore
 
 ROOT = Path(__file__).parent.parent
+
+pytestmark = SOCKETS_LEFT
 
 
 def tags_of(text: str) -> list[str]:

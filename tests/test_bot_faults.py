@@ -11,6 +11,7 @@ import threading
 
 import pytest
 from bot_here import (
+    SOCKETS_LEFT,
     in_a_loop_of_its_own,
     running_bot,
     tagger,  # noqa: F401
@@ -27,6 +28,8 @@ from lablr.errors import BotError
 
 OK_WITHOUT = b'{"ok": true}'
 PROXY_PAGE = b"<html>502: the address /bot" + TOKEN.encode() + b"/x is away</html>"
+
+pytestmark = SOCKETS_LEFT
 
 
 def once(method: str, status: int, body: bytes):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["flush_folder", "write_whole"]
+__all__ = ["flush_folder", "whole_lines", "write_whole"]
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
@@ -37,3 +38,25 @@ def flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def whole_lines(
+    path: Path, descriptor: int, error: type[Exception]
+) -> Iterator[dict[str, Any]]:
+    """Yield the JSON of every line of a journal in order, and drop a torn end.
+
+    `descriptor` is the journal's, open for writing. Raises `error`, naming the line,
+    for one that is whole but no JSON.
+    """
+    whole = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                entry = json.loads(line)
+            except ValueError as damaged:
+                raise error(f"{path}:{number}: damaged") from damaged
+            whole += len(line)
+            yield entry
+    os.ftruncate(descriptor, whole)

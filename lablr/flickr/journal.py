@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lablr.errors import DownloadError
+from lablr.whole_file import whole_lines
 
 __all__ = ["Journal"]
 
@@ -47,18 +48,7 @@ class Journal:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries in their order, and drop a torn end."""
-        whole = 0
-        with self._path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    entry = json.loads(line)
-                except ValueError as error:
-                    raise DownloadError(f"{self._path}:{number}: damaged") from error
-                whole += len(line)
-                yield entry
-        os.ftruncate(self._descriptor, whole)
+        return whole_lines(self._path, self._descriptor, DownloadError)
 
     def add(self, entry: Entry) -> None:
         """Add an entry; raises DownloadError, and adds nothing, on a full disk."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lablr.errors import WritingError
-from lablr.whole_file import flush_folder
+from lablr.whole_file import flush_folder, whole_lines
 
 __all__ = ["Change", "Journal", "Run"]
 
@@ -187,18 +187,7 @@ class Journal:
         return str(first["name"]), runs
 
     def _whole_lines(self) -> Iterator[dict[str, Any]]:
-        whole = 0
-        with self._path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    entry = json.loads(line)
-                except ValueError as error:
-                    raise WritingError(f"{self._path}:{number}: damaged") from error
-                whole += len(line)
-                yield entry
-        os.ftruncate(self._descriptor, whole)
+        return whole_lines(self._path, self._descriptor, WritingError)
 
     def _add(self, entry: Mapping[str, Any]) -> None:
         line = (json.dumps(entry, separators=(",", ":")) + "\n").encode("ascii")

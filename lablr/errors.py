@@ -18,6 +18,8 @@
     ├── TrainingError             a run that cannot start or go on
     ├── EngineError               machines that cannot be reached, or were lost
     ├── DownloadError             Flickr refuses, or the folder cannot be written
+    │   └── RefusedByFlickr       a call that Flickr refuses, by its number
+    ├── PushError                 tags that cannot be put on a photo on Flickr
     ├── DatabaseError             a database that cannot be opened or used
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
@@ -55,7 +57,9 @@ __all__ = [
     "NotInBundle",
     "PhotoError",
     "PhotoTooLarge",
+    "PushError",
     "RankingError",
+    "RefusedByFlickr",
     "ResizeError",
     "TextError",
     "TrainingError",
@@ -153,6 +157,25 @@ class DownloadError(LablrError):
     """A download that cannot start or go on; what was done is kept."""
 
     code = "download_error"
+
+
+class RefusedByFlickr(DownloadError):
+    """A call that Flickr refuses; ``number`` is its code for the reason.
+
+    Source: "Error Codes" of each method on https://www.flickr.com/services/api/
+    """
+
+    code = "refused_by_flickr"
+
+    def __init__(self, message: str, number: str) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+class PushError(LablrError):
+    """Tags that cannot be put on a photo on Flickr, or taken off; nothing is lost."""
+
+    code = "push_error"
 
 
 class EngineError(LablrError):

@@ -12,15 +12,20 @@ from typing import Any, BinaryIO
 __all__ = ["flush_folder", "whole_lines", "write_whole"]
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+def write_whole(
+    path: Path, write: Callable[[BinaryIO], Any], private: bool = False
+) -> None:
     """Write a file under another name, flush it to the disk and rename it.
 
-    What a killed process left under the other name is overwritten by the next.
+    What a killed process left under the other name is overwritten by the next. With
+    ``private`` nobody else may read it, at no moment (mode 600).
     Raises OSError when the system refuses, as with a full disk.
     """
     unfinished = path.with_name(path.name + ".partial")
     try:
-        with unfinished.open("wb") as file:
+        with open(
+            unfinished, "wb", opener=_create_private if private else None
+        ) as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -29,6 +34,12 @@ def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
         raise
+
+
+def _create_private(path: str, flags: int) -> int:
+    # Whoever has an older one open does not see what comes.
+    Path(path).unlink(missing_ok=True)
+    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o600)
 
 
 def flush_folder(folder: Path) -> None:

@@ -90,8 +90,11 @@ def test_tags_are_added_and_removed(server: FlickrServer):
 
 def test_a_photo_has_75_tags_at_most(server: FlickrServer):
     api = logged_in(server)
+    many = [f"t{n}" for n in range(75)]
     with pytest.raises(FlickrError, match="Maximum"):
-        api.photos.addTags(photo_id="5001", tags=" ".join(f"t{n}" for n in range(75)))
+        api.photos.addTags(photo_id="5001", tags=" ".join(many))
+    assert len(tags_of(api, "5001")) == 1  # a request is carried out whole or not
+    api.photos.addTags(photo_id="5001", tags=" ".join(many[:74]))
     assert len(tags_of(api, "5001")) == 75
 
 

@@ -32,6 +32,7 @@ ROOMS = (
     "resize",
     "flickr",
     "writing",
+    "pushing",
     "evidence",
     "backbones",
     "parallel",

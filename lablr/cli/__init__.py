@@ -22,6 +22,7 @@ from lablr.cli.label import label_command
 from lablr.cli.learn import learn_command
 from lablr.cli.map import map_command
 from lablr.cli.messages import LablrGroup
+from lablr.cli.push import push_command
 from lablr.cli.resize import resize_command
 from lablr.cli.results import results_command
 from lablr.cli.search import search_command
@@ -63,6 +64,7 @@ main.add_command(index_command)
 main.add_command(label_command)
 main.add_command(learn_command)
 main.add_command(map_command)
+main.add_command(push_command)
 main.add_command(resize_command)
 main.add_command(results_command)
 main.add_command(search_command)

@@ -1,8 +1,9 @@
-"""What a download has done so far: a file that is only ever added to.
+"""What has been done so far with Flickr: a file that is only ever added to.
 
-One JSON object a line. A line is added in one write after what it tells of lies
-whole on the disk; a line that a kill or a full disk cut short is dropped when the
-journal is opened again, and what it told of is done again.
+One JSON object a line, added in one write; a line that a kill or a full disk cut short
+is dropped when the journal is opened again. A download adds a line after what it tells
+of lies whole on the disk, and does it again when the line is not there; a push adds
+lines before and after, each flushed to the disk.
 """
 
 from __future__ import annotations
@@ -26,15 +27,23 @@ Entry = dict[str, Any]
 class Journal:
     """The journal at ``path``, which one process at a time may hold.
 
+    ``busy`` says who else may hold it; ``flushes`` that a line outlasts a power cut
+    when `add` returns; ``mode`` who may read it.
     Raises DownloadError when another does, or when it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        busy: str = "another download is writing there",
+        flushes: bool = False,
+        mode: int = 0o644,
+    ) -> None:
+        self._path, self._flushes = path, flushes
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(
-                path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644
+                path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, mode
             )
         except OSError as error:
             raise self._refused(error) from error
@@ -42,9 +51,7 @@ class Journal:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.close()
-            raise DownloadError(
-                f"{path.parent}: another download is writing there"
-            ) from error
+            raise DownloadError(f"{path.parent}: {busy}") from error
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries in their order, and drop a torn end."""
@@ -57,6 +64,8 @@ class Journal:
         try:
             if os.write(self._descriptor, line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if self._flushes:
+                os.fsync(self._descriptor)
         except OSError as error:
             os.ftruncate(self._descriptor, size)
             raise self._refused(error) from error

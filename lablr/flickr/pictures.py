@@ -53,7 +53,7 @@ class Pictures:
         try:
             import requests
         except ModuleNotFoundError as error:
-            raise MissingExtra("train", "download photos from Flickr") from error
+            raise MissingExtra("flickr", "download photos from Flickr") from error
         self._retries = retries or Retries()
         self._timeouts = timeouts or Timeouts()
         self._limits = limits

@@ -11,9 +11,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from lablr.errors import DownloadError, MissingExtra
+from lablr.errors import DownloadError, MissingExtra, RefusedByFlickr
+from lablr.flickr.account import Account
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.pace import Pace
 from lablr.flickr.retries import (
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     import requests
 
 __all__ = ["FlickrSession", "flickr_url"]
+
+T = TypeVar("T")
 
 URL = "https://api.flickr.com"
 MAX_ANSWER_BYTES = 32 << 20
@@ -47,7 +51,10 @@ def flickr_url() -> str:
 
 
 class FlickrSession:
-    """Calls Flickr; ``n_calls`` counts every attempt, as Flickr does."""
+    """Calls Flickr; ``n_calls`` counts every attempt, as Flickr does.
+
+    With an ``account`` it calls as whoever that is, else as nobody.
+    """
 
     def __init__(
         self,
@@ -55,21 +62,23 @@ class FlickrSession:
         pace: Pace,
         retries: Retries | None = None,
         timeouts: Timeouts | None = None,
+        account: Account | None = None,
     ) -> None:
         try:
             import flickrapi
             import requests
         except ModuleNotFoundError as error:
-            raise MissingExtra("train", "download photos from Flickr") from error
+            raise MissingExtra("flickr", "speak to Flickr") from error
         for name in INDISCREET_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._credentials, self._pace = credentials, pace
+        self._credentials, self._pace, self._account = credentials, pace, account
         self._retries = retries or Retries()
         self._timeouts = timeouts or Timeouts()
         self.n_calls = 0
         self._api = flickrapi.FlickrAPI(
             credentials.key,
             credentials.secret,
+            token=account and _token(account),
             format="parsed-json",
             store_token=False,
             timeout=(self._timeouts.connect_s, self._timeouts.read_s),
@@ -84,41 +93,76 @@ class FlickrSession:
         """Set it to end every wait."""
         return self._retries.stop
 
+    @property
+    def oauth(self) -> Any:
+        """What flickrapi signs with and gets tokens by."""
+        return self._api.flickr_oauth
+
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
         """Return Flickr's answer to a method, ``{"stat": "ok", ...}``.
 
-        Raises DownloadError when Flickr refuses, or does not answer in the end.
+        Raises RefusedByFlickr, or DownloadError when no answer comes in the end.
+        """
+        return self.retrying(lambda: self.call_once(method, **parameters))
+
+    def retrying(self, attempt: Callable[[], T]) -> T:
+        """Return what ``attempt`` does, tried again after a Fault.
+
+        Raises DownloadError when it never succeeds.
         """
         try:
-            return self._retries.run(lambda: self._attempt(method, parameters))
+            return self._retries.run(attempt)
         except Fault as fault:
             raise DownloadError(
                 f"Flickr does not answer ({fault.reason}); run the same again later"
             ) from fault
 
-    def _attempt(self, method: str, parameters: dict[str, object]) -> dict[str, Any]:
+    def call_once(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Call a method that may change something; it is not tried again.
+
+        Raises RefusedByFlickr when Flickr says no, and a Fault when nobody knows
+        whether it was carried out.
+        """
         from flickrapi.exceptions import FlickrError
 
-        self._pace.wait()
-        self.n_calls += 1
         try:
-            with network_faults():
-                answer = self._api.do_flickr_call(method, **parameters)
+            answer = self.once(lambda: self._api.do_flickr_call(method, **parameters))
         except FlickrError as error:
-            if str(error.code) in TRANSIENT_CODES:
-                raise Fault(f"stat=fail {error.code}") from error
+            number = str(error.code)
+            if number in TRANSIENT_CODES:
+                raise Fault(f"stat=fail {number}") from error
             said = self._credentials.hidden_in(str(error))
-            raise DownloadError(f"Flickr refuses {method}: {said}") from None
+            said = self._account.hidden_in(said) if self._account else said
+            refused = f"Flickr refuses {method}: {said}"
+            raise RefusedByFlickr(refused, number) from None
         except (ValueError, KeyError, AttributeError, RecursionError) as error:
             raise Fault("an answer that is no JSON") from error
-        if not isinstance(answer, dict):
-            raise Fault("an answer that is no JSON")
+        if not isinstance(answer, dict) or answer.get("stat") != "ok":
+            raise Fault("an answer that is not Flickr's")
         return answer
+
+    def once(self, question: Callable[[], T]) -> T:
+        """Ask something of Flickr by flickrapi, when it is time to; raises a Fault."""
+        self._pace.wait()
+        self.n_calls += 1
+        with network_faults():
+            return question()
 
     def _take(self, response: requests.Response, **_: object) -> None:
         """Check an answer and read its body, before requests does so unbounded."""
-        check_status(response)
-        body = read_body(response, MAX_ANSWER_BYTES, self._timeouts.total_s)
+        try:
+            check_status(response)
+            body = read_body(response, MAX_ANSWER_BYTES, self._timeouts.total_s)
+        except BaseException:
+            response.close()
+            raise
         # Where requests keeps what it has read; it has no public way to say so.
         response._content = body
         response._content_consumed = True
+
+
+def _token(account: Account) -> Any:
+    """Return an account's token as flickrapi takes it."""
+    from flickrapi.auth import FlickrAccessToken
+
+    return FlickrAccessToken(account.token, account.secret, "write")

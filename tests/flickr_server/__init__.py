@@ -14,7 +14,7 @@ from flickr_server.faults import (
     spread_faults,
     unavailable_picture,
 )
-from flickr_server.kills import kill_at_random
+from flickr_server.kills import kill_at_random, kill_once
 from flickr_server.server import KEY, SECRET, FlickrServer, serving
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "FlickrServer",
     "SubjectAlbum",
     "kill_at_random",
+    "kill_once",
     "real_photos",
     "serving",
     "spread_faults",

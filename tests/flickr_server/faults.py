@@ -32,7 +32,8 @@ REST_FAULTS = (*_BOTH, "html", "fail 105", "fail 201")
 PHOTO_FAULTS = (*_BOTH, "html", *_OF_PHOTOS, "404")
 
 # Called with ("rest" or "photo", what is asked for, how often that was asked for
-# before); returns the name of a fault or None.
+# before); returns the name of a fault or None. A call is carried out, whatever becomes
+# of its answer; of one with "early " before the name of the fault it is not.
 Fault = Callable[[str, str, int], "str | None"]
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 
 from flickr_server.server import FlickrServer
 
-__all__ = ["kill_at_random"]
+__all__ = ["kill_at_random", "kill_once"]
 
 LONGEST_S = 0.005
 
@@ -35,18 +35,18 @@ def kill_at_random(
     for number in range(1, n_kills + 1):
         moment = server.n_requests + chance.randint(1, most)
         later_s = chance.choice((0.0, chance.uniform(0, LONGEST_S)))
-        status = _kill_once(start, server, moment, later_s)
+        status = kill_once(start, server, moment, later_s)
         if status != -signal.SIGKILL:
             raise RuntimeError(f"ended with status {status} before kill {number}")
 
 
-def _kill_once(
+def kill_once(
     start: Callable[[], subprocess.Popen[bytes]],
     server: FlickrServer,
     moment: int,
     later_s: float,
 ) -> int:
-    """Return the status of a process that is killed at the n-th request."""
+    """Return the status of a process that is killed at the n-th request, or later."""
     started: Future[subprocess.Popen[bytes]] = Future()
 
     def kill(n_requests: int) -> None:

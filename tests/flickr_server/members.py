@@ -1,12 +1,15 @@
 """People on the local Flickr, their photos, and the calls that only they may make.
 
-Sources: https://www.flickr.com/services/api/flickr.photos.addTags.html,
-flickr.photos.removeTag.html, flickr.photos.getInfo.html and flickr.test.login.html
+Sources: https://www.flickr.com/services/api/flickr.photos.addTags.html ("if [...]
+adding all of the tags for this request would go over the limit, the whole request is
+ignored"), flickr.photos.removeTag.html ("it belongs to someone else, or doesn't
+exist"), flickr.photos.getInfo.html and flickr.test.login.html
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 import shlex
 from dataclasses import dataclass, field
 
@@ -17,16 +20,30 @@ __all__ = ["Member", "Members", "OwnPhoto"]
 
 Answer = dict[str, object]
 MAX_TAGS = 75
+MACHINE = re.compile(r"(\w+:\w+=)(.+)")
+
+
+def form_of(raw: str) -> str:
+    """Return what Flickr shows of a tag; a machine tag keeps its first two parts."""
+    machine = MACHINE.fullmatch(raw)
+    return machine[1].lower() + normalize(machine[2]) if machine else normalize(raw)
 
 
 @dataclass
 class OwnPhoto:
-    """A photo in somebody's stream; ``tags`` are raw texts by the number of the tag."""
+    """A photo in somebody's stream.
+
+    tags : raw texts by the number of the tag.
+    authors : who made a tag, where that was not the owner.
+    may_add : who else may add tags to it.
+    """
 
     id: str
     title: str = ""
     is_public: bool = True
     tags: dict[str, str] = field(default_factory=dict)
+    authors: dict[str, str] = field(default_factory=dict)
+    may_add: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -67,11 +84,11 @@ class Members:
         tags = [
             {
                 "id": tag_id,
-                "author": owner.nsid,
+                "author": photo.authors.get(tag_id, owner.nsid),
                 "authorname": owner.username,
                 "raw": raw,
-                "_content": normalize(raw),
-                "machine_tag": 0,
+                "_content": form_of(raw),
+                "machine_tag": int(bool(MACHINE.fullmatch(raw))),
             }
             for tag_id, raw in photo.tags.items()
         ]
@@ -88,17 +105,19 @@ class Members:
     def _add_tags(self, call: dict[str, str], token: Token) -> Answer:
         member = self._caller(token, "write")
         owner, photo = self._photo(call, token)
-        if owner is not member:
+        if owner is not member and member.nsid not in photo.may_add:
             raise Refused(99, "Insufficient permissions", "permission_denied")
         words = shlex.shlex(call["tags"], posix=True, punctuation_chars=False)
         words.whitespace_split, words.quotes, words.commenters = True, '"', ""
         # A tag that is there already stays as it is.
-        known = {normalize(raw) for raw in photo.tags.values()}
-        new = {normalize(word): word for word in words}
-        for word in (raw for tag, raw in new.items() if tag not in known):
-            if len(photo.tags) >= MAX_TAGS:
-                raise Refused(2, "Maximum number of tags reached", "")
-            photo.tags[f"7-{photo.id}-{next(self._numbers)}"] = word
+        known = {form_of(raw) for raw in photo.tags.values()}
+        new = {form_of(word): word for word in words}
+        raws = [raw for tag, raw in new.items() if tag not in known]
+        if len(photo.tags) + len(raws) > MAX_TAGS:
+            raise Refused(2, "Maximum number of tags reached", "")
+        for raw in raws:
+            tag_id = f"7-{photo.id}-{next(self._numbers)}"
+            photo.tags[tag_id], photo.authors[tag_id] = raw, member.nsid
         return {"stat": "ok"}
 
     def _remove_tag(self, call: dict[str, str], token: Token) -> Answer:

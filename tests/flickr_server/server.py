@@ -60,7 +60,8 @@ class FlickrServer(ThreadingHTTPServer):
     """Serves an album over HTTP on a free port of 127.0.0.1.
 
     ``fault`` says what goes wrong with a request; ``before_answer`` is called with
-    the number of requests so far, when one has come and is not answered; ``clock``
+    the number of requests so far, when one has come and is not answered;
+    ``carried_out`` with a call's method, when that is done and not answered; ``clock``
     tells the time at which ``calls`` came, into ``called_at``. Every picture and
     every new connection takes as many seconds longer as said.
     """
@@ -74,11 +75,14 @@ class FlickrServer(ThreadingHTTPServer):
         self.album = album
         self.fault: Fault = lambda kind, what, n_before: None
         self.before_answer: Callable[[int], object] = lambda n_requests: None
+        self.carried_out: Callable[[str], object] = lambda method: None
         self.pages_said: Callable[[int, int], int] = lambda page, pages: pages
         self.clock: Callable[[], float] = time.time
         self.members = two_members()
         self.at_browser = "7@N01"  # who consents
         self.oauth = OAuth(KEY, SECRET)
+        self.fail_message = "no"
+        self.oauth_fault: str | None = None  # of every request for a token
         self.hot = ["sea", "cat"]
         self.sizes = "tsnmzclo"
         self.picture_s = self.connection_s = 0.0
@@ -188,24 +192,30 @@ class _Handler(FaultyAnswers, BaseHTTPRequestHandler):
         except Refused as refused:
             problem = urlencode({"oauth_problem": refused.problem})
             return self.send(401, problem.encode(), "text/plain")
-        return self.send(200, urlencode(answer).encode(), "text/plain")
+        body, fault = urlencode(answer).encode(), self.server.oauth_fault
+        return self.send_faulty(fault, body, "text/plain")
 
     def _rest(self, request: Signed) -> None:
         call = request.form
         self.server.calls.append(call)
         what = f"{call['method']} {call.get('tags')} {call.get('page')}"
+        if "photo_id" in call:
+            what += f" {call['photo_id']}"
         fault = self.server.fault_of("rest", what)
         if fault and fault.startswith("fail "):
-            answer: Answer = {"stat": "fail", "code": int(fault[5:]), "message": "no"}
-            fault = None
-        else:
-            try:
-                token = self.server.oauth.check(request)
-                answer = self.server.members.answer(call, token) or self._answer(call)
-            except Refused as refused:
-                said = {"code": refused.code, "message": refused.message}
-                answer = {"stat": "fail", **said}
-        self.send_faulty(fault, json.dumps(answer).encode(), "application/json")
+            failed: Answer = {"stat": "fail", "code": int(fault[5:])}
+            failed["message"] = self.server.fail_message
+            return self.send(200, json.dumps(failed).encode(), "application/json")
+        if fault and fault.startswith("early "):  # before the call is carried out
+            return self.send_faulty(fault[6:], b"{}", "application/json")
+        try:
+            token = self.server.oauth.check(request)
+            answer = self.server.members.answer(call, token) or self._answer(call)
+        except Refused as refused:
+            said = {"code": refused.code, "message": refused.message}
+            answer = {"stat": "fail", **said}
+        self.server.carried_out(call["method"])
+        return self.send_faulty(fault, json.dumps(answer).encode(), "application/json")
 
     def _answer(self, call: dict[str, str]) -> Answer:
         if call["method"] == "flickr.tags.getHotList":

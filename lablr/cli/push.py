@@ -1,0 +1,280 @@
+"""``lablr push``: accepted tags onto one's own photos on Flickr, and off again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lablr.cli.messages import say, shown
+from lablr.cli.options import json_option
+from lablr.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from lablr.flickr.account import Account
+    from lablr.flickr.session import FlickrSession
+    from lablr.pushing import Outcome
+    from lablr.writing import Keyword
+
+__all__ = ["push_command"]
+
+# What may go to Flickr: tags that a person has seen.
+ORIGINS = ("accepted", "typed")
+LAST = ""
+
+
+@click.command("push")
+@click.argument("photos", nargs=-1, metavar="[PHOTO]...")
+@click.option(
+    "--tags",
+    multiple=True,
+    metavar="TAG,TAG...",
+    help="What to put on each PHOTO.",
+)
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    help="JSON lines of photos and their accepted tags; - is standard input.",
+)
+@click.option(
+    "--origin",
+    type=click.Choice(ORIGINS),
+    help="What the tags are, for the journal.  [default: typed; of FILE accepted]",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+@click.option(
+    "--undo",
+    "undone",
+    is_flag=False,
+    flag_value=LAST,
+    metavar="[RUN]",
+    help="Take off the tags that the last run, or RUN, added.",
+)
+@click.option("--runs", "lists_runs", is_flag=True, help="List what can be undone.")
+@click.option("--sign-in", is_flag=True, help="Let Lablr change your photos' tags.")
+@click.option("--sign-out", is_flag=True, help="Remove the sign-in from this machine.")
+@click.option(
+    "--credentials",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The API key and secret, in a file of mode 600.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    envvar="LABLR_STATE",
+    show_envvar=True,
+    help="Where sign-in and journal are.  [default: ~/.local/state/lablr]",
+)
+@json_option
+def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Put tags on your own photos on Flickr.
+
+    PHOTO is a photo's number or the address of its page. The tags join those that are
+    there; one that is there already, however it is written, is not added again. A photo
+    that would get more than 75 tags, is not yours or is not there is named, the others
+    go on, and the exit code is 1. --undo takes off what a run added and nothing else.
+    Flickr is called at most 3,600 times an hour, downloads included.
+
+    A line of FILE is {"flickr_id": "5001", "tags": ["sea", "new york"]}; "accepted" and
+    "typed" may stand instead of "tags", "page" or "link" with the address of the
+    photo's page instead of "flickr_id". Suggestions with probabilities, as lablr label
+    writes them, are refused: what goes to Flickr has been accepted by a person.
+
+    Signing in needs an API key, which is found as for lablr download.
+
+    \b
+    Examples:
+      lablr push --sign-in
+      lablr push 53061940521 --tags beach,sunset --dry-run
+      lablr push 53061940521 53061940522 --tags 'beach,golden hour'
+      lablr push --from accepted.jsonl
+      lablr push --undo
+      lablr push --runs
+      lablr push --sign-out
+
+    With --json, each photo is one line:
+
+    \b
+      {"photo", "title", "status", "run", "found": [TAG, ...],
+       "added" or "removed": [{"tag", "origin"}, ...], "notes": [...]}
+      {"photo", "status": "failed", "run", "error": {"code", "message"}}
+    """
+    _check_usage(photos, options)
+    from lablr.writing import default_state
+
+    state = options["state"] or default_state()
+    if options["sign_in"]:
+        _sign_in(state, options["credentials"])
+    elif options["sign_out"]:
+        _sign_out(state)
+    elif options["lists_runs"]:
+        _list_runs(state, as_json)
+    elif options["undone"] is not None:
+        _undo(state, options, as_json)
+    else:
+        _push(state, photos, options, as_json)
+
+
+def _check_usage(photos: tuple[str, ...], options: dict[str, Any]) -> None:
+    is_other = [options[name] for name in ("sign_in", "sign_out", "lists_runs")]
+    is_other += [options["undone"] is not None, options["source"] is not None]
+    named = bool(photos or options["tags"])
+    if sum(is_other) + named != 1 or bool(photos) != bool(options["tags"]):
+        raise click.UsageError(
+            "give PHOTO... and --tags, or one of --from, --undo, --runs, --sign-in, "
+            "--sign-out"
+        )
+
+
+def _push(
+    state: Path, photos: tuple[str, ...], options: dict[str, Any], as_json: bool
+) -> None:
+    from lablr.pushing import push
+
+    wanted = _wanted(photos, options)
+    session, account = _signed_in(state, options["credentials"])
+    dry_run = options["dry_run"]
+    outcomes = push(wanted, session, account, state=state, dry_run=dry_run)
+    _report(outcomes, len(wanted), "added", as_json)
+
+
+def _wanted(
+    photos: tuple[str, ...], options: dict[str, Any]
+) -> dict[str, list[Keyword]]:
+    from lablr.pushing import read_photo_id, read_tag, read_wanted
+
+    if options["source"] is None:
+        words = [word for option in options["tags"] for word in option.split(",")]
+        tags = [read_tag(word, options["origin"] or "typed") for word in words]
+        return {read_photo_id(photo): tags for photo in photos}
+    origin = options["origin"] or "accepted"
+    if options["source"] == "-":
+        return read_wanted(sys.stdin.buffer, origin)
+    with Path(options["source"]).open("rb") as file:
+        return read_wanted(file, origin)
+
+
+def _undo(state: Path, options: dict[str, Any], as_json: bool) -> None:
+    from lablr.pushing import undo
+
+    session, account = _signed_in(state, options["credentials"])
+    outcomes = undo(session, account, state=state, run=options["undone"] or None)
+    _report(outcomes, None, "removed", as_json)
+
+
+def _signed_in(state: Path, credentials: Path | None) -> tuple[FlickrSession, Account]:
+    from lablr.flickr.account import read_account
+
+    account = read_account(state)
+    say(f"as {shown(account.username)}")
+    return _session(credentials, account), account
+
+
+def _session(credentials: Path | None, account: Account | None = None) -> FlickrSession:
+    from lablr.flickr.credentials import read_credentials
+    from lablr.flickr.pace import Pace, pace_file
+    from lablr.flickr.session import FlickrSession
+
+    pace = Pace(pace_file())
+    return FlickrSession(read_credentials(file=credentials), pace, account=account)
+
+
+def _sign_in(state: Path, credentials: Path | None) -> None:
+    from lablr.flickr.account import account_file, keep_account
+    from lablr.flickr.sign_in import SignIn
+
+    attempt = SignIn(_session(credentials))
+    say("open this page, say yes, and type the code that it shows:")
+    click.echo(f"  {shown(attempt.page)}", err=True)
+    # Asked for, and never an option: a command line can be read by others.
+    code = click.prompt("Code", err=True)
+    account = attempt.finish(code)
+    keep_account(account, state)
+    say(f"signed in as {shown(account.username)}; kept in {account_file(state)}")
+
+
+def _sign_out(state: Path) -> None:
+    from lablr.flickr.account import forget_account
+
+    if forget_account(state):
+        say("signed out; your account's settings on Flickr end it there, too")
+    else:
+        say("nobody was signed in")
+
+
+def _list_runs(state: Path, as_json: bool) -> None:
+    from lablr.pushing import list_runs
+
+    for run in list_runs(state):
+        numbers = {
+            "run": run.name,
+            "photos": len(run.changes),
+            "to_undo": len(run.to_undo),
+            "unsettled": len(run.unsettled),
+        }
+        if as_json:
+            click.echo(json.dumps(numbers))
+            continue
+        unsettled = f", {len(run.unsettled):,} not known" if run.unsettled else ""
+        photos = f"{len(run.changes):,} photo{'' if len(run.changes) == 1 else 's'}"
+        undone = f"{len(run.to_undo):,} can be undone"
+        click.echo(f"{run.name}  {photos}, {undone}{unsettled}")
+
+
+def _report(
+    outcomes: Iterable[Outcome], n_photos: int | None, verb: str, as_json: bool
+) -> None:
+    """Show what became of each photo, and how many of each there were."""
+    n_of: Counter[str] = Counter()
+    run = None
+    try:
+        for outcome in progress_bar(outcomes, n_photos, "pushing tags"):
+            kind = outcome.status if outcome.status in ("unchanged", "failed") else "ok"
+            n_of[kind] += 1
+            run = outcome.run or run
+            _show_json(outcome, verb) if as_json else _show(outcome, verb)
+    finally:
+        parts = " + ".join(f"{k} {n_of[k]:,}" for k in ("ok", "unchanged", "failed"))
+        say(f"attempted {n_of.total():,} = {parts}")
+        if n_of["ok"] and run and verb == "added":
+            say(f"run {run}; to undo it: lablr push --undo {run}")
+    if n_of["failed"]:
+        raise click.exceptions.Exit(1)
+
+
+def _show_json(outcome: Outcome, verb: str) -> None:
+    record: dict[str, Any] = {"photo": outcome.photo}
+    if outcome.error is not None:
+        error = {"code": outcome.error.code, "message": str(outcome.error)}
+        record |= {"status": "failed", "run": outcome.run, "error": error}
+    else:
+        tags = [{"tag": tag, "origin": origin} for tag, origin in outcome.changed]
+        record |= {"title": outcome.title, "status": outcome.status}
+        record |= {"run": outcome.run, "found": outcome.found, verb: tags}
+        record["notes"] = outcome.notes
+    click.echo(json.dumps(record))
+
+
+def _show(outcome: Outcome, verb: str) -> None:
+    """Print a photo and the difference."""
+    if outcome.error is not None:
+        say(f"error: {outcome.photo}: {shown(str(outcome.error))}")
+        return
+    title = f' "{shown(outcome.title)}"' if outcome.title else ""
+    click.echo(f"{outcome.photo}{title}: {outcome.status}")
+    sign = "+" if verb == "added" else "-"
+    changed = [tag for tag, _ in outcome.changed]
+    kept = [tag for tag in outcome.found if sign == "+" or tag not in changed]
+    if changed:
+        words = [*map(shown, kept), *(sign + shown(tag) for tag in changed)]
+        click.echo(f"  {', '.join(words)}")
+    for note in outcome.notes:
+        say(f"{outcome.photo}: {shown(note)}")

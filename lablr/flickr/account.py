@@ -1,0 +1,74 @@
+"""Whose account Lablr may change: a token, in a file that nobody else may read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lablr.errors import PushError
+from lablr.private_file import read_private
+from lablr.whole_file import flush_folder, write_whole
+
+__all__ = ["Account", "account_file", "forget_account", "keep_account", "read_account"]
+
+_HOW = "sign in with: lablr push --sign-in"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who signed in, and the token that speaks for them; its ``repr`` hides that."""
+
+    nsid: str
+    username: str
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    def hidden_in(self, text: str) -> str:
+        """Return a text from outside without the token and its secret."""
+        return text.replace(self.token, "***").replace(self.secret, "***")
+
+
+def account_file(state: Path) -> Path:
+    """Return where the token is kept in Lablr's state folder."""
+    return state / "flickr-account"
+
+
+def keep_account(account: Account, state: Path) -> None:
+    """Write the account to a file of mode 600; raises PushError when it cannot be."""
+    path, text = account_file(state), json.dumps(asdict(account)) + "\n"
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda file: file.write(text.encode()), private=True)
+        flush_folder(state)
+    except OSError as error:
+        raise PushError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def read_account(state: Path) -> Account:
+    """Return who is signed in; raises PushError when nobody is."""
+    path = account_file(state)
+    if not path.exists():
+        raise PushError(f"nobody is signed in to Flickr; {_HOW}")
+    try:
+        values = json.loads(read_private(path, PushError))
+        account = Account(**values)
+        if not all(isinstance(v, str) and v for v in asdict(account).values()):
+            raise ValueError(values.keys())
+    except (ValueError, TypeError, RecursionError):
+        # The file's text must not become part of a message.
+        raise PushError(f"{path}: damaged; {_HOW}") from None
+    return account
+
+
+def forget_account(state: Path) -> bool:
+    """Remove the token; return whether there was one. Raises PushError."""
+    path = account_file(state)
+    try:
+        existed = path.exists()
+        path.unlink(missing_ok=True)
+        # What a killed process may have left.
+        path.with_name(path.name + ".partial").unlink(missing_ok=True)
+    except OSError as error:
+        raise PushError(f"{path}: cannot be removed: {error.strerror}") from error
+    return existed

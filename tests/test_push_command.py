@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import stat
+from concurrent.futures import Future
 from pathlib import Path
 from random import Random
 from subprocess import Popen
@@ -245,6 +246,27 @@ def test_killed_around_a_call_nothing_is_lost_or_doubled(folder, flickr, method,
         assert lablr("--undo").exit_code == 0
     assert raws(flickr) == ["The Sea"]
     assert "nothing to undo" in lablr("--undo").stderr
+
+
+def test_ctrl_c_in_the_middle_of_a_call_loses_nothing(folder, flickr):
+    started: Future[Popen[bytes]] = Future()
+
+    def interrupt(method: str) -> None:
+        if method == "flickr.photos.addTags":
+            started.result().send_signal(signal.SIGINT)
+
+    flickr.carried_out = interrupt
+    flickr.fault = lambda kind, what, n: "stall" if "addTags" in what else None
+    process = start(folder, flickr, "5001", "--tags", "sky,dog")
+    started.set_result(process)
+    status, _, told = finish(process)
+    assert status == 130
+    assert b"attempted 0 = ok 0 + unchanged 0 + failed 0" in told
+    assert b"Traceback" not in told
+    flickr.fault = lambda *_: None
+    assert "1 photo, 0 can be undone, 1 not known" in lablr("--runs").stdout
+    assert lablr("--undo").stdout == ('5001 "By the sea": ok\n  The Sea, -sky, -dog\n')
+    assert raws(flickr) == ["The Sea"]
 
 
 def test_killed_at_random_moments_every_tag_is_there_once_and_can_be_undone(

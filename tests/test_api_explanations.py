@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 from photo_makers import jpeg
-from serving import MULTIPART, form_of
+from serving import MULTIPART, form_of, running_server
 
 from lablr.tagger import Tagger
 from lablr.why import explain
@@ -114,3 +114,27 @@ def test_it_is_given_up_in_the_end(client, monkeypatch):
     assert found.status_code == 503
     assert found.json["error"]["code"] == "busy"
     assert found.headers["Retry-After"]
+
+
+def test_it_stops_when_the_client_goes_away(tmp_path, china_jpg):
+    """Counted as refused, and the place is free for the next."""
+    body = form_of(china_jpg.read_bytes())
+    with running_server(tmp_path, LABLR_MAX_RUNNING="1") as server:
+        client = server.connect()
+        kind = {"Content-Type": MULTIPART}
+        client.request("POST", URL + "?tag=sky&saliency=1", body, kind)
+        wait_until(server, "lablr_photos_running 1.0")
+        client.close()
+        wait_until(server, 'lablr_refused_total{reason="bad_request"} 1.0')
+        wait_until(server, "lablr_photos_running 0.0")
+        status, _, _ = server.request("POST", URL + "?tag=sky", body, kind)
+        assert status == 200
+
+
+def wait_until(server, line: str) -> None:
+    """Ask for the metrics until they say so, or for some minutes."""
+    for _ in range(10_000):
+        if line in server.request("GET", "/metrics")[2].decode().splitlines():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"the metrics never say {line}")

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 
 from lablr.occlusion import N_PATCHES
 from lablr.progress import Progress, silent
@@ -68,19 +68,23 @@ def reasons(photo: bytes, asked: AskedWhy) -> list[dict[str, Any]]:
         with current_app.extensions["lablr.admission"].admit():
             with stage("read"):
                 image = tagger().read(photo)
-            in_time = _until(time.monotonic() + MAX_S) if asked.saliency else silent
+            watched = _watched(time.monotonic() + MAX_S) if asked.saliency else silent
             with stage("explain"):
-                found = explain(tagger(), image, asked.tags, asked.saliency, in_time)
+                found = explain(tagger(), image, asked.tags, asked.saliency, watched)
     return [one.to_dict() for one in found]
 
 
-def _until(end: float) -> Progress:
-    """A progress that raises `Busy` at a time of the monotonic clock."""
+def _watched(end: float) -> Progress:
+    """A progress that raises `Busy` at a time, and `Refused` when nobody waits."""
+    # of waitress, see webapp/bodies.py; a test client never goes away
+    is_gone = request.environ.get("waitress.client_disconnected", lambda: False)
 
     def watched(items: Iterable[T], total: int | None, label: str) -> Iterator[T]:
         for item in items:
             if time.monotonic() > end:
                 raise Busy(retry_after_s=5)
+            if is_gone():
+                raise Refused("bad_request", "The client did not wait for the answer.")
             yield item
 
     return watched

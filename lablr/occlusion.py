@@ -29,6 +29,8 @@ N_PATCHES = GRID * GRID
 MOST = 0.6
 SPEAKS_FOR = (255, 140, 0)
 SPEAKS_AGAINST = (30, 110, 255)
+# Of sRGB's red, green and blue in what the eye sees as light, ITU-R BT.601.
+LUMINANCE = np.array([0.299, 0.587, 0.114])
 # Of the strongest cell; the photo must stay to be seen under it.
 MAX_OPACITY = 0.7
 
@@ -112,7 +114,8 @@ def covered(image: Image, color: tuple[int, int, int]) -> Iterator[Image]:
 def painted(photo: Image, drops: Floats) -> Image:
     """A photo (H, W, 3) under its drops (GRID, GRID), as the page paints them.
 
-    Orange speaks for the tag and blue against it, the more the stronger.
+    Orange speaks for the tag and blue against it, the more the stronger. The photo is
+    made grey: on an orange flower nobody would see the orange.
     """
     height, width = photo.shape[:2]
     seen = (min(height, 2 * width), min(width, 2 * height))
@@ -122,10 +125,10 @@ def painted(photo: Image, drops: Floats) -> Image:
     strength = strength / max(float(np.abs(drops).max()), 1e-12)
     color = np.where(strength > 0, SPEAKS_FOR, SPEAKS_AGAINST)
     opacity = MAX_OPACITY * np.abs(strength)
-    result: Image = photo.copy()
-    mixed = (1 - opacity) * photo[part] + opacity * color
-    result[part] = mixed.round().astype(np.uint8)
-    return result
+    grey = np.repeat(photo @ LUMINANCE[:, np.newaxis], 3, axis=2)
+    grey[part] = (1 - opacity) * grey[part] + opacity * color
+    painted_photo: Image = grey.round().astype(np.uint8)
+    return painted_photo
 
 
 def _stretched(drops: Floats, height: int, width: int) -> Floats:

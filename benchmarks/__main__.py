@@ -46,6 +46,7 @@ BENCHMARKS = (
     "micro_batches",
     "rating",
     "learning",
+    "why",
 )
 # What they need is in none of Lablr's extras.
 BY_NAME = ("servers",)

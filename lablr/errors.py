@@ -27,6 +27,7 @@
     ├── BotError                  a bot that cannot start or go on
     ├── LearningError             judgements that teach nothing, or the wrong thing
     ├── TextError                 a text that cannot be read             (HTTP 422)
+    ├── UnknownTag                a tag that the model does not know
     ├── VocabularyError           a person's file of words that cannot be used
     ├── WritingError              tags that cannot be written into a file, or undone
     └── MissingExtra              an optional part of Lablr that is not installed
@@ -63,6 +64,7 @@ __all__ = [
     "ResizeError",
     "TextError",
     "TrainingError",
+    "UnknownTag",
     "UnsupportedPhoto",
     "VocabularyError",
     "WritingError",
@@ -227,6 +229,12 @@ class TextError(LablrError):
 
     code = "text_error"
     http_status = 422
+
+
+class UnknownTag(LablrError, ValueError):
+    """A tag that the model does not know."""
+
+    code = "unknown_tag"
 
 
 class VocabularyError(LablrError):

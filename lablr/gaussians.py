@@ -272,6 +272,18 @@ class TagGaussians:
         ratio = tag_log_density - rest_log_density + self.log_prior_odds_
         return to_tag, ratio
 
+    def score_of(self, tag: int, latents: FloatArray) -> tuple[Array, Array]:
+        """What `score` gives for the tag of one number, each (N,).
+
+        A hundred photos and one tag are a few milliseconds, all tags ten times that.
+        """
+        to_tag = self._tag.squared_mahalanobis_of(tag, latents)
+        to_rest = self._rest.squared_mahalanobis_of(tag, latents)
+        tag_log_density = -0.5 * (to_tag + self._tag.log_determinants[tag])
+        rest_log_density = -0.5 * (to_rest + self._rest.log_determinants[tag])
+        ratio = tag_log_density - rest_log_density + self.log_prior_odds_[tag]
+        return to_tag, ratio
+
 
 def shrunk_covariances(
     groups: Moments, tied: Array, shrinkage: float, ridge: float

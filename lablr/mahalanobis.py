@@ -106,6 +106,16 @@ class ManyGaussians:
         # An approximate precision matrix need not be positive definite.
         return np.maximum(squares, 0, out=squares)
 
+    def squared_mahalanobis_of(self, group: int, latents: FloatArray) -> Array:
+        """The same to one of the Gaussians: (N, d) -> (N,), its matrix unpacked."""
+        d, n_basis = len(self._origin), self._basis.shape[1]
+        numbers = self._numbers[:, group].astype(np.float64)
+        precision_matrix = self._unpacked(self._basis @ numbers[:n_basis])
+        linear, constant = numbers[n_basis : n_basis + d], numbers[-1]
+        x = (np.asarray(latents, np.float64) - self._origin) @ self._whitener.T
+        squares: Array = ((x @ precision_matrix + linear) * x).sum(axis=1) + constant
+        return np.maximum(squares, 0, out=squares)
+
     def _unpacked(self, packed: FloatArray) -> Array:
         """The symmetric matrix (d, d) of packed numbers (d (d+1) / 2,)."""
         d = self._lower[0][-1] + 1

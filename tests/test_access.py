@@ -27,6 +27,7 @@ def calls() -> list[tuple[str, str, dict]]:
     return [
         ("POST", "/api/v1/suggestions", photo_form()),
         ("POST", "/api/v1/suggestions/batch", photo_form()),
+        ("POST", "/api/v1/explanations?tag=sky", photo_form()),
         ("POST", "/api/v1/rankings", {"json": LATENT}),
         ("GET", "/api/v1/tags", {}),
         ("GET", "/metrics", {}),

@@ -64,7 +64,14 @@ def test_requests_and_stages_are_counted(own_app):
     assert found[requests, ("api.create_batch", "POST", "200")] == 1
     assert found["lablr_request_seconds_count", ("api.create_suggestion",)] == 3
     stages = {s: found["lablr_stage_seconds_count", (s,)] for s in STAGES}
-    assert stages == {"read": 6, "encode": 4, "rank": 5, "draw": 1, "search": 0}
+    assert stages == {
+        "read": 6,
+        "encode": 4,
+        "rank": 5,
+        "draw": 1,
+        "search": 0,
+        "explain": 0,
+    }
     assert found["lablr_stage_seconds_sum", ("read",)] > 0
     assert found["lablr_refused_total", ("unsupported_photo",)] == 1
 

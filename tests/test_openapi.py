@@ -24,6 +24,7 @@ TOKEN = "fjord-27"  # noqa: S105
 OPERATIONS = {
     ("POST", "/api/v1/suggestions"),
     ("POST", "/api/v1/suggestions/batch"),
+    ("POST", "/api/v1/explanations"),
     ("POST", "/api/v1/rankings"),
     ("GET", "/api/v1/tags"),
     ("GET", "/api/v1/openapi.json"),
@@ -175,6 +176,12 @@ def test_real_answers_match(client, matches, china_jpg, query):
     )
     assert response.status_code == 200
     assert matches(response)
+
+
+def test_real_explanations_match(client, matches, china_jpg):
+    for query in ({"tag": "building"}, {"tag": "sky,boat", "saliency": 1}, {}):
+        path = "/api/v1/explanations"
+        assert matches(send(client, path, china_jpg.read_bytes(), **query))
 
 
 def test_real_tags_match(client, matches):

@@ -22,10 +22,11 @@ PHOTO_COST = 1.0
 RANKING_COST = 0.1
 
 # What a call costs, in photos. A batch pays for its first photo here and for the
-# others once they are counted (`charge`).
+# others once they are counted (`charge`), and so does an explanation for its saliency.
 COSTS = {
     "api.create_suggestion": PHOTO_COST,
     "api.create_batch": PHOTO_COST,
+    "api.create_explanation": PHOTO_COST,
     "api.create_ranking": RANKING_COST,
     "pages.create_suggestion": PHOTO_COST,
     "compare.create_comparison": PHOTO_COST,

@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from lablr.reach import Reach
 from lablr.vocabulary import LANGUAGES, translations
 from webapp.access import PHOTO_COST, charge
+from webapp.explanations import AskedWhy, reasons
 from webapp.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.model import tagger
 from webapp.openapi import document
@@ -62,6 +63,13 @@ def create_batch() -> Response:
     photos = uploaded_photos(at_most=MAX_BATCH_PHOTOS)
     charge(PHOTO_COST * (len(photos) - 1), read=True)
     return jsonify(results=suggest_each(photos, asked))
+
+
+@blueprint.post("/explanations")
+def create_explanation() -> Response:
+    """Say why the photo got some tags, or did not."""
+    asked = AskedWhy.read(request.args)
+    return jsonify(explanations=reasons(uploaded_photo(), asked))
 
 
 @blueprint.post("/rankings")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -172,6 +173,20 @@ def channel_class(
             super().handle_close()
             if self.request is not None:  # a body that came half
                 self.request.close()
+
+        def check_client_disconnected(self) -> bool:
+            """Whether the client has gone, for a view that works long.
+
+            Waitress reads nothing more while a request runs, and so it would see the
+            end of the stream only afterwards. This looks without reading.
+            """
+            try:
+                seen = self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+            return seen == b""
 
     return Channel
 

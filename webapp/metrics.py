@@ -31,7 +31,7 @@ from webapp.model import Model
 
 __all__ = ["STAGES", "init_app", "stage"]
 
-STAGES = ("read", "encode", "rank", "draw", "search")
+STAGES = ("read", "encode", "rank", "draw", "search", "explain")
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 # Seconds. A stage takes milliseconds; a request waits up to `max_wait_s`, too.

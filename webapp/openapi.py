@@ -5,7 +5,6 @@ constants, so that it cannot say something else than the code does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import lablr
 from lablr import Tagger
@@ -14,6 +13,11 @@ from lablr.vocabulary import LANGUAGES
 from webapp.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.errors import CODES
 from webapp.latents import MAX_COORDINATE
+from webapp.schemas import NUMBER, PROBABILITY, TEXT, Schema
+from webapp.schemas import base64_of as _base64
+from webapp.schemas import list_of as _list
+from webapp.schemas import object_of as _object
+from webapp.schemas import ref as _ref
 from webapp.suggestions import (
     MAX_BECAUSE,
     MAX_K,
@@ -21,15 +25,11 @@ from webapp.suggestions import (
     N_MAP_TAGS,
     WIDTHS,
 )
+from webapp.why_schemas import explanations, why_parameters
 
 __all__ = ["document"]
 
-Schema = dict[str, Any]
-
-NUMBER: Schema = {"type": "number"}
-TEXT: Schema = {"type": "string"}
 POINT: Schema = {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}
-PROBABILITY: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 PHOTO: Schema = {"type": "string", "format": "binary"}
 PHOTO_TYPES = "image/jpeg, image/png, image/webp, image/gif"
 
@@ -89,6 +89,17 @@ def _paths(tagger: Tagger, max_batch_photos: int) -> Schema:
                 _form(many),
                 (400, 413),
                 asked,
+            )
+        },
+        "/api/v1/explanations": {
+            "post": _operation(
+                "api.create_explanation",
+                "Why a photo got some tags, or did not: how typical it is, which "
+                "training photos are near, where they were seen.",
+                "Explanations",
+                _form(PHOTO),
+                (400, 413, 415, 422),
+                why_parameters(tagger),
             )
         },
         "/api/v1/rankings": {
@@ -277,6 +288,7 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
                 "page": {"type": ["string", "null"], "format": "uri"},
             }
         ),
+        "Explanations": explanations(),
         "Map": _map(),
         "Batch": _object({"results": _list(results, 1, max_batch_photos)}),
         "Latent": {
@@ -351,29 +363,3 @@ def _map() -> Schema:
 def _error(codes: tuple[str, ...]) -> Schema:
     details = {"code": {"enum": list(codes)}, "message": TEXT, "request_id": TEXT}
     return _object({"error": _object(details)})
-
-
-def _object(required: Schema, optional: Schema | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _base64(n_bytes: int) -> Schema:
-    """The base64 of so many bytes, RFC 4648."""
-    padding = -n_bytes % 3
-    n_letters = (n_bytes + padding) // 3 * 4 - padding
-    pattern = f"^[A-Za-z0-9+/]{{{n_letters}}}{'=' * padding}$"
-    return {"type": "string", "contentEncoding": "base64", "pattern": pattern}
-
-
-def _list(items: Schema, at_least: int = 0, at_most: int | None = None) -> Schema:
-    bounds = {} if at_most is None else {"maxItems": at_most}
-    return {"type": "array", "items": items, "minItems": at_least, **bounds}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}

@@ -40,6 +40,7 @@ __all__ = [
     "shown",
     "suggest",
     "suggest_each",
+    "yes",
 ]
 
 N_MAP_TAGS = 20
@@ -80,9 +81,9 @@ class Asked:
                 "ranking", query.get("ranking", "calibrated"), tagger().rankings
             ),
             threshold=_probability("threshold", query.get("threshold")),
-            map=_yes("map", query.get("map", "0")),
+            map=yes("map", query),
             figures=_figures(query.get("figures")),
-            latent=_yes("latent", query.get("latent", "0")),
+            latent=yes("latent", query),
             because=_at_most("because", query.get("because", "0"), MAX_BECAUSE),
             language=language_of(query),
             wishes=_wishes(query),
@@ -187,10 +188,7 @@ def nearest(suggestion: Suggestion, k: int) -> list[dict[str, Any]]:
     neighbours = tagger().neighbours
     if neighbours is None:
         return []
-    return [
-        {"similarity": one.similarity, "tags": list(one.tags), "page": one.page}
-        for one in neighbours.nearest(suggestion.latent, k)
-    ]
+    return [one.to_dict() for one in neighbours.nearest(suggestion.latent, k)]
 
 
 def map_numbers(suggestion: Suggestion) -> dict[str, Any]:
@@ -293,7 +291,9 @@ def _figures(text: str | None) -> str:
     return "" if text is None else _one_of("figures", text, WIDTHS)
 
 
-def _yes(name: str, text: str) -> bool:
+def yes(name: str, query: Mapping[str, str]) -> bool:
+    """Whether a parameter is 1, not 0 or left out; raises `Refused` (400)."""
+    text = query.get(name, "0")
     if text not in ("0", "1"):
         raise Refused("bad_parameter", f"{name} must be 0 or 1.")
     return text == "1"

@@ -31,6 +31,7 @@ from lablr.cli.suggest import suggest_command
 from lablr.cli.tags import tags_command
 from lablr.cli.thresholds import thresholds_command
 from lablr.cli.train import train_command
+from lablr.cli.why import why_command
 from lablr.cli.write import write_command
 
 __all__ = ["main"]
@@ -73,4 +74,5 @@ main.add_command(suggest_command)
 main.add_command(tags_command)
 main.add_command(thresholds_command)
 main.add_command(train_command)
+main.add_command(why_command)
 main.add_command(write_command)

@@ -125,6 +125,14 @@ class Neighbour:
             return None
         return f"https://www.flickr.com/photo.gne?id={self.flickr_id}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON shows of it."""
+        return {
+            "similarity": self.similarity,
+            "tags": list(self.tags),
+            "page": self.page,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
@@ -206,6 +214,11 @@ class Neighbours:
             for row in order.tolist()
             if np.isfinite(similarity[row])
         ]
+
+    def latents_with(self, tag: str) -> Latents:
+        """Latents (m, d) of the photos with a tag."""
+        has_tag = self._membership[:, self.tags.index(tag)]
+        return self.latents[has_tag].astype(np.float32)
 
     def _votes(self, x: Latents) -> Floats:
         """P(t) (n, T) of a few photos, between 0 and 1 and neither."""

@@ -2,7 +2,7 @@
 
 import { token } from "./access.js";
 
-const { api, rankings } = document.getElementById("desk").dataset;
+const { api, explanations, rankings } = document.getElementById("desk").dataset;
 const TIMEOUT_MS = 120_000;
 
 /**
@@ -33,6 +33,14 @@ export function suggest(file, query, { onProgress, signal }) {
 export function rank({ latent, features }, query, { signal }) {
   const body = JSON.stringify({ latent, features });
   return send(`${rankings}?${query}`, body, { type: "application/json", signal });
+}
+
+/** Why a photo got some tags, with where in it they were seen. */
+export function explain(file, tags, { signal }) {
+  const form = new FormData();
+  form.append("photo", file, file.name || "photo");
+  const query = new URLSearchParams({ tag: tags.join(","), saliency: "1" });
+  return send(`${explanations}?${query}`, form, { signal });
 }
 
 function send(address, body, { type, onProgress, signal }) {

@@ -13,6 +13,7 @@ import { Ranker } from "./ranker.js";
 import { listenToResult } from "./result.js";
 import { listenToSaving } from "./saving.js";
 import { listenToStrip } from "./strip.js";
+import { listenToWhy } from "./why.js";
 import { counted, labelOf } from "./words.js";
 
 const part = (id) => document.getElementById(id);
@@ -76,6 +77,7 @@ ranker.addEventListener("failed", ({ detail: error }) => {
 
 listenToResult((tag, wanted) => photos.selected.choices.set(tag, wanted));
 listenToSaving(photos);
+listenToWhy(photos);
 listenToCharts();
 listenToMaps({
   name: () => photos.selected.name.replace(/\.[^.]*$/, ""),

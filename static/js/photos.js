@@ -15,6 +15,7 @@ class Photo {
   asked = ""; // the query that the answer answers
   choices = new Map(); // tag -> whether a person wants it
   known = new Map(); // tag -> its score, of every answer so far
+  reasons = new Map(); // tag -> why, for those that were asked about
 
   constructor(file, credit) {
     this.file = file;

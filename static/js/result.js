@@ -5,7 +5,7 @@ import { draw } from "./charts.js";
 import { expectedTags } from "./controls.js";
 import { linkElements, onMark, repaint } from "./links.js";
 import { drawMaps, listenToHover } from "./maps.js";
-import { labelOf, percent, signed } from "./words.js";
+import { labelOf, neighbourItem, percent, signed } from "./words.js";
 
 const part = (id) => document.getElementById(id);
 const clone = (id) => part(id).content.firstElementChild.cloneNode(true);
@@ -103,24 +103,22 @@ function walkRows(event) {
   const next = rows[places[event.key]];
   if (!next) return;
   event.preventDefault();
-  rows[place].tabIndex = -1;
-  next.tabIndex = 0;
+  reachByTab(rows[place], false);
+  reachByTab(next, true);
   next.focus();
+}
+
+/** Let Tab stop at a row and then at its button, or at neither. */
+function reachByTab(line, yes) {
+  line.tabIndex = yes ? 0 : -1;
+  line.querySelector(".ask button").tabIndex = line.tabIndex;
 }
 
 /** The training photos nearest to this one; a model may keep none. */
 function showNeighbours(neighbours) {
   part("because").hidden = !neighbours.length;
   part("neighbours").replaceChildren(
-    ...neighbours.map(({ similarity, tags, page }) => {
-      const item = clone("neighbour");
-      item.querySelector(".share").textContent = percent(Math.max(similarity, 0));
-      item.querySelector(".tags").textContent = tags.join(", ");
-      const link = item.querySelector(".page");
-      if (page) link.href = page;
-      else link.remove();
-      return item;
-    }),
+    ...neighbours.map((near) => neighbourItem(clone("neighbour"), near)),
   );
 }
 
@@ -140,7 +138,8 @@ function row(photo, score, index) {
   const line = clone("row");
   line.dataset.tag = score.tag;
   line.classList.toggle("good", photo.isGood(score));
-  line.tabIndex = index === 0 ? 0 : -1;
+  line.querySelector(".ask button").setAttribute("aria-label", `Why ${labelOf(score)}?`);
+  reachByTab(line, index === 0);
   const cells = [
     index + 1,
     null, // the tag
@@ -148,9 +147,10 @@ function row(photo, score, index) {
     score.squared_mahalanobis.toFixed(1),
     signed(score.log_likelihood_ratio),
   ];
-  [...line.children].forEach((cell, place) => {
-    if (cells[place] === null) name(cell.querySelector("bdi"), photo, score);
-    else cell.textContent = cells[place];
+  cells.forEach((text, place) => {
+    const cell = line.children[place];
+    if (text === null) name(cell.querySelector("bdi"), photo, score);
+    else cell.textContent = text;
   });
   return line;
 }

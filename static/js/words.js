@@ -16,6 +16,16 @@ export const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" :
 
 export const mebibytes = (bytes) => (bytes / 1024 / 1024).toFixed(1);
 
+/** Fill the markup of a training photo: how similar, its tags, its page. */
+export function neighbourItem(item, { similarity, tags, page }) {
+  item.querySelector(".share").textContent = percent(Math.max(similarity, 0));
+  item.querySelector(".tags").textContent = tags.join(", ");
+  const link = item.querySelector(".page");
+  if (page) link.href = page;
+  else link.remove();
+  return item;
+}
+
 /** Tags as one line: with commas, or as Flickr's own field takes them. */
 export function joined(tags, form) {
   if (form !== "flickr") return tags.join(", ");

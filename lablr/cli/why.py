@@ -1,0 +1,131 @@
+"""``lablr why``: why a photo gets a tag, or does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.messages import shown
+from lablr.cli.options import bundle_option, json_option
+from lablr.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from lablr.occlusion import Saliency
+    from lablr.why import Explanation, Typicality
+
+__all__ = ["why_command"]
+
+OVERLAY_SIDE_PX = 1024
+
+
+def _png(context: click.Context, option: click.Parameter, out: Path | None) -> object:
+    if out is not None and out.suffix.lower() != ".png":
+        raise click.BadParameter(f"{out} must end in .png", context, option)
+    return out
+
+
+@click.command("why")
+@click.argument("photo", type=click.Path(path_type=Path))
+@click.argument("tag")
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_png,
+    metavar="FILE",
+    help="Write the photo as a PNG, with where the tag was seen painted on it.",
+)
+@bundle_option
+@json_option
+def why_command(
+    photo: Path, tag: str, overlay: Path | None, bundle: Path | None, as_json: bool
+) -> None:
+    """Say why PHOTO gets TAG, or why it does not.
+
+    How typical the photo is of the tag: the share of the tag's own training photos
+    that is nearer to the middle of its Gaussian. Which training photos with the tag
+    are nearest to it. And where the tag was seen: the photo is encoded again with
+    each part covered, which takes a second or two; --overlay paints what that takes
+    from the tag, orange where it speaks for the tag and blue where against it.
+
+    It explains the Gaussian of the tag, whatever ranking you use.
+
+    \b
+    Examples:
+      lablr why photo.jpg dog
+      lablr why photo.jpg "golden retriever" --overlay seen.png
+      lablr why photo.jpg dog --json
+
+    With --json, one line:
+
+    \b
+      {"photo", "tag", "squared_mahalanobis", "log_likelihood_ratio",
+       "typicality": {"percentile", "n_photos"} or null,
+       "because": [{"similarity", "tags", "page"}, ...],
+       "saliency": {"drops": [[...], ...], "where", "share"}}
+    """
+    use_one_blas_thread()
+    from lablr.occlusion import painted
+    from lablr.photos import FOLDER_LIMITS, bounded_image, read_bytes
+    from lablr.tagger import Tagger
+    from lablr.tags import normalize
+    from lablr.why import explain
+
+    tagger = Tagger.load(bundle, FOLDER_LIMITS)
+    raw = read_bytes(photo)
+    image = tagger.read(raw)
+    (found,) = explain(tagger, image, [normalize(tag)], True, progress_bar)
+    if overlay is not None and found.saliency is not None:
+        whole = bounded_image(raw, OVERLAY_SIDE_PX)
+        _write_png(overlay, painted(whole, found.saliency.drops))
+    if as_json:
+        click.echo(json.dumps({"photo": str(photo), **found.to_dict()}))
+    else:
+        _show(found)
+
+
+def _show(found: Explanation) -> None:
+    """Print the three answers, a paragraph each."""
+    ratio, square = found.log_likelihood_ratio, found.squared_mahalanobis
+    click.echo(
+        f"{found.tag}: log-likelihood ratio {ratio:+.2f}, distance² {square:.1f}"
+    )
+    click.echo(f"how typical: {_typical(found.typicality)}")
+    if found.saliency is not None:
+        click.echo(f"where: {_seen(found.saliency)}")
+    if found.because:
+        click.echo("the nearest training photos with it:")
+    for one in found.because:
+        page = f"  {one.page}" if one.page else ""
+        click.echo(f"  {one.similarity:6.3f}  {shown(', '.join(one.tags))}{page}")
+
+
+def _typical(typicality: Typicality | None) -> str:
+    if typicality is None:
+        return "not known, the model keeps too few training photos with it"
+    return (
+        f"farther from the middle than {typicality.percentile:.0f} % of "
+        f"{typicality.n_photos} training photos with it"
+    )
+
+
+def _seen(saliency: Saliency) -> str:
+    where = saliency.where
+    if where is None:
+        return "here and there, most of it in no one part"
+    return f"most of it: {where} ({saliency.share(where):.0%} of what speaks for it)"
+
+
+def _write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
+    from PIL import Image
+
+    from lablr.whole_file import write_whole
+
+    picture = Image.fromarray(image)
+    write_whole(path, lambda file: picture.save(file, "PNG"))

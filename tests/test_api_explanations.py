@@ -1,0 +1,140 @@
+"""The API says why: what it answers, what it refuses, and what it counts as."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from photo_makers import jpeg
+from serving import MULTIPART, form_of, running_server
+
+from lablr.tagger import Tagger
+from lablr.why import explain
+from webapp import create_app, explanations
+from webapp.admission import Admission
+from webapp.explanations import MAX_TAGS, SALIENCY_COST
+
+URL = "/api/v1/explanations"
+
+
+def post(client, photo: bytes, **query):
+    body = form_of(photo)
+    return client.post(URL, query_string=query, data=body, content_type=MULTIPART)
+
+
+def test_it_says_what_the_library_says(client, china_jpg):
+    raw = china_jpg.read_bytes()
+    found = post(client, raw, tag="building,boat", saliency=1)
+    assert found.status_code == 200
+    tagger = Tagger.load()
+    expected = explain(tagger, tagger.read(raw), ["building", "boat"], saliency=True)
+    for given, own in zip(found.json["explanations"], expected, strict=True):
+        wanted = own.to_dict()
+        drops, own_drops = (one.pop("saliency")["drops"] for one in (given, wanted))
+        assert given == wanted
+        np.testing.assert_allclose(drops, own_drops, atol=1e-3)
+
+
+def test_the_numbers_are_those_of_the_suggestion(client, china_jpg):
+    raw = china_jpg.read_bytes()
+    (why,) = post(client, raw, tag="building").json["explanations"]
+    assert "saliency" not in why
+    suggested = client.post(
+        "/api/v1/suggestions?k=0", data=form_of(raw), content_type=MULTIPART
+    ).json["tags"]
+    (score,) = [one for one in suggested if one["tag"] == "building"]
+    for name in ("squared_mahalanobis", "log_likelihood_ratio"):
+        assert why[name] == pytest.approx(score[name], rel=1e-3, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"tag": ""},
+        {"tag": "nonesuch"},
+        {"tag": "sky,"},
+        {"tag": "sky, boat"},
+        {"tag": "sky", "saliency": "yes"},
+        {"tag": ",".join(Tagger.load().tags[: MAX_TAGS + 1])},
+    ],
+)
+def test_parameters_that_cannot_be_used_are_refused(client, query):
+    found = post(client, jpeg(), **query)
+    assert found.status_code == 400
+    assert found.json["error"]["code"] == "bad_parameter"
+
+
+def test_a_photo_that_is_none_is_refused(client):
+    assert post(client, b"text", tag="sky").status_code == 415
+    assert client.post(URL + "?tag=sky").json["error"]["code"] == "no_photo"
+
+
+def test_where_it_was_seen_counts_as_several_photos():
+    for query, cost in (({}, 1), ({"saliency": 1}, SALIENCY_COST)):
+        client = create_app({"RATE_LIMIT": 1}).test_client()
+        assert post(client, jpeg(), tag="sky", **query).status_code == 200
+        refused = post(client, jpeg(), tag="sky")
+        assert refused.status_code == 429
+        # at one a minute; what came back meanwhile makes it less
+        wait_s = int(refused.headers["Retry-After"])
+        assert 60 * cost - 120 < wait_s <= 60 * cost
+
+
+def test_one_at_a_time_and_few_wait():
+    """While one is under way, as many wait as may, and the next is sent away."""
+    app = create_app({"MAX_RUNNING": 4})
+    own = app.extensions["lablr.saliency_admission"] = Admission(1, 2, max_wait_s=60)
+    answers = []
+
+    def ask():
+        answers.append(post(app.test_client(), jpeg(), tag="sky", saliency=1))
+
+    with own.admit():
+        waiting = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in waiting:
+            thread.start()
+        while own.waiting < 2:
+            threading.Event().wait(0.01)
+        refused = post(app.test_client(), jpeg(), tag="sky", saliency=1)
+        # what does not look for places waits for none
+        plain = post(app.test_client(), jpeg(), tag="sky")
+    for thread in waiting:
+        thread.join()
+    assert refused.status_code == 503
+    assert refused.json["error"]["code"] == "busy"
+    assert plain.status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+def test_it_is_given_up_in_the_end(client, monkeypatch):
+    monkeypatch.setattr(explanations, "MAX_S", 0.0)
+    found = post(client, jpeg(), tag="sky", saliency=1)
+    assert found.status_code == 503
+    assert found.json["error"]["code"] == "busy"
+    assert found.headers["Retry-After"]
+
+
+def test_it_stops_when_the_client_goes_away(tmp_path, china_jpg):
+    """Counted as refused, and the place is free for the next."""
+    body = form_of(china_jpg.read_bytes())
+    with running_server(tmp_path, LABLR_MAX_RUNNING="1") as server:
+        client = server.connect()
+        kind = {"Content-Type": MULTIPART}
+        client.request("POST", URL + "?tag=sky&saliency=1", body, kind)
+        wait_until(server, "lablr_photos_running 1.0")
+        client.close()
+        wait_until(server, 'lablr_refused_total{reason="bad_request"} 1.0')
+        wait_until(server, "lablr_photos_running 0.0")
+        status, _, _ = server.request("POST", URL + "?tag=sky", body, kind)
+        assert status == 200
+
+
+def wait_until(server, line: str) -> None:
+    """Ask for the metrics until they say so, or for some minutes."""
+    for _ in range(10_000):
+        if line in server.request("GET", "/metrics")[2].decode().splitlines():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"the metrics never say {line}")

@@ -1,0 +1,185 @@
+"""Why a tag, on the page: asked by a row's button, painted on the photo."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from browsing import fits
+from PIL import Image
+from test_browser_axe import grave_findings
+
+PAINTED = """
+canvas => {
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  const sums = [0, 0];
+  for (let place = 0; place < data.length; place += 4) {
+    const right = (place / 4) % width >= width / 2;
+    if (data[place] > data[place + 2]) sums[+right] += data[place + 3];
+  }
+  return sums;
+}"""
+
+
+@pytest.fixture(scope="module")
+def halves(photos: dict[str, Path]) -> dict[str, object]:
+    """A temple on the left, a flower on the right."""
+    both = Image.new("RGB", (800, 500))
+    for left, name in ((0, "china"), (400, "flower")):
+        with Image.open(photos[name]) as photo:
+            both.paste(photo.resize((400, 500)), (left, 0))
+    written = io.BytesIO()
+    both.save(written, "JPEG", quality=92)
+    raw = written.getvalue()
+    return {"name": "halves.jpg", "mimeType": "image/jpeg", "buffer": raw}
+
+
+def ask(visit, tag: str) -> None:
+    """Press the button of a tag's row, and wait for the explanation."""
+    visit.page.click(f"#rows [data-tag='{tag}'] .ask button")
+    visit.expect(visit.page.locator("#why-found")).to_be_visible()
+
+
+def posts(visit) -> list[str]:
+    """The explanations that are asked of the server from now on."""
+    sent: list[str] = []
+    visit.page.on(
+        "request",
+        lambda request: (
+            sent.append(request.url) if "/api/v1/explanations" in request.url else None
+        ),
+    )
+    return sent
+
+
+def test_a_tag_is_painted_where_it_is(visit, halves):
+    visit = visit()
+    page, expect = visit.page, visit.expect
+    visit.take(halves)
+    visit.wait_for_charts()
+    sent = posts(visit)
+    ask(visit, "flower")
+    expect(page.locator("#why-title")).to_have_text("Why flower?")
+    expect(page.locator("#why-title")).to_be_focused()
+    expect(page.locator("#why-where")).to_contain_text("right")
+    expect(page.locator("#why-typical")).to_contain_text("photos with the tag")
+    expect(page.locator("#why-photos li")).to_have_count(5)
+    assert all("flower" in tags for tags in visit.texts("#why-photos .tags"))
+    page_of_one = page.locator("#why-photos .page").first.get_attribute("href")
+    assert page_of_one.startswith("https://www.flickr.com/photo.gne?id=")
+    expect(page.locator("#status")).to_contain_text("Most of it:")
+    expect(page.locator("#why-other")).to_be_hidden()
+
+    canvas, picture = page.locator("#seen"), page.locator("#preview-image")
+    expect(canvas).to_be_visible()
+    assert "flower" in canvas.get_attribute("aria-label")
+    assert canvas.bounding_box() == picture.bounding_box()
+    left, right = canvas.evaluate(PAINTED)
+    assert right > 3 * left
+
+    # another tag on show was explained with it
+    other = visit.texts("#rows th bdi")[2]
+    ask(visit, other)
+    expect(page.locator("#why-tag")).to_have_text(other)
+    assert len(sent) == 1
+    visit.screenshot("why-1280-light")
+
+    page.uncheck("#why-show")
+    expect(canvas).to_be_hidden()
+    page.check("#why-show")
+    expect(canvas).to_be_visible()
+
+    page.select_option("#ranking", "neighbours")
+    expect(page.locator("#why-other")).to_be_visible()
+    page.click("#why-close")
+    expect(page.locator("#why")).to_be_hidden()
+    expect(canvas).to_be_hidden()
+
+
+def test_it_is_asked_and_left_by_keyboard(visit, halves):
+    visit = visit()
+    page, expect = visit.page, visit.expect
+    visit.take(halves)
+    visit.wait_for_charts()
+    visit.tab_to("#rows tr")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    second = page.locator("#rows tr").nth(1)
+    button = second.locator(".ask button")
+    expect(button).to_be_focused()
+    name = second.locator("bdi").text_content()
+    assert button.get_attribute("aria-label") == f"Why {name}?"
+    page.keyboard.press("Enter")
+    expect(page.locator("#why-found")).to_be_visible()
+    expect(page.locator("#why-title")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#why-close")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#why")).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_it_goes_with_its_photo(visit, photos):
+    visit = visit()
+    page, expect = visit.page, visit.expect
+    visit.take(photos["china"], photos["flower"])
+    visit.wait_for_photos(2)
+    visit.wait_for_charts()
+    first = visit.texts("#rows th bdi")[0]
+    ask(visit, first)
+    sent = posts(visit)
+    page.locator("[role=option]").nth(1).click()
+    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#seen")).to_be_hidden()
+    page.locator("[role=option]").nth(0).click()
+    expect(page.locator("#why")).to_be_hidden()
+    ask(visit, first)
+    assert sent == []
+
+
+def test_what_the_server_refuses_is_said(visit, halves):
+    visit = visit(complaints=("503",))
+    page, expect = visit.page, visit.expect
+    visit.take(halves)
+    visit.wait_for_charts()
+    refusal = {"error": {"code": "busy", "message": "The server is busy."}}
+    page.route(
+        "**/api/v1/explanations*",
+        lambda route: route.fulfill(status=503, json=refusal),
+    )
+    page.click("#rows tr:first-child .ask button")
+    expect(page.locator("#why-state")).to_have_text("The server is busy.")
+    expect(page.locator("#status")).to_have_text("The server is busy.")
+    expect(page.locator("#why-found")).to_be_hidden()
+    expect(page.locator("#seen")).to_be_hidden()
+    page.unroute("**/api/v1/explanations*")
+    ask(visit, visit.texts("#rows th bdi")[0])
+    expect(page.locator("#why-state")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(390, "light"), (390, "dark"), (1280, "dark"), (2560, "light")],
+)
+def test_it_fits_and_axe_finds_nothing(visit, halves, width, scheme):
+    # the scan is a script of its own: only here is the policy set aside
+    visit = visit(bypass_csp=True, reduced_motion="reduce", **fits(width, scheme))
+    visit.take(halves)
+    visit.wait_for_charts()
+    ask(visit, "flower")
+    visit.no_sideways_scroll()
+    visit.screenshot(f"why-{width}-{scheme}")
+    box = visit.page.locator("#rows tr:first-child .ask button").bounding_box()
+    assert min(box["width"], box["height"]) >= 24
+    assert grave_findings(visit) == []
+
+
+def test_nothing_is_asked_without_javascript(visit, photos):
+    visit = visit(java_script_enabled=False)
+    visit.page.set_input_files("#photo", photos["china"])
+    visit.page.click(".submit")
+    visit.expect(visit.page.locator("#rows tr")).to_have_count(10)
+    visit.expect(visit.page.locator("#rows .ask").first).to_be_hidden()
+    visit.expect(visit.page.locator("#why")).to_be_hidden()

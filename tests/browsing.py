@@ -41,6 +41,24 @@ WATCH_POLICY = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error("policy violation", event.violatedDirective, event.blockedURI));
 """
+# What is wider than the window after so many milliseconds; nothing, as a rule.
+NARROW_ENOUGH = """
+(timeout) => new Promise((resolve) => {
+  const root = document.documentElement;
+  const deadline = performance.now() + timeout;
+  const look = () => {
+    if (root.scrollWidth <= root.clientWidth) resolve("");
+    else if (performance.now() < deadline) requestAnimationFrame(look);
+    else {
+      const wide = [...document.querySelectorAll("body *")].filter(
+        (element) => element.getBoundingClientRect().right > root.clientWidth + 1);
+      resolve(`${root.scrollWidth} px: ` + wide.slice(0, 5).map(
+        (element) => element.outerHTML.slice(0, 120)).join(" "));
+    }
+  };
+  look();
+})
+"""
 SETTLED = ".thumbnail:is([data-state=done], [data-state=unsure], [data-state=failed])"
 
 
@@ -79,8 +97,13 @@ class Visit:
         raise AssertionError(f"Tab never reaches {selector}")
 
     def no_sideways_scroll(self) -> None:
-        width = self.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= self.page.viewport_size["width"]
+        """Wait until the page is as narrow as the window: charts are drawn anew.
+
+        The function waits by itself, for `page.wait_for_function` evaluates its text
+        again and again, which the page's policy forbids.
+        """
+        too_wide = self.page.evaluate(NARROW_ENOUGH, TIMEOUT_MS)
+        assert too_wide == ""
 
     def screenshot(self, name: str) -> Path:
         self.page.mouse.move(0, 0)

@@ -29,6 +29,7 @@ FIRST = (
     "test_browser_axe.py",
     "test_browser.py",
     "test_cli.py",
+    "test_cli_suggest.py",
     "test_judging_kills.py",
     "test_train_your_own.py",
     "test_door_fuzz.py",

@@ -51,8 +51,7 @@ def test_tags_are_shown_marked_and_copied_in_the_chosen_language(visit, china_jp
     visit.screenshot("farsi-1280-light")
     page.set_viewport_size({"width": 390, "height": 844})
     visit.wait_for_charts()
-    # The charts are drawn anew for the width, which takes its time.
-    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    visit.no_sideways_scroll()  # the charts are drawn anew for the width
     visit.screenshot("farsi-390-light")
 
     page.reload()  # the address keeps the language

@@ -16,7 +16,14 @@ from flickr_client import (  # noqa: F401
     pictures,
     session,
 )
-from flickr_server import KEY, PHOTO_FAULTS, REST_FAULTS, SECRET, FlickrServer
+from flickr_server import (
+    KEY,
+    PHOTO_FAULTS,
+    REST_FAULTS,
+    SECRET,
+    UPLOADED,
+    FlickrServer,
+)
 
 from lablr.errors import DownloadError
 from lablr.flickr.credentials import Credentials, read_credentials
@@ -123,7 +130,10 @@ def test_search_gives_records(session: FlickrSession, flickr: FlickrServer):
     assert call["license"] == "4,9"
     assert call["tag_mode"] == "all"
     assert call["sort"] == "relevance"
-    assert "url_c" in call["extras"]
+    assert {"url_c", "date_upload", "views"} < {*call["extras"].split(",")}
+    number = numbers[5]
+    seen = page.photos[5]
+    assert (seen.views, seen.uploaded) == (3 * number, UPLOADED + 86_400 * number)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from flickr_server import (
     PHOTO_FAULTS,
     REST_FAULTS,
     SECRET,
+    UPLOADED,
     WORDS,
     Album,
     FlickrServer,
@@ -43,6 +45,7 @@ from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Retries, Timeouts
 from lablr.flickr.search import SIZES, SearchConfig
 from lablr.flickr.session import FlickrSession
+from lablr.reach import ViewSums
 
 ROOT = Path(__file__).parent.parent
 CONFIG = SearchConfig(per_tag=30, licenses="4")
@@ -94,10 +97,28 @@ def test_the_download_is_a_corpus(client: Client, flickr: FlickrServer, tmp_path
         # A photo found under two tags is one record with both.
         assert {*flickr.album.tags_of(number)[1:], "新宿"} <= {*photo.tags}
         assert not any("geo" in tag for tag in photo.tags)
+        assert photo.views == 3 * number
+        assert photo.others["uploaded"] == UPLOADED + 86_400 * number
     sea, cat = ({*flickr.album.numbers_of(tag)[:30]} for tag in TAGS)
     both = [photo for photo in photos if {*TAGS} <= {*photo.tags}]
     assert len(both) == len(sea & cat) > 0
     assert json.loads((tmp_path / "corpus/download.json").read_text()) == summary
+    # A fit adjusts the views of all of them for age: n is that of the known uploads.
+    n_seen, _, n_dated, *_ = ViewSums.of(photos).all
+    assert n_seen == n_dated > 0
+
+
+def test_a_journal_of_before_times_of_upload_goes_on(client: Client, tmp_path: Path):
+    client.download()
+    journal = tmp_path / "corpus/journal.jsonl"
+    older = re.sub(rb'"uploaded":\d+,', b"", journal.read_bytes())
+    assert older != journal.read_bytes()
+    journal.write_bytes(older)
+    (tmp_path / "corpus/photos.jsonl").unlink()
+    client.download()
+    photos = list(Corpus.open(tmp_path / "corpus"))
+    assert photos
+    assert not any("uploaded" in photo.others for photo in photos)
 
 
 def test_the_same_again_does_nothing_and_a_lost_photo_comes_back(

@@ -28,6 +28,7 @@ __all__ = [
     "search_page",
 ]
 
+EXTRAS = ("date_upload", "license", "owner_name", "tags", "views")
 # Suffix of Flickr's url_ fields, from small to large; "o" is the original.
 SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
 MAX_PER_TAG = 4000  # "Flickr will return at most the first 4,000 results"
@@ -57,7 +58,10 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Found:
-    """A photo as the search describes it; ``url`` is its picture, "" without one."""
+    """A photo as the search describes it; ``url`` is its picture, "" without one.
+
+    ``uploaded`` is in seconds since 1970, 0 where Flickr does not say it.
+    """
 
     id: str
     url: str
@@ -67,6 +71,7 @@ class Found:
     owner_name: str = ""
     license: str = ""
     views: int = 0
+    uploaded: int = 0
     n_pixels: int = 0
 
 
@@ -96,9 +101,7 @@ def search_page(
         safe_search=1,
         sort=_SORTS[config.sort],
         license=config.licenses,
-        extras=",".join(
-            ["license", "owner_name", "tags", "views", *(f"url_{s}" for s in SIZES)]
-        ),
+        extras=",".join([*EXTRAS, *(f"url_{size}" for size in SIZES)]),
         per_page=min(config.per_tag, config.per_page),
         page=page,
     ).get("photos")
@@ -158,6 +161,7 @@ def _found(record: object, tag: str, size: str) -> Found | None:
         owner_name=_text(record, "ownername"),
         license=_text(record, "license"),
         views=_number(record.get("views")),
+        uploaded=_number(record.get("dateupload")),
         n_pixels=width * _number(record.get(f"height_{suffix}")),
     )
 

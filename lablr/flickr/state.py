@@ -140,4 +140,6 @@ class State:
             "title": photo.title,
             "page": f"https://www.flickr.com/photos/{photo.owner}/{photo.id}",
             "views": photo.views,
+            # a journal that an earlier Lablr began does not know it
+            **({"uploaded": photo.uploaded} if photo.uploaded else {}),
         }

@@ -15,13 +15,14 @@ from flickr_server.faults import (
     unavailable_picture,
 )
 from flickr_server.kills import kill_at_random, kill_once
-from flickr_server.server import KEY, SECRET, FlickrServer, serving
+from flickr_server.server import KEY, SECRET, UPLOADED, FlickrServer, serving
 
 __all__ = [
     "KEY",
     "PHOTO_FAULTS",
     "REST_FAULTS",
     "SECRET",
+    "UPLOADED",
     "WORDS",
     "Album",
     "FlickrServer",

@@ -16,8 +16,10 @@ from flickr_server.faults import Fault, FaultyAnswers, unavailable_picture
 from flickr_server.members import Member, Members, OwnPhoto
 from flickr_server.oauth import OAuth, Refused, Signed
 
-__all__ = ["KEY", "SECRET", "FlickrServer", "serving"]
+__all__ = ["KEY", "SECRET", "UPLOADED", "FlickrServer", "serving"]
 
+# When the first photo of an album was put on Flickr; the others came daily.
+UPLOADED = 1_600_000_000
 KEY, SECRET = "k3yk3yk3yk3y", "s3cr3ts3cr3t"
 
 Answer = dict[str, object]
@@ -248,6 +250,7 @@ class _Handler(FaultyAnswers, BaseHTTPRequestHandler):
             "title": f"Photo\t{number}\nof a day",
             "license": str(number % 10 + 1),
             "views": str(number * 3),
+            "dateupload": str(UPLOADED + number * 86_400),
             "tags": " ".join(album.tags_said(number)),
         }
         for size in self.server.sizes:

@@ -186,7 +186,7 @@ def channel_class(
                 return False
             except OSError:
                 return True
-            return seen == b""
+            return not seen
 
     return Channel
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lablr.flickr.session import FlickrSession
     from lablr.pushing import Outcome
     from lablr.writing import Keyword
+    from lablr.writing.keywords import Origin
 
 __all__ = ["push_command"]
 
@@ -155,7 +156,7 @@ def _wanted(
         words = [word for option in options["tags"] for word in option.split(",")]
         tags = [read_tag(word, options["origin"] or "typed") for word in words]
         return {read_photo_id(photo): tags for photo in photos}
-    origin = options["origin"] or "accepted"
+    origin: Origin = options["origin"] or "accepted"
     if options["source"] == "-":
         return read_wanted(sys.stdin.buffer, origin)
     with Path(options["source"]).open("rb") as file:

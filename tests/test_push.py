@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import stat
+from collections import Counter, deque
 from pathlib import Path
+from random import Random
 
 import pytest
 from flickr_client import Clock, clock, flickr, most_in_an_hour  # noqa: F401
@@ -284,6 +286,32 @@ def test_three_photos_without_an_answer_end_the_run(pusher, flickr):
     with pytest.raises(DownloadError, match="does not answer"):
         pusher.push(ids, "sunset")
     assert {call["photo_id"] for call in flickr.calls} == {*ids[:3]}
+
+
+def test_a_third_of_the_answers_faulty_and_every_tag_is_added_and_removed_once(
+    pusher, flickr
+):
+    ids, carried_out = more_photos(flickr, 40), []
+    first = {photo: raws(flickr, photo) for photo in ids}
+    kinds = ("500", "early 503", "cut", "early cut", "short", "html", "fail 105")
+
+    def fault(kind: str, what: str, n_before: int) -> str | None:
+        chance = Random(f"{what} {n_before}")
+        return chance.choice(kinds) if chance.random() < 1 / 3 else None
+
+    flickr.fault, flickr.carried_out = fault, carried_out.append
+    outcomes = pusher.push(ids, "sunset", "New York")
+    counts = Counter(outcome.status for outcome in outcomes)
+    assert counts["ok"] + counts["failed"] == len(ids)
+    while {*statuses(pusher.push(ids, "sunset", "New York")).values()} != {"unchanged"}:
+        pass
+    assert {*flickr.faults} >= {f"rest {kind}" for kind in kinds}
+    assert all(raws(flickr, i) == [*first[i], "sunset", "New York"] for i in ids)
+    assert carried_out.count("flickr.photos.addTags") == len(ids)
+    with pytest.raises(PushError, match="nothing to undo"):
+        deque(iter(pusher.undo, None))
+    assert {photo: raws(flickr, photo) for photo in ids} == first
+    assert carried_out.count("flickr.photos.removeTag") == 2 * len(ids)
 
 
 def test_tags_that_flickr_refuses_are_not_counted_as_added(pusher, flickr):

@@ -119,6 +119,7 @@ def test_what_lablr_label_suggests_is_refused_before_anything_is_pushed(folder, 
         ("--tags", "sea"),
         ("5001", "--tags", "sea", "--undo"),
         ("--from", "-", "--runs"),
+        ("--undo", "--dry-run"),
         ("5001", "--tags", "sea", "--origin", "suggested"),
     ],
 )

@@ -133,6 +133,8 @@ def _check_usage(photos: tuple[str, ...], options: dict[str, Any]) -> None:
             "give PHOTO... and --tags, or one of --from, --undo, --runs, --sign-in, "
             "--sign-out"
         )
+    if options["dry_run"] and not (named or options["source"]):
+        raise click.UsageError("--dry-run is for pushing: give PHOTO... or --from")
 
 
 def _push(

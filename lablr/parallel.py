@@ -11,6 +11,7 @@ A process that is alone is one of one: nothing is summed, nothing is wrapped.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -133,14 +134,29 @@ def processes(device: str = "auto") -> Iterator[Processes]:
         backend = "nccl" if chosen.type == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=TIMEOUT)
         yield Processes(dist.get_rank(), count, chosen)
-    except (RuntimeError, ValueError) as error:
-        if isinstance(error, dist.DistError) or "gloo" in str(error):
+    except BaseException as error:
+        _abandon_group()
+        if isinstance(error, dist.DistError) or (
+            isinstance(error, (RuntimeError, ValueError)) and "gloo" in str(error)
+        ):
             message = "another process of this run has ended: it says why"
             raise TrainingError(message) from error
         raise
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    dist.destroy_process_group()
+
+
+def _abandon_group() -> None:
+    """Leave a group in which a sum is cut short: its connections end with the process.
+
+    Its C++ destructor would take them down. When the other side is going down, too, it
+    may throw, and what a destructor throws aborts the process, as does a thread of the
+    group that lets go of a tensor after the interpreter has ended. The traceback of
+    what was raised holds the group until then, so one reference more, which is never
+    given back, keeps the destructor from running.
+    """
+    if dist.is_initialized():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(dist.group.WORLD))
+        dist.destroy_process_group()
 
 
 def threads_of_a_process() -> int:

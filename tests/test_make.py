@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import itertools
 import os
 import re
@@ -33,6 +34,21 @@ def test_make_alone_prints_every_target():
 def test_serve_takes_host_and_port():
     typed = make("--dry-run", "serve", "HOST=0.0.0.0", "PORT=8123")
     assert "lablr serve --host 0.0.0.0 --port 8123" in typed
+
+
+def test_serving_gets_the_text_model_and_nothing_that_its_package_asks_for():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    extra = setup["options.extras_require"]["text"].split()
+    names = [re.match(r"[\w-]+", requirement)[0] for requirement in extra]
+    typed = make("--dry-run", "--always-make", ".venv/.base").splitlines()
+    installs = [line.split() for line in typed if " pip install " in line]
+    assert installs[0][-2:] == ["-e", "."]
+    (alone,) = (words for words in installs if "--no-deps" in words)
+    assert alone[alone.index("--no-deps") + 1 :] == names
+    assert alone[alone.index("-c") + 1] == "constraints.txt"
+    pinned = (ROOT / "constraints.txt").read_text()
+    assert all(f"\n{name}==" in pinned for name in names)
 
 
 def test_ci_checks_and_tests():

@@ -74,6 +74,27 @@ def test_the_base_install_has_no_training_parts(setup_cfg):
     assert "torch>=" in setup_cfg["options.extras_require"]["train"]
 
 
+READ_WORDS = """
+import sys
+absent = ["torch", "transformers", "sentence_transformers", "huggingface_hub"]
+sys.modules.update(dict.fromkeys(absent))  # importing one of them fails
+from lablr.text import SentenceEncoder
+cat, kitten, invoice = SentenceEncoder.load().embed(["cat", "kitten", "invoice"])
+assert cat @ kitten > 0.5 > cat @ invoice
+"""
+
+
+def test_words_are_read_without_what_the_text_model_s_package_asks_for():
+    done = subprocess.run(
+        [sys.executable, "-c", READ_WORDS],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 # --- built
 
 

@@ -170,7 +170,7 @@ def test_when_one_process_ends_the_other_does(corpus, cache, tmp_path, ends, how
     ]
     told = [process.communicate(timeout=300)[1] for process in processes]
     assert processes[ends].returncode == -how, told[ends]
-    assert processes[1 - ends].returncode == 1
+    assert processes[1 - ends].returncode == 1, told[1 - ends]
     assert "another process of this run has ended: it says why" in told[1 - ends]
     assert "Traceback" not in told[1 - ends]
     assert len(history_of(tmp_path)) == 1

@@ -15,8 +15,8 @@ from lablr.why import MAX_THREADS, explain
 METHOD = f"""\
 One JPEG of 1280 x 854 pixels, from its bytes to the explanation of its first tag: how
 typical it is, the nearest training photos with it and, where the row says so, where it
-was seen. That is {N_PATCHES} encodings more, in {MAX_THREADS} threads, which tags
-share. Beside it, what the photo's tags take."""
+was seen. That is {N_PATCHES} encodings more, in {MAX_THREADS} threads, once for all
+tags that are asked about. Beside it, what the photo's tags take."""
 
 
 def measure(words: argparse.Namespace) -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,15 @@ def test_a_rare_tag_has_no_percentile(tagger, halves):
     assert found.because
     assert found.saliency is None
     assert "saliency" not in found.to_dict()
+
+
+def test_a_model_that_keeps_no_photos_says_only_the_rest(halves):
+    bundle = replace(Bundle.load(), methods={}, networks={})
+    tagger = Tagger(bundle)
+    (found,) = explain(tagger, tagger.read(halves), ["flower"])
+    assert (found.typicality, found.because) == (None, ())
+    assert found.to_dict()["because"] == []
+    assert found.log_likelihood_ratio > 0
 
 
 # --- The nearest training photos ------------------------------------------------------

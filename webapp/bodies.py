@@ -181,12 +181,15 @@ def channel_class(
             end of the stream only afterwards. This looks without reading.
             """
             try:
-                seen = self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+                next_byte: bytes = self.socket.recv(
+                    1, socket.MSG_PEEK | socket.MSG_DONTWAIT
+                )
             except BlockingIOError:
                 return False
             except OSError:
                 return True
             return not seen
+            return not next_byte
 
     return Channel
 

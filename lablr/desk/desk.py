@@ -199,7 +199,7 @@ class Desk:
         Raises `DeskError` for an id of no photo.
         """
         self.some(ids)
-        step, changed = self._store.take(list(dict.fromkeys(ids)), said)
+        step, changed = self._store.take(ids, said)
         return step, self.some(changed)
 
     def undo(self, n_steps: int | None = None) -> tuple[str, list[Photo]]:

@@ -85,7 +85,7 @@ def photos_below(folder: Path) -> list[PhotoFile]:
     A folder inside that cannot be read is passed over. Raises `DeskError` when the
     folder itself cannot be, or holds more than `MAX_PHOTOS`.
     """
-    found = []
+    found: list[PhotoFile] = []
     for file in _walk(folder):
         if len(found) == MAX_PHOTOS:
             raise DeskError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ __all__ = ["Latent", "Said", "Seen", "State", "Store", "Written"]
 Latent = npt.NDArray[np.float32]
 # SQLite takes 32,766 values in a statement.
 AT_ONCE = 10_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Store:
         keys = {(printable(str(file.folder)), file.name): file for file in files}
         with self._database().reading() as session:
             known = _known(session, keys)
-        if len(known) < len(keys):
+        if not keys.keys() <= known.keys():
             with self._database().writing() as session:
                 lock_for_storing(session)
                 known = _known(session, keys)
@@ -160,19 +162,21 @@ class Store:
         with self._database().writing() as session:
             lock_for_storing(session)
             states = _states(session, ids)
-            rows = [
-                {"photo_id": number, "tag": tag, "mark": mark}
-                for number in ids
-                for tag, mark in states[number].changes(said)
+            changes = [
+                (number, *change)
+                for number in dict.fromkeys(ids)
+                for change in states[number].changes(said)
             ]
-            if not rows:
+            if not changes:
                 return None, []
             step = DeskStep(desk=self._desk, at=self._clock())
             session.add(step)
             session.flush()
+            names = ("photo_id", "tag", "mark")
+            rows = [dict(zip(names, one, strict=True)) for one in changes]
             for part in _parts([{"step_id": step.id, **row} for row in rows]):
                 session.execute(insert(DeskChange), part)
-            return step.id, list(dict.fromkeys(row["photo_id"] for row in rows))
+            return step.id, list(dict.fromkeys(number for number, *_ in changes))
 
     def undo(self, n_steps: int | None = None) -> tuple[str, list[int]]:
         """Take the last step back; returns what it had said, and of which photos.
@@ -240,8 +244,8 @@ class Store:
         with self._database().writing() as session:
             lock_for_storing(session)
             of_file = DeskWritten.photo_id == number, DeskWritten.beside == beside
-            rows = session.scalars(select(DeskWritten).where(*of_file)).all()
-            valid = [row.tag for row in rows if (row.size, row.mtime_ns) == before]
+            old = session.scalars(select(DeskWritten).where(*of_file)).all()
+            valid = [row.tag for row in old if (row.size, row.mtime_ns) == before]
             session.execute(delete(DeskWritten).where(*of_file))
             size, mtime_ns = after
             keys = {"photo_id": number, "beside": beside}
@@ -264,9 +268,9 @@ def _restamp(session: Session, number: int, before: Stamp, after: Stamp) -> None
         row.size, row.mtime_ns = after
 
 
-def _parts(rows: Sequence[object]) -> Iterable[list[object]]:
+def _parts(rows: Sequence[T]) -> Iterable[Sequence[T]]:
     for start in range(0, len(rows), AT_ONCE):
-        yield list(rows[start : start + AT_ONCE])
+        yield rows[start : start + AT_ONCE]
 
 
 def _known(
@@ -293,7 +297,7 @@ def _states(
 
 
 def _read_states(
-    session: Session, ids: Sequence[object], found: dict[int, State], latents: bool
+    session: Session, ids: Sequence[int], found: dict[int, State], latents: bool
 ) -> None:
     changes = select(DeskChange.photo_id, DeskChange.tag, DeskChange.mark)
     changes = changes.where(DeskChange.photo_id.in_(ids)).order_by(DeskChange.id)

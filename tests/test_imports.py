@@ -87,6 +87,7 @@ ROOMS = (
     "accepting",
     "learning",
     "judging",
+    "desk",
     "fitting",
     "combining",
     "comparing",

@@ -74,8 +74,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     )
     # in the order in which they see a request
     parts = (metrics, security, access, errors, assets, health, api, pages, compare)
-    for part in (*parts, explanations, judging, signing_in, rate, results, search):
-    for part in (*parts, judging, signing_in, rate, results, search, desk):
+    own = (judging, signing_in, rate, results, search, desk)
+    for part in (*parts, explanations, *own):
         part.init_app(app)
     return app
 

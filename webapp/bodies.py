@@ -188,7 +188,6 @@ def channel_class(
                 return False
             except OSError:
                 return True
-            return not seen
             return not next_byte
 
     return Channel

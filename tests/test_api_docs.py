@@ -126,7 +126,7 @@ def test_the_javascript_example_runs(server, china_jpg):
 
 
 def test_the_json_examples_have_the_answers_keys(server, folder):
-    one, many, tags, _ = (json.loads(block) for block in blocks("json"))
+    one, many, why, tags, _ = (json.loads(block) for block in blocks("json"))
 
     def ask(*words: str) -> dict:
         return json.loads(run(["curl", *words], folder))
@@ -142,6 +142,9 @@ def test_the_json_examples_have_the_answers_keys(server, folder):
     for example, result in zip(many["results"], results, strict=True):
         assert set(example) == set(result)
     assert set(tags) == set(ask(f"{server.url}/api/v1/tags"))
+    address = f"{server.url}/api/v1/explanations?tag=building&saliency=1"
+    (reason,) = ask("-F", "photo=@photo.jpg", address)["explanations"]
+    assert set(why["explanations"][0]) == set(reason)
 
 
 def test_every_error_is_listed():
@@ -162,6 +165,10 @@ def test_every_metric_is_listed(client):
 
 def test_every_parameter_is_listed(client):
     document = client.get("/api/v1/openapi.json").json
-    described = document["paths"]["/api/v1/suggestions"]["post"]["parameters"]
+    described = [
+        parameter["name"]
+        for path in ("suggestions", "explanations")
+        for parameter in document["paths"][f"/api/v1/{path}"]["post"]["parameters"]
+    ]
     listed = re.findall(r"^\| `([a-z]+)` \|", DOCS, re.MULTILINE)
-    assert [parameter["name"] for parameter in described] == listed
+    assert described == listed

@@ -20,6 +20,7 @@ from webapp.schemas import object_of as _object
 from webapp.schemas import ref as _ref
 from webapp.suggestions import (
     MAX_BECAUSE,
+    MAX_EXISTING,
     MAX_K,
     MAX_TAGS_LENGTH,
     N_MAP_TAGS,
@@ -219,6 +220,11 @@ def _parameters(tagger: Tagger) -> list[Schema]:
             {"type": "string", "enum": list(LANGUAGES)},
         ),
         **_wishes(tagger),
+        "existing": (
+            "The photo's own tags, at most 75, with commas between them: adds "
+            "`unlikely`, those that the model finds very unlikely.",
+            {"type": "string", "maxLength": MAX_TAGS_LENGTH},
+        ),
     }
     return [
         {"name": name, "in": "query", "description": description, "schema": schema}
@@ -281,6 +287,15 @@ def _schemas(tagger: Tagger, max_batch_photos: int) -> Schema:
             },
             {"label": TEXT, "reach": PROBABILITY},
         ),
+        "UnlikelyTag": _object(
+            {
+                "written": TEXT,
+                "tag": TEXT,
+                "probability": PROBABILITY,
+                "percentile": {"type": "number", "minimum": 0, "maximum": 100},
+                "reason": TEXT,
+            }
+        ),
         "Neighbour": _object(
             {
                 "similarity": {"type": "number"},
@@ -338,6 +353,7 @@ def _suggestion(latent: Schema, features: Schema) -> Schema:
             "accepted": _list(TEXT, 1),
             "rejected": _list(TEXT, 1),
             "reach": PROBABILITY,
+            "unlikely": _list(_ref("UnlikelyTag"), 0, MAX_EXISTING),
         },
     )
 

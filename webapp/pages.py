@@ -16,7 +16,14 @@ from webapp import samples
 from webapp.map_picture import MapPicture, map_picture
 from webapp.metrics import stage
 from webapp.model import tagger
-from webapp.suggestions import Asked, language_of, shown, suggest
+from webapp.suggestions import (
+    Asked,
+    existing_of,
+    language_of,
+    shown,
+    suggest,
+    unlikely,
+)
 from webapp.uploads import uploaded_photo
 
 __all__ = ["card_html", "init_app"]
@@ -48,7 +55,8 @@ def create_suggestion() -> str:
     With JavaScript the page asks the API and never comes here.
     """
     photo = uploaded_photo()
-    asked = Asked(language=language_of(request.form))
+    existing = existing_of(request.form) or ()
+    asked = Asked(language=language_of(request.form), existing=existing)
     suggestion = suggest(photo, asked)
     with stage("draw"):
         maps = {
@@ -60,6 +68,8 @@ def create_suggestion() -> str:
         suggestion=shown(suggestion, asked.k),
         language=asked.language,
         labels=asked.labels,
+        existing=existing,
+        unlikely=unlikely(suggestion, asked),
         **maps,
     )
 

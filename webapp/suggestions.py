@@ -21,7 +21,15 @@ from lablr.charts import (
 )
 from lablr.errors import NotInBundle, PhotoError
 from lablr.suggestion import NOTHING
-from lablr.vocabulary import ENGLISH, LANGUAGES, Vocabulary, translations
+from lablr.vocabulary import (
+    ENGLISH,
+    LANGUAGES,
+    UnlikelyTag,
+    Vocabulary,
+    split_words,
+    translations,
+    unlikely_tags,
+)
 from lablr.wishes import Wishes
 from webapp.admission import Busy
 from webapp.errors import Refused, error_of
@@ -31,8 +39,10 @@ from webapp.model import tagger
 
 __all__ = [
     "MAX_BECAUSE",
+    "MAX_EXISTING",
     "Asked",
     "as_json",
+    "existing_of",
     "figures",
     "language_of",
     "map_numbers",
@@ -40,13 +50,15 @@ __all__ = [
     "shown",
     "suggest",
     "suggest_each",
+    "unlikely",
     "yes",
 ]
 
 N_MAP_TAGS = 20
 MAX_BECAUSE = 20
 MAX_K = 999_999  # no model has as many tags
-MAX_TAGS_LENGTH = 2000  # of accepted or rejected tags; Flickr allows 75 a photo
+MAX_TAGS_LENGTH = 2000  # of accepted, rejected or existing tags
+MAX_EXISTING = 75  # as many as Flickr allows a photo
 WIDTHS = ("wide", "narrow")
 BATCH_S = 15.0
 DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -59,7 +71,8 @@ class Asked:
     map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``;
     because: how many of the nearest training photos come with the answer;
     latent: the photo's posterior mean and features, which `rank` takes;
-    language: of the tags' labels, ``""`` for no labels; wishes: what a person said.
+    language: of the tags' labels, ``""`` for no labels; wishes: what a person said;
+    existing: the tags that the photo has, as they were written, if that was asked.
     """
 
     k: int = 10
@@ -71,6 +84,7 @@ class Asked:
     because: int = 0
     language: str = ""
     wishes: Wishes = NOTHING
+    existing: tuple[str, ...] | None = None
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Asked:
@@ -87,6 +101,7 @@ class Asked:
             because=_at_most("because", query.get("because", "0"), MAX_BECAUSE),
             language=language_of(query),
             wishes=_wishes(query),
+            existing=existing_of(query),
         )
 
     @property
@@ -180,7 +195,15 @@ def as_json(suggestion: Suggestion, asked: Asked) -> dict[str, Any]:
         answer |= sent_latent(suggestion)
     if asked.because:
         answer["because"] = nearest(suggestion, asked.because)
+    if asked.existing is not None:
+        answer["unlikely"] = [tag.to_dict() for tag in unlikely(suggestion, asked)]
     return answer
+
+
+def unlikely(suggestion: Suggestion, asked: Asked) -> tuple[UnlikelyTag, ...]:
+    """Which of the photo's own tags could go; `suggestion` has all tags."""
+    words = Vocabulary.load(language=asked.language or ENGLISH)
+    return unlikely_tags(suggestion, asked.existing or (), words)
 
 
 def nearest(suggestion: Suggestion, k: int) -> list[dict[str, Any]]:
@@ -231,6 +254,17 @@ def language_of(query: Mapping[str, str]) -> str:
     return "" if text is None else _one_of("language", text, tuple(LANGUAGES))
 
 
+def existing_of(query: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The photo's own tags, None where nobody asks; raises `Refused` (400)."""
+    text = query.get("existing")
+    if text is None:
+        return None
+    found = split_words(_bounded("existing", text))
+    if len(found) > MAX_EXISTING:
+        raise Refused("bad_parameter", f"existing must be {MAX_EXISTING} tags at most.")
+    return tuple(found)
+
+
 def _whole_number(name: str, text: str) -> int:
     # not int(): it takes " 1_0 ", "+5" and, slowly, five thousand digits
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_K))):
@@ -270,13 +304,18 @@ def _wishes(query: Mapping[str, str]) -> Wishes:
     return wishes
 
 
-def _tags(name: str, text: str) -> tuple[str, ...]:
+def _bounded(name: str, text: str) -> str:
     if len(text) > MAX_TAGS_LENGTH:
         raise Refused(
             "bad_parameter",
             f"{name} must be tags with commas between them, "
             f"{MAX_TAGS_LENGTH:,} characters at most.",
         )
+    return text
+
+
+def _tags(name: str, text: str) -> tuple[str, ...]:
+    text = _bounded(name, text)
     known = set(tagger().tags)
     return tuple(tag for tag in Wishes(tuple(text.split(","))).accepted if tag in known)
 

@@ -7,6 +7,7 @@ import { Hold } from "./hold.js";
 import { listenToIntake } from "./intake.js";
 import { listenToMaps } from "./maps.js";
 import { listenToHold } from "./notice.js";
+import { listenToOwnTags } from "./own_tags.js";
 import { MAX_PHOTOS, Photos } from "./photos.js";
 import { Queue } from "./queue.js";
 import { Ranker } from "./ranker.js";
@@ -78,6 +79,7 @@ ranker.addEventListener("failed", ({ detail: error }) => {
 listenToResult((tag, wanted) => photos.selected.choices.set(tag, wanted));
 listenToSaving(photos);
 listenToWhy(photos);
+listenToOwnTags(photos);
 listenToCharts();
 listenToMaps({
   name: () => photos.selected.name.replace(/\.[^.]*$/, ""),

@@ -14,6 +14,7 @@ class Photo {
   answer = null; // the API's object
   asked = ""; // the query that the answer answers
   choices = new Map(); // tag -> whether a person wants it
+  own = ""; // tags that it has already, as they were typed
   known = new Map(); // tag -> its score, of every answer so far
   reasons = new Map(); // tag -> why, for those that were asked about
 

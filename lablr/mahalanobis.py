@@ -109,7 +109,7 @@ class ManyGaussians:
     def squared_mahalanobis_of(self, group: int, latents: FloatArray) -> Array:
         """The same to one of the Gaussians: (N, d) -> (N,), its matrix unpacked."""
         d, n_basis = len(self._origin), self._basis.shape[1]
-        numbers = self._numbers[:, group].astype(np.float64)
+        numbers = self._numbers[:, group]
         precision_matrix = self._unpacked(self._basis @ numbers[:n_basis])
         linear, constant = numbers[n_basis : n_basis + d], numbers[-1]
         x = (np.asarray(latents, np.float64) - self._origin) @ self._whitener.T

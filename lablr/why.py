@@ -129,10 +129,9 @@ def _explain(
     tagger: Tagger, tag: int, latent: Latents, hidden: Latents | None
 ) -> Explanation:
     gaussians, name = tagger.ranker.gaussians, tagger.tags[tag]
-    squares, ratios = gaussians.score_of(tag, latent)
-    drops = None
-    if hidden is not None:
-        drops = ratios - gaussians.score_of(tag, hidden)[1]
+    every = latent if hidden is None else np.concatenate([latent, hidden])
+    squares, ratios = gaussians.score_of(tag, every)
+    drops = None if hidden is None else ratios[0] - ratios[1:]
     neighbours = tagger.neighbours
     return Explanation(
         tag=name,
@@ -153,7 +152,7 @@ def _typicality(tagger: Tagger, tag: int, square: float) -> Typicality | None:
     own = neighbours.latents_with(tagger.tags[tag])
     if len(own) < MIN_PHOTOS:
         return None
-    others, _ = tagger.ranker.gaussians.score_of(tag, own)
+    others = tagger.ranker.gaussians.squared_mahalanobis_of(tag, own)
     return Typicality(percentile(square, others), len(own))
 
 

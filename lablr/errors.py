@@ -21,6 +21,7 @@
     ├── DatabaseError             a database that cannot be opened or used
     ├── JudgementError            a judgement that cannot be kept
     │   └── AlreadyJudged         the rater has judged this photo before (HTTP 409)
+    ├── DeskError                 a step at the desk that cannot be taken
     ├── IndexFolderError          an index of photos that is missing or broken
     ├── BotError                  a bot that cannot start or go on
     ├── LearningError             judgements that teach nothing, or the wrong thing
@@ -43,6 +44,7 @@ __all__ = [
     "BundleError",
     "CorpusError",
     "DatabaseError",
+    "DeskError",
     "DownloadError",
     "EngineError",
     "FitError",
@@ -179,6 +181,20 @@ class AlreadyJudged(JudgementError):
 
     code = "already_judged"
     http_status = 409
+
+
+class DeskError(LablrError):
+    """A step at the desk that cannot be taken, or a photo that it does not have.
+
+    Parameters
+    ----------
+    code, http_status : what is wrong, for programs.
+    """
+
+    def __init__(self, code: str, message: str, http_status: int = 422) -> None:
+        super().__init__(message)
+        self.code = code
+        self.http_status = http_status
 
 
 class IndexFolderError(LablrError):

@@ -84,6 +84,7 @@ ROOMS = (
     "accepting",
     "learning",
     "judging",
+    "desk",
     "fitting",
     "combining",
     "comparing",

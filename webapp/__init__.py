@@ -20,6 +20,7 @@ from webapp import (
     api,
     assets,
     compare,
+    desk,
     errors,
     health,
     judging,
@@ -72,7 +73,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     )
     # in the order in which they see a request
     parts = (metrics, security, access, errors, assets, health, api, pages, compare)
-    for part in (*parts, judging, signing_in, rate, results, search):
+    for part in (*parts, judging, signing_in, rate, results, search, desk):
         part.init_app(app)
     return app
 

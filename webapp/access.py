@@ -16,7 +16,7 @@ from flask import Flask, current_app, request
 from lablr.rate_limit import RateLimit
 from webapp.errors import Refused
 
-__all__ = ["RateLimit", "charge", "client_of", "init_app"]
+__all__ = ["RateLimit", "charge", "client_of", "init_app", "require_token"]
 
 PHOTO_COST = 1.0
 RANKING_COST = 0.1
@@ -51,7 +51,7 @@ def init_app(app: Flask) -> None:
         if request.endpoint in COSTS:
             charge(COSTS[request.endpoint])
         if settings.api_token is not None and request.endpoint in WANT_TOKEN:
-            _require(settings.api_token)
+            require_token(settings.api_token)
 
     @app.context_processor
     def token() -> dict[str, bool]:
@@ -61,7 +61,7 @@ def init_app(app: Flask) -> None:
 # --------------------------------------------------------------------------- token
 
 
-def _require(token: str) -> None:
+def require_token(token: str) -> None:
     """Raise `Refused` (401) unless the request brings the token."""
     # compare_digest takes as long for a near miss as for a far one
     if not hmac.compare_digest(_given_token().encode(), token.encode()):

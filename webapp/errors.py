@@ -21,7 +21,7 @@ from flask import (
 )
 from werkzeug.exceptions import HTTPException
 
-from lablr.errors import DatabaseError, JudgementError, PhotoError
+from lablr.errors import DatabaseError, DeskError, JudgementError, PhotoError
 from webapp.admission import Busy
 
 __all__ = ["CODES", "Refused", "error_of", "init_app", "wants_json"]
@@ -86,7 +86,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(PhotoError, _photo_error)
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(DatabaseError, _database_error)
-    app.register_error_handler(JudgementError, _judgement_error)
+    app.register_error_handler(JudgementError, _own_error)
+    app.register_error_handler(DeskError, _own_error)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _unexpected)
 
@@ -95,7 +96,8 @@ def wants_json() -> bool:
     """Whether the client is a program: the address tells, or a script of ours."""
     if request.path.startswith(FOR_BOTH):
         return request.accept_mimetypes.best == "application/json"
-    return request.path.startswith("/api/") or request.path in FOR_PROGRAMS
+    is_programs = request.path.startswith(("/api/", "/desk/"))
+    return is_programs or request.path in FOR_PROGRAMS
 
 
 def error_of(error: PhotoError | Busy) -> dict[str, str]:
@@ -125,7 +127,7 @@ def _database_error(error: DatabaseError) -> Response:
     return _answer(503, error.code, NO_DATABASE, {"Retry-After": "5"})
 
 
-def _judgement_error(error: JudgementError) -> Response:
+def _own_error(error: JudgementError | DeskError) -> Response:
     return _answer(error.http_status, error.code, str(error))
 
 

@@ -53,6 +53,7 @@ def serve(
     closed in the end. on_ready: called once, when requests are about to be taken.
     """
     settings: Settings = app.extensions["lablr.settings"]
+    app.extensions["lablr.listens_on"] = listener.getsockname()[0]
     app.extensions["lablr.model"].watch(settings.reload_s)
     _share_heaps()
     sockets: dict[int, Any] = {}

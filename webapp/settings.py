@@ -44,6 +44,8 @@ class Settings:
     api_token : what every use of the model has to bring; None asks for nothing.
     rate_limit : photos that one client may send a minute; 0 is as many as it likes.
     database : of predictions and judgements; None: judging is off.
+    desk : the folder whose photos the desk tags, "-" for one of dropped photos only;
+        None: the desk is off.
     index : the folder of an index of photos; None: searching is off.
     photos : the folder outside of which no photo is shown for judging.
     raters : who may judge, each with the hash of a password or None.
@@ -61,6 +63,7 @@ class Settings:
     api_token: str | None = field(default=None, repr=False)
     rate_limit: int = 0
     database: str | None = field(default=None, repr=False)
+    desk: str | None = None
     index: str | None = None
     photos: str | None = None
     raters: tuple[tuple[str, str | None], ...] = field(default=(), repr=False)
@@ -150,6 +153,7 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     ),
     "API_TOKEN": (_token, "printable ASCII, no space at its ends"),
     "DATABASE": (str, "a file, or a database's URL"),
+    "DESK": (str, "a folder, or -"),
     "INDEX": (str, "a folder that lablr index wrote"),
     "PHOTOS": (str, "a folder"),
     "RATERS": (_raters, "names, or NAME:HASH of a password, between commas"),

@@ -33,7 +33,7 @@ from webapp.errors import Refused, wants_json
 from webapp.judging import judging
 from webapp.secret_key import kept_secret, secret_file
 
-__all__ = ["current_rater", "guard", "init_app"]
+__all__ = ["current_rater", "guard", "init_app", "sits_here"]
 
 MAX_FORM_BYTES = 64 << 10
 SIGN_INS_PER_MINUTE = 10
@@ -135,7 +135,7 @@ def sign_in() -> Response | tuple[str, int, dict[str, str]]:
     if wait_s:
         said = f"Too many attempts. Please try again in {wait_s} seconds."
         return _page(error=said), 429, {"Retry-After": str(wait_s)}
-    if not judging().raters and not _sits_here():
+    if not judging().raters and not sits_here():
         return (
             _page(
                 error="Without a list of raters, only someone at the server's own "
@@ -182,7 +182,7 @@ def _aim() -> str:
     return given if given in AIMS else AIMS[0]
 
 
-def _sits_here() -> bool:
+def sits_here() -> bool:
     """Whether the client is on this machine, and asked for it by that name.
 
     Another site's name that was made to point here is not one of `LOCAL_HOSTS`.

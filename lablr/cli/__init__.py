@@ -13,6 +13,7 @@ from lablr.cli.bot import bot_command
 from lablr.cli.combine import combine_command
 from lablr.cli.compare import compare_command
 from lablr.cli.credits import credits_command
+from lablr.cli.desk import desk_command
 from lablr.cli.download import download_command
 from lablr.cli.evaluate import evaluate_command
 from lablr.cli.export import export_command
@@ -55,6 +56,7 @@ main.add_command(bot_command)
 main.add_command(combine_command)
 main.add_command(compare_command)
 main.add_command(credits_command)
+main.add_command(desk_command)
 main.add_command(download_command)
 main.add_command(evaluate_command)
 main.add_command(export_command)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -13,25 +14,29 @@ from lablr.cli.messages import fail, say
 from lablr.cli.options import bundle_option
 from lablr.cli.supervisor import Supervisor
 
-__all__ = ["serve_command"]
+__all__ = ["host_option", "port_option", "run_server", "serve_command"]
 
 BACKLOG = 1024  # connections that wait while a worker is replaced
 
 
-@click.command("serve")
-@click.option(
+host_option = click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
     help="Address to listen on; 0.0.0.0 is every address of this machine.",
 )
-@click.option(
+port_option = click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
     help="Port to listen on; 0 lets the system choose a free one.",
 )
+
+
+@click.command("serve")
+@host_option
+@port_option
 @bundle_option
 @click.option(
     "--judge",
@@ -78,9 +83,14 @@ def serve_command(
       lablr serve --index pictures-index
       curl -F photo=@photo.jpg http://127.0.0.1:8000/api/v1/suggestions
     """
+    given = {"BUNDLE": bundle, "DATABASE": database, "PHOTOS": photos, "INDEX": index}
+    run_server(host, port, given)
+
+
+def run_server(host: str, port: int, given: Mapping[str, object | None]) -> NoReturn:
+    """Serve with these settings, of which None is the environment's, until a stop."""
     use_one_blas_thread()
     listener = _listen(host, port)
-    given = {"BUNDLE": bundle, "DATABASE": database, "PHOTOS": photos, "INDEX": index}
     config = {name: str(value) for name, value in given.items() if value is not None}
 
     def work(on_ready: Callable[[], None]) -> None:
@@ -92,7 +102,8 @@ def serve_command(
         serve(app, listener, on_ready)
 
     address = _address(host, listener)
-    said = f"serving on {address} (stop with Ctrl-C)"
+    page = "/desk" if "DESK" in config else ""
+    said = f"serving on {address}{page} (stop with Ctrl-C)"
     with listener:
         status = Supervisor(listener, work, lambda: say(said)).run()
     raise click.exceptions.Exit(status)

@@ -8,8 +8,13 @@
                    │     └── raters >────┴──< skips
                    └──< decisions
 
+    desk_photos ──< desk_changes >── desk_steps
+        ├──  desk_descriptions
+        └──< desk_written
+
 A photo is rated once by a rater, which a unique constraint holds. The schema is
-made by the migrations; a test holds the two equal.
+made by the migrations; a test holds the two equal. The desk's tables (`lablr.desk`)
+share the database and nothing else with those of the raters.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     DateTime,
     Dialect,
@@ -32,8 +38,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
     "DECISIONS",
+    "MARKS",
     "VERDICTS",
     "Decision",
+    "DeskChange",
+    "DeskDescription",
+    "DeskPhoto",
+    "DeskStep",
+    "DeskWritten",
     "ModelVersion",
     "Photo",
     "Prediction",
@@ -47,6 +59,8 @@ __all__ = [
 VERDICTS = ("top_right", "one_of_k_right", "none_right")
 # "typed" is a tag that a person added: right, and not among those that were shown.
 DECISIONS = ("yes", "no", "typed")
+# What a person says of a tag at the desk; "cleared": nothing any more.
+MARKS = ("accepted", "typed", "rejected", "cleared")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -210,3 +224,77 @@ class Undone(Table):
     rater_id: Mapped[int] = mapped_column(ForeignKey("raters.id"), primary_key=True)
     token: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+
+
+class DeskPhoto(Table):
+    """A photo's file at the desk: a name below a folder."""
+
+    __tablename__ = "desk_photos"
+    __table_args__ = (UniqueConstraint("folder", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    folder: Mapped[str]
+    name: Mapped[str]
+
+
+class DeskDescription(Table):
+    """What the model of a digest made of a file of this size and time of change.
+
+    ``latent`` is float32, little-endian; without it ``code`` and ``message`` say why
+    there is none.
+    """
+
+    __tablename__ = "desk_descriptions"
+
+    photo_id: Mapped[int] = mapped_column(
+        ForeignKey("desk_photos.id"), primary_key=True
+    )
+    model: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    latent: Mapped[bytes | None]
+    code: Mapped[str | None]
+    message: Mapped[str | None]
+
+
+class DeskStep(Table):
+    """One act of a person at the desk of a folder; undoing it removes it."""
+
+    __tablename__ = "desk_steps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    desk: Mapped[str] = mapped_column(index=True)
+    at: Mapped[datetime]
+
+
+class DeskChange(Table):
+    """What a step says of one tag of one photo; the last one said of it holds."""
+
+    __tablename__ = "desk_changes"
+    __table_args__ = (CheckConstraint(f"mark IN {MARKS}", name="mark"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    step_id: Mapped[int] = mapped_column(
+        ForeignKey("desk_steps.id", ondelete="CASCADE"), index=True
+    )
+    photo_id: Mapped[int] = mapped_column(ForeignKey("desk_photos.id"), index=True)
+    tag: Mapped[str]
+    mark: Mapped[str]
+
+
+class DeskWritten(Table):
+    """A tag that is in a photo, or in the sidecar ``beside`` it.
+
+    It holds while that file has this size and time of change: who undoes the writing
+    elsewhere, or changes the file, makes it void.
+    """
+
+    __tablename__ = "desk_written"
+
+    photo_id: Mapped[int] = mapped_column(
+        ForeignKey("desk_photos.id"), primary_key=True
+    )
+    tag: Mapped[str] = mapped_column(primary_key=True)
+    beside: Mapped[bool] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)

@@ -31,6 +31,7 @@ __all__ = [
     "PhotoSource",
     "bounded_image",
     "check_size",
+    "photo_kind",
     "read_bytes",
     "read_image",
 ]
@@ -132,6 +133,14 @@ def read_bytes(
             return _read_stream(stream, limits)
     finally:
         os.close(descriptor)
+
+
+def photo_kind(payload: bytes) -> str:
+    """Return ``"JPEG"``, ``"PNG"``, ``"WEBP"`` or ``"GIF"``, told by the content.
+
+    Raises UnsupportedPhoto or BrokenPhoto, as ``read_image`` does.
+    """
+    return read_header(payload).kind
 
 
 def check_size(n_bytes: int, limits: PhotoLimits = _DEFAULT_LIMITS) -> None:

@@ -15,7 +15,8 @@ import os
 from pathlib import Path
 
 from lablr.writing.journal import Run
-from lablr.writing.keywords import ORIGINS, Keyword, Lists, Origin
+from lablr.writing.keywords import ORIGINS, Keyword, Lists, Origin, same, tags_of
+from lablr.writing.reading import tags_in
 from lablr.writing.run import Outcome, forget, list_runs, undo, write_tags
 
 __all__ = [
@@ -28,6 +29,9 @@ __all__ = [
     "default_state",
     "forget",
     "list_runs",
+    "same",
+    "tags_in",
+    "tags_of",
     "undo",
     "write_tags",
 ]

@@ -33,6 +33,7 @@ __all__ = [
     "additions",
     "provenance_list",
     "same",
+    "tags_of",
 ]
 
 Origin = Literal["suggested", "accepted", "typed"]
@@ -124,6 +125,11 @@ def same(tag: str) -> str:
     A person's own way of writing a tag is kept; it is not added a second time.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).casefold())
+
+
+def tags_of(lists: Lists) -> tuple[str, ...]:
+    """Return every tag of a file's lists once; one in a hierarchy has ``|`` between."""
+    return tuple(map("|".join, _distinct(_paths(lists))))
 
 
 def additions(

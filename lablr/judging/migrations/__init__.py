@@ -14,7 +14,7 @@ from lablr.errors import DatabaseError
 
 __all__ = ["HEAD", "upgrade"]
 
-HEAD = "0001"
+HEAD = "0002"
 VERSIONS = Path(__file__).parent / "versions"
 
 

@@ -1,0 +1,138 @@
+"""What the desk keeps, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from alembic import command
+from alembic.config import Config
+from database_makers import (
+    MODEL,
+    clock,
+    database,
+    database_url,
+    drawn_photos,
+    postgresql,
+    rows_of,
+)
+
+from lablr.desk import PhotoFile, Said, Store
+from lablr.desk.store import Seen
+from lablr.errors import DeskError
+from lablr.judging.database import Database
+from lablr.judging.engine import make_engine, parse_url
+from lablr.judging.migrations import VERSIONS
+
+__all__ = ["clock", "database", "database_url", "postgresql"]
+
+FOLDER = Path("/photos")
+
+
+def files(*names: str) -> list[PhotoFile]:
+    return [PhotoFile(FOLDER, FOLDER / name, (1, 1 << 60)) for name in names]
+
+
+def accepted(*tags: str) -> Said:
+    return Said({"accepted": tags})
+
+
+@pytest.fixture
+def open_store(database, clock) -> Callable[..., Store]:
+    return lambda desk="/photos": Store(lambda: database, desk, clock)
+
+
+@pytest.fixture
+def store(open_store) -> Store:
+    return open_store()
+
+
+def test_steps_are_taken_back_one_by_one(store):
+    ids = [*store.numbers(files("a.jpg", "b.jpg")).values()]
+    store.take(ids, Said({"accepted": ["dog"], "rejected": ["cat"]}))
+    store.take(ids[:1], Said({"typed": ["Zürich"], "cleared": ["dog"]}))
+    assert store.states(ids)[ids[0]].tags("accepted") == []
+    said, changed = store.undo()
+    assert (said, changed) == ("typed Zürich; cleared dog on 1 photo", ids[:1])
+    assert store.states(ids)[ids[0]].tags("accepted") == ["dog"]
+    said, changed = store.undo()
+    assert (said, changed) == ("accepted dog; rejected cat on 2 photos", ids)
+    assert store.states(ids)[ids[0]].marks == {}
+    with pytest.raises(DeskError) as refused:
+        store.undo()
+    assert refused.value.code == "nothing_to_undo"
+
+
+def test_another_desk_is_another(store, open_store):
+    other = open_store("/others")
+    (number,) = store.numbers(files("a.jpg")).values()
+    store.take([number], accepted("dog"))
+    assert other.n_steps() == 0
+    with pytest.raises(DeskError):
+        other.undo()
+    assert store.n_steps() == 1
+
+
+def test_a_latent_comes_back_as_it_was(store):
+    (number,) = store.numbers(files("a.jpg")).values()
+    latent = np.random.default_rng(0).normal(size=8).astype(np.float32)
+    stamp = 5 << 32, 1_700_000_000_123_456_789
+    store.keep_seen(number, Seen("model", stamp, latent))
+    seen = store.states([number], latents=True)[number].seen
+    assert (seen.model, seen.stamp) == ("model", stamp)
+    assert seen.latent.tobytes() == latent.tobytes()
+    store.keep_seen(number, Seen("model", stamp, None, "broken_photo", "Broken."))
+    seen = store.states([number], latents=True)[number].seen
+    assert (seen.latent, seen.code, seen.message) == (None, "broken_photo", "Broken.")
+
+
+def test_many_at_once_take_steps(open_store, database):
+    stores = [open_store() for _ in range(4)]
+    names = [f"{n}.jpg" for n in range(20)]
+
+    def work(number: int) -> list[int]:
+        ids = [*stores[number].numbers(files(*names)).values()]
+        for step in range(5):
+            stores[number].take(ids, accepted(f"tag{number}{step}"))
+        return ids
+
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(work, range(4))
+    assert all(ids == first for ids in others)
+    assert rows_of(database, "desk_photos") == 20
+    assert stores[0].n_steps() == 20
+    states = stores[0].states(first)
+    assert all(len(state.tags("accepted")) == 20 for state in states.values())
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda store: [store.undo() for _ in range(5)], stores))
+    assert stores[0].n_steps() == rows_of(database, "desk_changes") == 0
+
+
+def test_thousands_of_photos_are_one_step(store):
+    numbers = store.numbers(files(*(f"{n}.jpg" for n in range(12_000))))
+    ids = [*numbers.values()]
+    store.take(ids, accepted("dog", "cat"))
+    assert sum(map(len, (s.marks for s in store.states(ids).values()))) == 24_000
+    assert store.undo()[0] == "accepted dog, cat on 12,000 photos"
+
+
+def test_a_database_of_before_the_desk_is_brought_up(database_url):
+    engine = make_engine(parse_url(database_url))
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database).touch()
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    with Database(database_url) as database:
+        database.store_predictions(MODEL, drawn_photos(2))
+        store = Store(lambda: database, "/photos")
+        (number,) = store.numbers(files("a.jpg")).values()
+        store.take([number], accepted("dog"))
+        assert store.n_steps() == 1

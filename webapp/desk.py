@@ -1,0 +1,96 @@
+"""The desk: many photos of a folder here, their tags, and writing these into files.
+
+It changes files, so it answers who sits at this machine, or who brings the token, and
+only to its own page (webapp/desk_guard.py). What that page talks to is in
+webapp/desk_photos.py and webapp/desk_steps.py, loaded where the desk is on: they need
+the extra "judge".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Flask, render_template
+
+from lablr.judging import open_database
+from lablr.writing import default_state
+from webapp.judging import Judging
+from webapp.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from lablr.desk import Desk
+
+__all__ = ["init_app"]
+
+NO_FOLDER = "-"
+MAX_JSON_BYTES = 1 << 20
+MAX_DROPPED_BYTES = 64 << 20
+
+
+def init_app(app: Flask) -> None:
+    """Open the desk of the settings, or say on its page that it is off.
+
+    Raises `SettingError` for a folder that is none, `DatabaseError`, and
+    `MissingExtra` without what the database needs.
+    """
+    settings: Settings = app.extensions["lablr.settings"]
+    app.jinja_env.globals["desk_on"] = settings.desk is not None
+    if settings.desk is None:
+        off = Blueprint("desk_off", __name__)
+        off.add_url_rule("/desk", view_func=show_off)
+        app.register_blueprint(off)
+        return
+    for name in ("steps", "undo", "write", "write/undo"):
+        app.config["MAX_BODY_BYTES"][f"/desk/{name}"] = MAX_JSON_BYTES
+    app.config["MAX_BODY_BYTES"]["/desk/photos"] = MAX_DROPPED_BYTES
+    app.extensions["lablr.desk"] = _open(app, settings.desk)
+    from webapp.desk_guard import guard
+    from webapp.desk_photos import add_photos
+    from webapp.desk_steps import add_steps
+
+    pages = Blueprint("desk", __name__, url_prefix="/desk")
+    guard(pages)
+    add_photos(pages)
+    add_steps(pages)
+    app.register_blueprint(pages)
+
+
+def show_off() -> str:
+    """How the desk is turned on."""
+    return render_template("desk_off.html")
+
+
+def _open(app: Flask, place: str) -> Desk:
+    judging: Judging | None = app.extensions["lablr.judging"]
+    kept = _own_database() if judging is None else judging
+    from lablr.desk import Desk, Store
+
+    copies = default_state().resolve() / "desk" / "dropped"
+    if place == NO_FOLDER:
+        folder = dropped = _made(copies / "loose")
+    else:
+        folder = Path(place).resolve()
+        if not folder.is_dir():
+            raise SettingError(f"LABLR_DESK: there is no folder {folder}")
+        # another desk's copies are not this one's
+        dropped = copies / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    store = Store(lambda: kept.database, str(folder))
+    return Desk(folder, dropped, default_state(), store)
+
+
+def _own_database() -> Judging:
+    """A database of the desk's own, for want of one of judgements."""
+    path = _made(default_state() / "desk") / "desk.sqlite"
+    open_database(str(path)).close()
+    return Judging(str(path), {}, None)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingError(f"{folder}: {error.strerror}") from error
+    return folder

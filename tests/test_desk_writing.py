@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -205,6 +206,18 @@ def test_while_another_process_writes_nothing_is_written(decided, folder, state)
     finally:
         journal.close()
     assert contents(folder) == before
+
+
+def test_who_goes_away_leaves_the_rest_unwritten_and_the_journal(decided, folder):
+    answer = decided.client.post("/desk/write", json={"photos": None}, buffered=False)
+    first = json.loads(next(answer.iter_encoded()))
+    answer.close()
+    assert first["name"] == "china.jpg"
+    photos = decided.photos()
+    assert photos["china.jpg"]["written"] == ["New York", A]
+    assert photos["small.png"]["written"] == []
+    (line, _) = decided.post("write", {"photos": None})
+    assert line["name"] == "small.png"
 
 
 @pytest.mark.parametrize(

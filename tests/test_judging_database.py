@@ -114,7 +114,7 @@ def test_a_newer_database_is_refused(database_url):
 def test_foreign_tables_are_left_alone(database_url):
     with open_database(database_url) as database, database.writing() as session:
         session.execute(text("DROP TABLE alembic_version"))
-    with pytest.raises(DatabaseError, match="not Lablr's: decisions, model_versions"):
+    with pytest.raises(DatabaseError, match="not Lablr's: decisions, desk_changes"):
         open_database(database_url)
 
 

@@ -1,9 +1,10 @@
 """Lablr on the web: one page, a JSON API, two health checks and the metrics.
 
-With a database, pages for judging tags as well.
+With a database, pages for judging tags as well; with a folder, a desk for its photos.
 
 The application keeps nothing: no cookie, no session, no file, no photo once its
-answer is sent; but for the judgements of those who sign in, where judging is on.
+answer is sent; but for the judgements of those who sign in, where judging is on, and
+for what is done at the desk.
 `create_app` is the only thing to import; `webapp.server.serve` runs what it returns.
 """
 

@@ -22,7 +22,7 @@ from lablr.errors import DeskError, PhotoError
 from lablr.photos import FOLDER_LIMITS, check_size, read_bytes, read_image
 from lablr.searching.views import Viewer
 from lablr.wishes import Wishes
-from lablr.writing import same, tags_in
+from lablr.writing import tags_in
 from webapp.access import PHOTO_COST, charge
 from webapp.metrics import stage
 from webapp.model import tagger
@@ -143,7 +143,7 @@ def show_suggestions(number: int) -> Response:
     """Tags for a photo by what was said of it, and the photos like it."""
     k = Asked.read({"k": request.args.get("k", "10")}).k
     photo = desk().photo(number)
-    latent = desk().look(photo, tagger().bundle_digest, _encoded)
+    latent = desk().look(photo, tagger().bundle_digest, _charged)
     photo = desk().photo(number)
     ranked = _ranked(photo, latent, k)
     return jsonify(
@@ -156,11 +156,15 @@ def show_suggestions(number: int) -> Response:
     )
 
 
+def _charged(photo: Path) -> Latent:
+    charge(PHOTO_COST)
+    return _encoded(photo)
+
+
 def _encoded(photo: Path | bytes) -> Latent:
     """The latent (d,) of a photo once there is room."""
     model = tagger()
     with current_app.extensions["lablr.admission"].admit():
-        charge(PHOTO_COST)
         with stage("read"):
             image = read_image(photo, model.encoder.size, FOLDER_LIMITS)
         with stage("encode"):
@@ -172,13 +176,13 @@ def _encoded(photo: Path | bytes) -> Latent:
 def _ranked(photo: Photo, latent: Latent, k: int) -> tuple[list[dict[str, Any]], float]:
     """The first k tags of which nothing was said, and the threshold."""
     model, state = tagger(), photo.state
-    said = {same(tag) for tag, _ in state.marks.values()}
-    wishes = Wishes()
-    if model.listening is not None:
-        accepted = Wishes(tuple(photo.tags)).accepted
-        rejected = Wishes((), tuple(state.tags("rejected"))).rejected
-        # a typed "New York" is the tag "newyork", whatever was said of that
-        wishes = Wishes(accepted, tuple(t for t in rejected if t not in accepted))
+    # a typed "New York" is the tag "newyork", whatever was said of that
+    accepted = Wishes(tuple(photo.tags)).accepted
+    rejected = Wishes((), tuple(state.tags("rejected"))).rejected
+    wishes = Wishes(accepted, tuple(tag for tag in rejected if tag not in accepted))
+    said = {*wishes.decided, *state.marks}
+    if model.listening is None:
+        wishes = Wishes()
     with stage("rank"):
         (found,) = model.rank(latent[np.newaxis], 0, wishes=wishes)
     rows = [

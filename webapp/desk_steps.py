@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -81,7 +81,7 @@ def undo_writing() -> Response:
     return _lines(desk().undo_writing(run))
 
 
-def _lines(writing: Iterator[Writing]) -> Response:
+def _lines(writing: Generator[Writing, None, None]) -> Response:
     """What becomes of each file as JSON lines, and the sum as the last.
 
     The first is waited for: what hinders all of them is an answer of its own.
@@ -92,8 +92,11 @@ def _lines(writing: Iterator[Writing]) -> Response:
         raise DeskError(error.code, str(error), http_status=409) from error
     except MissingExtra as error:
         raise DeskError(error.code, f"{error}.", http_status=501) from error
-    lines = _told(chain(first, writing))
-    return Response(stream_with_context(lines), mimetype="application/x-ndjson")
+    lines = stream_with_context(_told(chain(first, writing)))
+    answer = Response(lines, mimetype="application/x-ndjson")
+    # whoever goes away leaves the rest unwritten, and the journal to others
+    answer.call_on_close(writing.close)
+    return answer
 
 
 def _first(writing: Iterator[Writing]) -> Iterable[Writing]:

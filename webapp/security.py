@@ -42,7 +42,8 @@ def init_app(app: Flask) -> None:
     There is no CSRF token here because there is nothing to forge: no cookie, no
     session, no login, and a form post changes nothing on the server. Another
     site that posts a photo here learns nothing, for it cannot read the answer.
-    (Judging has all of these, and its own token: webapp/signing_in.py.)
+    (Judging has all of these, and its own token: webapp/signing_in.py. The desk
+    has something to forge and no cookie: webapp/desk_guard.py.)
     """
 
     @app.before_request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -208,14 +208,17 @@ class Desk:
         Photos whose files are not there any more are not among those returned.
         """
         said, ids = self._store.undo(n_steps)
-        self.photos()
-        return said, self.some([number for number in ids if number in self._files])
+        if not {*ids} <= {*self._files}:
+            self.photos()
+        files = self._files
+        there = [n for n in ids if n in files and stamp_of(files[n].path)]
+        return said, self.some(there)
 
     # --- writing
 
     def write(
         self, ids: Sequence[int] | None, sidecar: bool, dry_run: bool
-    ) -> Iterator[Writing]:
+    ) -> Generator[Writing, None, None]:
         """Write the tags of photos; yields what became of each.
 
         ids : None for all with tags that are not written yet.
@@ -244,7 +247,7 @@ class Desk:
                 self._store.keep_written(photo.number, tags, sidecar, *stamps)
             yield Writing(photo.number, photo.name, outcome)
 
-    def undo_writing(self, run: str | None = None) -> Iterator[Writing]:
+    def undo_writing(self, run: str | None = None) -> Generator[Writing, None, None]:
         """Take a run of writing back, by default the desk's last; yields each file.
 
         Raises `DeskError` when there is none of this desk, and as

@@ -34,7 +34,9 @@ export const listPhotos = () => answerOf(`${desk}/photos`);
 export const suggestionsOf = (id, signal) =>
   answerOf(`${desk}/photos/${id}/suggestions?k=10`, { signal });
 export const sendStep = (json) => answerOf(`${desk}/steps`, { json });
-export const undoStep = () => answerOf(`${desk}/undo`, { json: {} });
+/** nSteps: what this page knows of; the server refuses when there were others since. */
+export const undoStep = (nSteps) =>
+  answerOf(`${desk}/undo`, { json: { n_steps: nSteps } });
 export const knownTags = async () => (await answerOf(tags)).tags;
 
 export function sendPhoto(file) {

@@ -106,6 +106,7 @@ steps.addEventListener("refused", ({ detail: error }) => {
 
 part("accept-sure").addEventListener("click", () => {
   const { current } = photos;
+  if (!current) return;
   const accept = current.sure.map((score) => score.tag);
   if (!accept.length) return say(noSure(current));
   steps.take([current], { accept }, `${accept.join(", ")} accepted.`);

@@ -22,6 +22,7 @@ export function listenToSimilar({ photos, decide, say }) {
 
   part("ask-similar").addEventListener("click", async () => {
     const photo = photos.current;
+    if (!photo) return;
     step = stepOf(photo);
     if (!step) return say("Accept, type or reject a tag first; then it can go to photos like this one.");
     source = photo;

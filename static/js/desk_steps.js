@@ -1,16 +1,14 @@
 // Decisions go out one after the other and are kept until the server has each.
 
 import { ApiError } from "./api.js";
-import { listPhotos, sendStep, undoStep } from "./desk_api.js";
+import { sendStep, undoStep } from "./desk_api.js";
 
 const UNDO = "undo";
-const LOST = "The server was not reached, so it is not known whether that was undone. Look, and undo again.";
 
 /** Tells `stored` with { said, photos } and `refused` with an ApiError. */
 export class Steps extends EventTarget {
   #waiting = [];
   #sending = false;
-  #doubtful = false; // the first one was sent, and no answer came
 
   constructor(photos, hold) {
     super();
@@ -51,27 +49,10 @@ export class Steps extends EventTarget {
     this.wake();
   }
 
+  /** Both may be sent twice when an answer was lost: the server counts them once. */
   #send({ several, step }) {
-    if (step === UNDO) return undoStep();
-    const send = () => sendStep({ photos: several.map((photo) => photo.id), ...step });
-    return this.#doubtful ? this.#unlessThere(several, step, send) : send();
-  }
-
-  /** What was sent may have been stored although its answer was lost. */
-  async #unlessThere(several, step, send) {
-    const { n_steps, photos } = await listPhotos();
-    const byId = new Map(photos.map((photo) => [photo.id, photo]));
-    const stored = several.map((photo) => byId.get(photo.id));
-    const isThere = stored.every(
-      (one) => one &&
-        [["accept", "accepted"], ["type", "typed"], ["reject", "rejected"]].every(
-          ([deed, kind]) => (step[deed] ?? []).every((tag) => one[kind].includes(tag)),
-        ) &&
-        (step.clear ?? []).every(
-          (tag) => ![...one.accepted, ...one.typed, ...one.rejected].includes(tag),
-        ),
-    );
-    return isThere ? { n_steps, photos: stored } : send();
+    if (step === UNDO) return undoStep(this.photos.nSteps);
+    return sendStep({ photos: several.map((photo) => photo.id), ...step });
   }
 
   #end(item, answer) {
@@ -85,23 +66,15 @@ export class Steps extends EventTarget {
 
   #drop(item) {
     this.#waiting.shift();
-    this.#doubtful = false;
     for (const photo of item.several) {
       photo.pending = photo.pending.filter((step) => step !== item.step);
     }
   }
 
   #fail(item, error) {
-    if (error.hold) this.hold.begin(error.hold, error.seconds);
-    const lost = ["lost", "offline"].includes(error.hold);
-    // an undo that is sent twice undoes two steps
-    if (error.hold && !(lost && item.step === UNDO)) {
-      this.#doubtful = lost;
-      return;
-    }
+    if (error.hold) return this.hold.begin(error.hold, error.seconds);
     this.#drop(item);
     for (const photo of item.several) this.photos.change(photo);
-    const detail = lost ? new ApiError(LOST, { code: "lost" }) : error;
-    this.dispatchEvent(new CustomEvent("refused", { detail }));
+    this.dispatchEvent(new CustomEvent("refused", { detail: error }));
   }
 }

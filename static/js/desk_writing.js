@@ -21,6 +21,7 @@ export function listenToWriting({ photos, changed, say }) {
   });
 
   part("ask-write").addEventListener("click", () => {
+    if (!photos.current) return say("There are no photos yet.");
     dialog.showModal();
     look();
   });

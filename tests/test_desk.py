@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from desk_makers import Client, desk_app, folder, small_model, state
-from photo_makers import jpeg, photo
+from photo_makers import jpeg, photo, save
 from PIL import Image
 
+from lablr.errors import UnsupportedPhoto
+from lablr.photos import photo_kind
 from webapp import create_app
 from webapp.settings import SettingError
 
@@ -125,6 +127,23 @@ def test_the_picture_goes_out_without_what_the_file_carries(desk, folder):
     assert answer.data == (folder / "china.jpg").read_bytes()
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert answer.mimetype == "application/octet-stream"
+
+
+def test_a_folder_that_is_gone_is_said(desk, folder, tmp_path):
+    desk.post("steps", {"photos": desk.ids("china.jpg"), "accept": [A]})
+    folder.rename(tmp_path / "unplugged")
+    answer = desk.client.get("/desk/photos")
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "no_folder")
+    assert str(folder) not in answer.text
+    (tmp_path / "unplugged").rename(folder)
+    assert desk.photos()["china.jpg"]["accepted"] == [A]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_the_door_tells_the_kind_of_a_photo(kind):
+    assert photo_kind(save(photo(), kind)) == kind
+    with pytest.raises(UnsupportedPhoto):
+        photo_kind(b"no photo")
 
 
 # --- dropped photos

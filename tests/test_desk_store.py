@@ -19,6 +19,8 @@ from database_makers import (
     postgresql,
     rows_of,
 )
+from desk_makers import Client, desk_app, folder, small_model, state
+from judging_pages import SECRET
 
 from lablr.desk import PhotoFile, Said, Store
 from lablr.desk.store import Seen
@@ -27,7 +29,15 @@ from lablr.judging.database import Database
 from lablr.judging.engine import make_engine, parse_url
 from lablr.judging.migrations import VERSIONS
 
-__all__ = ["clock", "database", "database_url", "postgresql"]
+__all__ = [
+    "clock",
+    "database",
+    "database_url",
+    "folder",
+    "postgresql",
+    "small_model",
+    "state",
+]
 
 FOLDER = Path("/photos")
 
@@ -136,3 +146,22 @@ def test_a_database_of_before_the_desk_is_brought_up(database_url):
         (number,) = store.numbers(files("a.jpg")).values()
         store.take([number], accepted("dog"))
         assert store.n_steps() == 1
+
+
+def test_the_desk_uses_the_database_of_judgements(
+    database, database_url, folder, small_model, state
+):
+    settings = {"DATABASE": database_url, "SECRET_KEY": SECRET}
+    apps = [desk_app(folder, small_model, **settings) for _ in range(2)]
+    desk, again = (Client(app.test_client()) for app in apps)
+    ids = desk.ids()
+    desk.ask(ids[0])
+    desk.post("steps", {"photos": ids, "accept": ["tag00000"]})
+    assert len(desk.post("write", {"photos": None})) == 4
+    assert rows_of(database, "desk_changes") == rows_of(database, "desk_written") == 3
+    assert rows_of(database, "desk_descriptions") == 1
+    assert len(again.post("write/undo", {})) == 4
+    assert again.post("undo", {})["n_steps"] == 0
+    assert not (state / "desk" / "desk.sqlite").exists()
+    for app in apps:
+        app.extensions["lablr.judging"].database.close()

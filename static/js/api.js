@@ -2,7 +2,8 @@
 
 import { token } from "./access.js";
 
-const { api, explanations, rankings } = document.getElementById("desk").dataset;
+// the desk of many photos has none of these
+const { api, explanations, rankings } = document.getElementById("desk")?.dataset ?? {};
 const TIMEOUT_MS = 120_000;
 
 /**
@@ -57,7 +58,10 @@ function send(address, body, { type, onProgress, signal }) {
     };
     request.onload = () => {
       if (request.status === 200 && request.response) resolve(request.response);
-      else reject(refusal(request));
+      else {
+        const wait = request.getResponseHeader("Retry-After");
+        reject(refused(request.status, request.response?.error, wait));
+      }
     };
     request.onerror = () => reject(unreachable());
     request.ontimeout = () =>
@@ -68,21 +72,20 @@ function send(address, body, { type, onProgress, signal }) {
   });
 }
 
-const cancelled = () => new ApiError("", { code: CANCELLED });
+export const cancelled = () => new ApiError("", { code: CANCELLED });
 
 const HOLDS = { 401: "token", 429: "limited", 503: "busy" };
 
-function refusal(request) {
-  const said = request.response?.error;
-  return new ApiError(said?.message ?? `The server answered ${request.status}.`, {
-    retry: request.status >= 500,
+/** What a status other than 200 says; wait: the header Retry-After. */
+export const refused = (status, said, wait) =>
+  new ApiError(said?.message ?? `The server answered ${status}.`, {
+    retry: status >= 500,
     code: said?.code,
-    hold: HOLDS[request.status] ?? "",
-    seconds: Number.parseInt(request.getResponseHeader("Retry-After"), 10) || 2,
+    hold: HOLDS[status] ?? "",
+    seconds: Number.parseInt(wait, 10) || 2,
   });
-}
 
-const unreachable = () =>
+export const unreachable = () =>
   new ApiError("The server cannot be reached.", {
     hold: navigator.onLine === false ? "offline" : "lost",
   });

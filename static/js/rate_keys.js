@@ -1,24 +1,22 @@
 // The keys of the rating page. A key presses the button that everybody can press.
 
+import { areKeysOn, isField, keepKeysChoice } from "./keys_on.js";
+
 const part = (id) => document.getElementById(id);
 const BUTTONS = { j: "top_right", k: "one_of_k_right", l: "none_right", s: "skip", u: "undo" };
 const NEXT = { "": "yes", yes: "no", no: "" };
 const WORDS = { "": "unsaid", yes: "yes", no: "no" };
-const STORED = "lablr-keys";
 
 /** Listen to single keys, unless they were turned off or belong to a field. */
 export function listenToKeys({ isFree, say }) {
-  const box = part("keys-on");
-  box.checked = remembered() !== "off";
-  box.addEventListener("change", () => remember(box.checked ? "on" : "off"));
+  keepKeysChoice();
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const inField = event.target.matches?.("input:not([type=radio], [type=checkbox]), textarea");
-    if (inField) {
+    if (isField(event.target)) {
       if (["Escape", "Enter"].includes(event.key)) event.target.blur();
       return;
     }
-    if (part("help").open || !box.checked) return;
+    if (part("help").open || !areKeysOn()) return;
     if (press(event, isFree, say)) event.preventDefault();
   });
 }
@@ -41,20 +39,4 @@ function mark(rank, say) {
   choices.find((choice) => choice.value === value).checked = true;
   say(`${part(`tag-name-${rank}`).textContent}: ${WORDS[value]}.`);
   return true;
-}
-
-function remembered() {
-  try {
-    return localStorage.getItem(STORED);
-  } catch {
-    return null; // storage may be forbidden
-  }
-}
-
-function remember(value) {
-  try {
-    localStorage.setItem(STORED, value);
-  } catch {
-    // then it holds until the page is left
-  }
 }

@@ -1,29 +1,15 @@
 // The arrow keys go from photo to photo in the grid; one of them takes the Tab key.
 
+import { stepInGrid } from "./grid.js";
+
 const grid = document.getElementById("found");
 const photos = [...(grid?.querySelectorAll("figure") ?? [])];
 
-/** Photos in a row of the grid as it is laid out now. */
-function columns() {
-  const top = photos[0].offsetTop;
-  const next = photos.findIndex((photo) => photo.offsetTop > top);
-  return next < 0 ? photos.length : next;
-}
-
-const steps = {
-  ArrowRight: () => 1,
-  ArrowLeft: () => -1,
-  ArrowDown: columns,
-  ArrowUp: () => -columns(),
-  Home: (place) => -place,
-  End: (place) => photos.length - 1 - place,
-};
-
 grid?.addEventListener("keydown", (event) => {
   const place = photos.indexOf(document.activeElement);
-  const step = steps[event.key];
-  if (place < 0 || !step || event.ctrlKey || event.metaKey || event.altKey) return;
-  const next = photos[place + step(place)];
+  const step = place < 0 ? null : stepInGrid(photos, place, event);
+  if (step === null) return;
+  const next = photos[place + step];
   event.preventDefault();
   if (!next) return;
   photos[place].tabIndex = -1;

@@ -1,0 +1,201 @@
+// The desk: photos of a folder, their tags, and writing them. This file only wires.
+
+import { fileOf, knownTags, listPhotos, loadable } from "./desk_api.js";
+import { token } from "./access.js";
+import { ApiError } from "./api.js";
+import { Asking } from "./desk_asking.js";
+import { Grid } from "./desk_grid.js";
+import { Intake, intakeWords } from "./desk_intake.js";
+import { listenToKeys } from "./desk_keys.js";
+import { showPhoto, showSum } from "./desk_photo.js";
+import { Photos } from "./desk_photos.js";
+import { listenToSimilar } from "./desk_similar.js";
+import { Steps } from "./desk_steps.js";
+import { Tags } from "./desk_tags.js";
+import { listenToWriting } from "./desk_writing.js";
+import { Hold } from "./hold.js";
+import { listenToIntake } from "./intake.js";
+import { listenToHold } from "./notice.js";
+import { counted } from "./words.js";
+
+const part = (id) => document.getElementById(id);
+
+const photos = new Photos();
+const hold = new Hold();
+const grid = new Grid(photos, () => asking.wake());
+const asking = new Asking(photos, hold, grid.inSight);
+const steps = new Steps(photos, hold);
+const intake = new Intake(hold, Number(part("desk-page").dataset.maxBytes));
+const tags = new Tags({
+  decide: (photo, step, words) => steps.take([photo], step, words),
+  leave: () => grid.focus(),
+});
+
+const say = (text) => (part("said").textContent = text);
+
+function complain(message) {
+  part("trouble").hidden = !message;
+  part("trouble-message").textContent = message;
+}
+
+// -------------------------------------------------------------------- showing
+
+photos.addEventListener("change", ({ detail: photo }) => {
+  showSum(photos);
+  if (!photo || photo === photos.current) showPhoto(photos, tags);
+  if (!photo) asking.wake();
+});
+
+/** Words, and how far the whole set is. */
+function sayDone(words) {
+  const { decided, length } = showSum(photos);
+  say(`${words} ${decided} of ${length} decided.`);
+}
+
+// -------------------------------------------------------------------- loading
+
+let loaded = false;
+
+async function load() {
+  try {
+    photos.take(await listPhotos());
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.hold) return hold.begin(error.hold, error.seconds);
+    return complain(error.message);
+  }
+  hold.succeeded();
+  complain("");
+  part("folder").textContent = photos.folder;
+  if (!loaded) loadTags();
+  loaded = true;
+}
+
+/** The vocabulary completes what is typed; without it typing works as well. */
+async function loadTags() {
+  const options = (await knownTags().catch(() => [])).map((tag) => new Option(tag, tag));
+  part("all-tags").replaceChildren(...options);
+}
+
+part("trouble-again").addEventListener("click", load);
+listenToHold(hold);
+hold.addEventListener("release", () => {
+  if (!loaded) return load();
+  steps.wake();
+  intake.wake();
+  asking.wake();
+});
+
+// ------------------------------------------------------------------ decisions
+
+steps.addEventListener("stored", ({ detail: { said, photos: changed, undone } }) => {
+  if (undone && !changed.includes(photos.current)) photos.select(changed[0]);
+  complain("");
+  sayDone(said);
+  asking.wake();
+});
+steps.addEventListener("refused", ({ detail: error }) => {
+  if (error.code === "nothing_to_undo") {
+    photos.nSteps = 0;
+    showSum(photos);
+    return say("There is nothing left to undo.");
+  }
+  complain(error.message);
+  load();
+});
+
+part("accept-sure").addEventListener("click", () => {
+  const { current } = photos;
+  if (!current) return;
+  const accept = current.sure.map((score) => score.tag);
+  if (!accept.length) return say(noSure(current));
+  steps.take([current], { accept }, `${accept.join(", ")} accepted.`);
+});
+
+function noSure(photo) {
+  if (!photo.answer) return "This photo is not looked at yet.";
+  const { threshold } = photo.answer;
+  return `No suggestion left above ${Math.round(100 * threshold)} %. Accept one by hand, or type a tag.`;
+}
+
+part("undo").addEventListener("click", () => steps.undo());
+
+part("typing").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const field = part("typed");
+  const type = [...new Set(field.value.split(",").map((tag) => tag.trim()))].filter(Boolean);
+  if (!type.length || !photos.current) return;
+  field.value = "";
+  steps.take([photos.current], { type }, `${type.join(", ")} typed.`);
+});
+part("typed").addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  event.preventDefault();
+  grid.focus();
+});
+
+listenToSimilar({
+  photos,
+  decide: (several, step, words) => steps.take(several, step, words),
+  say,
+});
+listenToWriting({ photos, changed: load, say });
+
+// -------------------------------------------------------------------- walking
+
+for (const [id, direction] of [["next-open", 1], ["previous-open", -1]]) {
+  part(id).addEventListener("click", ({ detail }) => {
+    const next = photos.nextOpen(direction);
+    if (!next) return say("No other photo is undecided.");
+    photos.select(next);
+    if (!detail) grid.focus(); // pressed by a key
+  });
+}
+part("grid").addEventListener("click", () => {
+  // above the grid on a narrow screen, the photo may be out of sight
+  if (part("one").getBoundingClientRect().bottom < 0) part("one").scrollIntoView();
+});
+part("one-retry").addEventListener("click", () => asking.retry(photos.current));
+part("ask-help").addEventListener("click", () => part("help").showModal());
+listenToKeys({ walk: (event) => grid.walk(event), enter: () => tags.enter() });
+
+part("file-link").addEventListener("click", async (event) => {
+  if (!token.get()) return;
+  event.preventDefault();
+  const link = document.createElement("a");
+  const { id, name } = photos.current;
+  try {
+    link.href = await loadable(fileOf(id));
+  } catch (error) {
+    return complain(error.message);
+  }
+  link.download = name.split("/").pop();
+  link.click();
+  URL.revokeObjectURL(link.href);
+});
+
+// ----------------------------------------------------------------- photos come
+
+listenToIntake((files) => {
+  part("refused").textContent = "";
+  intake.take(files);
+}, say);
+intake.addEventListener("added", ({ detail }) => {
+  const isFirst = !photos.list.length;
+  photos.add(detail);
+  if (isFirst) grid.focus();
+});
+intake.addEventListener("moved", ({ detail }) => say(intakeWords(detail)));
+intake.addEventListener("refused", ({ detail }) => {
+  part("refused").textContent = detail.join(" ");
+});
+
+addEventListener("beforeunload", (event) => {
+  if (steps.isBusy || intake.isBusy) event.preventDefault();
+});
+
+await load();
+if (photos.list.length) {
+  grid.focus();
+  say(`${counted(photos.list.length, "photo")}.`);
+}

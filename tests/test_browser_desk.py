@@ -1,0 +1,257 @@
+"""The desk in a real browser, by keyboard alone, on real files."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import Visit, fits
+from exif_reader import read_lists
+from PIL import Image
+from serving import Server, running_server
+from test_browser_axe import grave_findings
+
+N_PHOTOS = 40
+NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "retina.jpg")
+
+
+def make_photos(folder: Path, sources: list[Path], count: int) -> list[Path]:
+    """Real photos, each cut out a little otherwise: bursts of the same scene."""
+    folder.mkdir()
+    made = []
+    for number in range(count):
+        source = sources[number % len(sources)]
+        share = 0.03 * (number // len(sources))
+        with Image.open(source) as image:
+            width, height = image.size
+            cut = (int(width * share), int(height * share), width, height)
+            photo = image.convert("RGB").crop(cut)
+        photo.thumbnail((480, 480))
+        made.append(folder / f"{number:02d}-{source.stem}.jpg")
+        photo.save(made[-1], quality=88)
+    return made
+
+
+@pytest.fixture(scope="session")
+def sources(photos: dict[str, Path]) -> list[Path]:
+    spec = importlib.util.find_spec("skimage")
+    assert spec is not None
+    assert spec.origin is not None
+    data = Path(spec.origin).parent / "data"
+    return [photos["china"], photos["flower"], *(data / name for name in NAMES)]
+
+
+@contextmanager
+def desk_server(folder: Path, temporary: Path) -> Iterator[Server]:
+    temporary.mkdir(exist_ok=True)
+    state = temporary / "state"
+    settings = {"LABLR_DESK": str(folder), "LABLR_STATE": str(state)}
+    with running_server(temporary, **settings) as server:
+        yield server
+
+
+def wait_for_suggestions(visit: Visit) -> None:
+    visit.expect(visit.page.locator("#open li").first).to_be_visible()
+
+
+def wait_until_looked_at(visit: Visit) -> None:
+    waiting = ".cell:is([data-state=new], [data-state=working])"
+    visit.expect(visit.page.locator(".cell").first).to_be_visible()
+    visit.expect(visit.page.locator(waiting)).to_have_count(0)
+    wait_for_suggestions(visit)
+
+
+def wait_for_sum(visit: Visit, text: str) -> None:
+    visit.expect(visit.page.locator("#sum")).to_contain_text(text)
+
+
+def wait_for_stored(visit: Visit, text: str) -> None:
+    """Wait until the server has acknowledged a step, which is then said."""
+    visit.expect(visit.page.locator("#said")).to_contain_text(text)
+
+
+def names_of(visit: Visit, group: str) -> list[str]:
+    return visit.texts(f"#{group} .name")
+
+
+def tag_by_keys(visit: Visit, number: int) -> list[str]:
+    """Accept what is sure, else the best suggestion; type one tag for every fifth."""
+    page = visit.page
+    visit.expect(page.locator("#one-place")).to_have_text(f"{number + 1} of {N_PHOTOS}")
+    wait_for_suggestions(visit)
+    if page.locator("#open li.sure").count():
+        page.keyboard.press("a")
+    else:
+        page.keyboard.press("Enter")  # to the tags
+        page.keyboard.press("Enter")  # the first is accepted
+        visit.expect(page.locator("#wanted li")).to_have_count(1)
+        page.keyboard.press("Escape")
+    if number % 5 == 0:
+        page.keyboard.press("t")
+        page.keyboard.type("by keyboard")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Escape")
+        wait_for_stored(visit, "by keyboard typed")
+    wait_for_sum(visit, f"{number + 1} of {N_PHOTOS} decided")
+    tags = names_of(visit, "wanted")
+    assert tags
+    return tags
+
+
+def test_forty_photos_by_keyboard_alone(visit, tmp_path, sources):
+    files = make_photos(tmp_path / "photos", sources, N_PHOTOS)
+    before = [file.read_bytes() for file in files]
+    with desk_server(tmp_path / "photos", tmp_path / "server") as server:
+        visit = visit(url=server.url, path="/desk")
+        page, expect = visit.page, visit.expect
+        given = []
+        for number in range(N_PHOTOS):
+            given.append(tag_by_keys(visit, number))
+            page.keyboard.press("ArrowRight")
+
+        page.keyboard.press("w")
+        go = page.locator("#write-go")
+        expect(go).to_have_text(f"Write {N_PHOTOS} files")
+        expect(go).to_be_focused()
+        assert page.locator("#writing-lines li").count() == N_PHOTOS
+        assert [file.read_bytes() for file in files] == before  # a dry run
+        page.keyboard.press("Enter")
+        said = page.locator("#writing-said")
+        expect(said).to_have_text(f"{N_PHOTOS} files written.")
+        for file, tags in zip(files, given, strict=True):
+            lists = read_lists(file)
+            assert set(lists["dc:subject"]) == set(tags)
+            assert set(lists["IPTC Keywords"]) == set(tags)
+        wait_for_sum(visit, f"{N_PHOTOS} written")
+
+        visit.tab_to("#write-undo")
+        page.keyboard.press("Enter")
+        expect(said).to_have_text(f"{N_PHOTOS} files restored.")
+        assert [file.read_bytes() for file in files] == before
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: Any, sources: list[Path]) -> Path:
+    folder: Path = tmp_path_factory.mktemp("few") / "photos"
+    make_photos(folder, [sources[0], sources[1], sources[3]], 6)
+    return folder
+
+
+def test_steps_are_kept_and_undone(visit, few, tmp_path, record_property):
+    with desk_server(few, tmp_path) as server:
+        visit = visit(url=server.url, path="/desk", complaints=("422",))
+        page, expect = visit.page, visit.expect
+        wait_for_suggestions(visit)
+        page.keyboard.press("Enter")
+        first, second = names_of(visit, "open")[:2]
+        with page.expect_response("**/suggestions*") as ranked:
+            page.keyboard.press("Enter")
+        timing = ranked.value.request.timing  # of the second ranking
+        record_property("rerank_ms", timing["responseStart"] - timing["requestStart"])
+        wait_for_stored(visit, f"{first} accepted")
+        page.keyboard.press("Backspace")  # the focus went on to the next tag
+        wait_for_stored(visit, f"{second} rejected")
+        expect(page.locator("#rejected .name")).to_have_text(second)
+        page.keyboard.press("t")
+        page.keyboard.type("My Holiday, lake")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Escape")
+        expect(page.locator("#wanted li")).to_have_count(3)
+        wait_for_stored(visit, "typed")
+
+        page.reload()
+        expect(page.locator("#wanted li")).to_have_count(3)
+        assert names_of(visit, "rejected") == [second]
+        for left in (1, 1, 0):
+            page.keyboard.press("u")
+            wait_for_stored(visit, "Undone")
+            expect(page.locator("#wanted li")).to_have_count(left)
+            page.evaluate("document.getElementById('said').textContent = ''")
+        expect(page.locator("#undo")).to_be_disabled()
+        page.close()
+
+
+def test_photos_like_this_one_in_one_step(visit, few, tmp_path):
+    with desk_server(few, tmp_path) as server:
+        visit = visit(url=server.url, path="/desk")
+        page, expect = visit.page, visit.expect
+        wait_until_looked_at(visit)
+        page.keyboard.press("s")
+        expect(page.locator("#said")).to_contain_text("Accept, type or reject")
+        page.click("#open .take >> nth=0")  # with the mouse
+        expect(page.locator("#wanted li")).to_have_count(1)
+        page.click("#ask-similar")
+        expect(page.locator("#similar")).to_be_visible()
+        found = page.locator("#similar-photos li").count()
+        assert found >= 1
+        page.keyboard.press("Enter")
+        wait_for_sum(visit, f"{found + 1} of 6 decided")
+        page.keyboard.press("u")  # one step
+        wait_for_sum(visit, "1 of 6 decided")
+        page.close()
+
+
+def test_photos_that_are_dropped_and_refused(visit, few, tmp_path, photos):
+    with desk_server(few, tmp_path) as server:
+        visit = visit(url=server.url, path="/desk", complaints=("415",))
+        page, expect = visit.page, visit.expect
+        expect(page.locator(".cell")).to_have_count(6)
+        visit.take(photos["chelsea"], photos["broken"])
+        expect(page.locator(".cell")).to_have_count(7)
+        expect(page.locator("#refused")).to_contain_text("broken.jpg")
+        page.reload()
+        expect(page.locator(".cell")).to_have_count(7)
+        page.close()
+
+
+def test_a_decision_waits_for_the_network(visit, few, tmp_path):
+    with desk_server(few, tmp_path) as server:
+        visit = visit(url=server.url, path="/desk", complaints=("ERR_",))
+        page, expect = visit.page, visit.expect
+        wait_until_looked_at(visit)
+        page.context.set_offline(True)
+        page.click("#open .take >> nth=0")
+        expect(page.locator("#hold")).to_be_visible()
+        page.context.set_offline(False)
+        wait_for_stored(visit, "accepted")
+        expect(page.locator("#hold")).to_be_hidden()
+        page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280, 2560])
+def test_the_page_fits_and_axe_finds_nothing(visit, few, tmp_path, width, scheme):
+    with desk_server(few, tmp_path) as server:
+        visit = visit(
+            url=server.url,
+            path="/desk",
+            bypass_csp=True,
+            reduced_motion="reduce",
+            **fits(width, scheme),
+        )
+        page, expect = visit.page, visit.expect
+        wait_until_looked_at(visit)
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        wait_for_stored(visit, "accepted")
+        page.keyboard.press("Backspace")
+        wait_for_stored(visit, "rejected")
+        page.locator("#large").evaluate("image => image.decode()")
+        visit.no_sideways_scroll()
+        found = {"desk": grave_findings(visit)}
+        visit.screenshot(f"desk-{width}-{scheme}")
+        page.keyboard.press("w")
+        expect(page.locator("#write-go")).to_have_text(re.compile("Write 1 file"))
+        found["writing"] = grave_findings(visit)
+        visit.screenshot(f"desk-write-{width}-{scheme}")
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        found["help"] = grave_findings(visit)
+        page.close()
+    assert {state: finding for state, finding in found.items() if finding} == {}

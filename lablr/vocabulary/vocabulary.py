@@ -124,12 +124,32 @@ class Vocabulary:
             word = normalize(text)
         except CorpusError:
             return
+        hygiene, of_label = self._rules(tuple(tags))
         yield word
-        yield from (tag for tag in tags if normalize(self.label(tag)) == word)
+        yield from of_label.get(word, ())
         entry = self._by_word.get(word)
-        hygiene = Hygiene.of(tags)
         for meant in (word, *(entry.words if entry else ())):
             yield hygiene.clean(meant).tag
+
+    def _rules(self, tags: tuple[str, ...]) -> tuple[Hygiene, dict[str, list[str]]]:
+        """How words become `tags`, and the tags of each label in normal form.
+
+        Made for many words at once: with thousands of tags it takes its time.
+        """
+        rules = self._kept_rules.get(tags)
+        if rules is None:
+            of_label: dict[str, list[str]] = {}
+            for tag in tags:
+                of_label.setdefault(normalize(self.label(tag)), []).append(tag)
+            self._kept_rules.clear()
+            rules = self._kept_rules[tags] = (Hygiene.of(tags), of_label)
+        return rules
+
+    @cached_property
+    def _kept_rules(
+        self,
+    ) -> dict[tuple[str, ...], tuple[Hygiene, dict[str, list[str]]]]:
+        return {}
 
     @cached_property
     def _by_word(self) -> dict[str, Entry]:

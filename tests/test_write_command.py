@@ -87,6 +87,7 @@ def test_forget(folder):
         ("photo.jpg", "--tags", "a", "--undo"),
         ("photo.jpg", "--undo"),
         ("--runs", "--undo"),
+        ("--undo", "--dry-run"),
         ("photo.jpg", "--tags", "a", "--origin", "guessed"),
     ],
 )

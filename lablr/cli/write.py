@@ -109,6 +109,9 @@ def write_command(
         raise click.UsageError(
             "give PHOTO... and --tags, or one of --undo, --runs, --forget"
         )
+    if dry_run and any(is_other):
+        # it would be done, where somebody asked to see it first
+        raise click.UsageError("--dry-run goes with PHOTO... and --tags")
     from lablr.writing import Keyword, default_state, undo, write_tags
 
     state = state or default_state()

@@ -31,6 +31,7 @@ def make_photos(folder: Path, sources: list[Path], count: int) -> list[Path]:
             width, height = image.size
             cut = (int(width * share), int(height * share), width, height)
             photo = image.convert("RGB").crop(cut)
+        photo.info.clear()  # a comment of the source is not to be copied
         photo.thumbnail((480, 480))
         made.append(folder / f"{number:02d}-{source.stem}.jpg")
         photo.save(made[-1], quality=88)

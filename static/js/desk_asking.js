@@ -53,13 +53,14 @@ export class Asking {
 
   async #answer(photo, signal) {
     const { photos, hold } = this;
+    const { changes } = photo;
     try {
       const answer = await suggestionsOf(photo.id, signal);
       hold.succeeded();
-      // a step may have been taken meanwhile: then this answer is shown, and renewed
-      const isOld = photo.asked === "no" || photo.pending.length > 0;
-      photo.store(answer.photo);
-      if (answer.photo.state === "failed") return photos.change(photo);
+      // what the server kept before a step is not what it keeps now
+      const isOld = photo.changes !== changes;
+      if (!isOld) photo.store(answer.photo);
+      if (!isOld && answer.photo.state === "failed") return photos.change(photo);
       photos.change(photo, { answer, asked: isOld ? "no" : "done", error: null });
     } catch (error) {
       if (isCancelled(error)) return;

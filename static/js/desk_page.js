@@ -139,7 +139,7 @@ listenToSimilar({
   decide: (several, step, words) => steps.take(several, step, words),
   say,
 });
-listenToWriting({ photos, changed: load, say });
+listenToWriting({ photos, settled: () => steps.settled(), changed: load, say });
 
 // -------------------------------------------------------------------- walking
 

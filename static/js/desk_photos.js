@@ -8,6 +8,7 @@ class Photo {
   asked = "no"; // no, working, done, failed: its suggestions
   answer = null; // the server's, with suggestions
   error = null; // { message, retry } when it cannot be looked at
+  changes = 0; // steps that were taken or stored: what was asked before is old
   pending = []; // steps that the server has not acknowledged yet
 
   constructor(stored) {
@@ -116,6 +117,7 @@ export class Photos extends EventTarget {
   store(several) {
     const changed = several.map((stored) => this.#keep(stored));
     for (const photo of changed) {
+      photo.changes += 1;
       if (photo.asked === "done") photo.asked = "no";
       this.#tell(photo);
     }

@@ -19,9 +19,19 @@ export class Steps extends EventTarget {
     return this.#waiting.length > 0;
   }
 
+  /** Resolves when the server has every step. */
+  async settled() {
+    while (this.isBusy) {
+      await new Promise((resolve) => this.addEventListener("settled", resolve, { once: true }));
+    }
+  }
+
   /** step: { accept, type, reject, clear }, lists of tags; shown at once. */
   take(several, step, said) {
-    for (const photo of several) photo.pending.push(step);
+    for (const photo of several) {
+      photo.pending.push(step);
+      photo.changes += 1;
+    }
     this.#waiting.push({ several, step, said });
     for (const photo of several) this.photos.change(photo);
     this.wake();
@@ -66,6 +76,7 @@ export class Steps extends EventTarget {
 
   #drop(item) {
     this.#waiting.shift();
+    if (!this.isBusy) this.dispatchEvent(new Event("settled"));
     for (const photo of item.several) {
       photo.pending = photo.pending.filter((step) => step !== item.step);
     }

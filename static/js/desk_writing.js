@@ -8,8 +8,8 @@ const part = (id) => document.getElementById(id);
 const dialog = part("writing");
 const chosen = (name) => dialog.querySelector(`[name=${name}]:checked`).value;
 
-/** changed(): files were written or restored. */
-export function listenToWriting({ photos, changed, say }) {
+/** settled(): resolves when every step is stored; changed(): files were written or restored. */
+export function listenToWriting({ photos, settled, changed, say }) {
   let run = null; // the last one of this page; null: the last one of all
   let trial = null; // aborts the dry run on its way
   let total = 0;
@@ -44,6 +44,8 @@ export function listenToWriting({ photos, changed, say }) {
       if (!line.error && line.added.length) ready += 1;
     };
     try {
+      await settled();
+      if (signal.aborted) return;
       await writeTags(request(true), tell, signal);
     } catch (error) {
       if (!isCancelled(error)) fail(error);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,8 +21,13 @@ __all__ = [
     "ranking_option",
     "reach_option",
     "rejected_option",
+    "runs_option",
+    "state_option",
+    "undo_option",
     "vocabulary_option",
 ]
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 # lablr.ranker.RANKINGS and the methods that a bundle may hold, written again so that
 # --help need not load NumPy; a test holds them equal.
@@ -109,3 +116,23 @@ json_option = click.option(
 )
 
 corpus_argument = click.argument("corpus", type=click.Path(path_type=Path))
+
+runs_option = click.option(
+    "--runs", "lists_runs", is_flag=True, help="List what can be undone."
+)
+
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    envvar="LABLR_STATE",
+    show_envvar=True,
+    help="Where Lablr keeps its journals.  [default: ~/.local/state/lablr]",
+)
+
+
+def undo_option(text: str) -> Decorator:
+    """``--undo [RUN]``: "" is the last run, None where it is absent."""
+    return click.option(
+        "--undo", "undone", is_flag=False, flag_value="", metavar="[RUN]", help=text
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.messages import say, shown
-from lablr.cli.options import json_option
+from lablr.cli.options import json_option, runs_option, state_option, undo_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = ["push_command"]
 
 # What may go to Flickr: tags that a person has seen.
 ORIGINS = ("accepted", "typed")
-LAST = ""
 
 
 @click.command("push")
@@ -49,15 +48,8 @@ LAST = ""
     help="What the tags are, for the journal.  [default: typed; of FILE accepted]",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
-@click.option(
-    "--undo",
-    "undone",
-    is_flag=False,
-    flag_value=LAST,
-    metavar="[RUN]",
-    help="Take off the tags that the last run, or RUN, added.",
-)
-@click.option("--runs", "lists_runs", is_flag=True, help="List what can be undone.")
+@undo_option("Take off the tags that the last run, or RUN, added.")
+@runs_option
 @click.option("--sign-in", is_flag=True, help="Let Lablr change your photos' tags.")
 @click.option("--sign-out", is_flag=True, help="Remove the sign-in from this machine.")
 @click.option(
@@ -66,14 +58,7 @@ LAST = ""
     metavar="FILE",
     help="The API key and secret, in a file of mode 600.",
 )
-@click.option(
-    "--state",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="FOLDER",
-    envvar="LABLR_STATE",
-    show_envvar=True,
-    help="Where sign-in and journal are.  [default: ~/.local/state/lablr]",
-)
+@state_option
 @json_option
 def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Put tags on your own photos on Flickr.

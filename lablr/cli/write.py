@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.messages import say, shown
-from lablr.cli.options import json_option
+from lablr.cli.options import json_option, runs_option, state_option, undo_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ __all__ = ["write_command"]
 # lablr.writing.ORIGINS, written again so that --help need not load NumPy; a test holds
 # the two equal.
 ORIGINS = ("suggested", "accepted", "typed")
-LAST = ""
 
 
 @click.command("write")
@@ -44,29 +43,15 @@ LAST = ""
     "--sidecar", is_flag=True, help="Into PHOTO.xmp beside a PHOTO of any kind."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change; touch nothing.")
-@click.option(
-    "--undo",
-    "undone",
-    is_flag=False,
-    flag_value=LAST,
-    metavar="[RUN]",
-    help="Give the files of the last run, or of RUN, their bytes from before.",
-)
-@click.option("--runs", "lists_runs", is_flag=True, help="List what can be undone.")
+@undo_option("Give the files of the last run, or of RUN, their bytes from before.")
+@runs_option
 @click.option(
     "--forget",
     "forgotten",
     metavar="RUN",
     help="Remove the backups of RUN, which cannot be undone then.",
 )
-@click.option(
-    "--state",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="FOLDER",
-    envvar="LABLR_STATE",
-    show_envvar=True,
-    help="Where the journal is.  [default: ~/.local/state/lablr]",
-)
+@state_option
 @json_option
 def write_command(
     photos: tuple[str, ...],

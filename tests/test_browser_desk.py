@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,7 +145,7 @@ def few(tmp_path_factory: Any, sources: list[Path]) -> Path:
     return folder
 
 
-def test_steps_are_kept_and_undone(visit, few, tmp_path, record_property):
+def test_steps_are_kept_and_undone(visit, few, tmp_path):
     with desk_server(few, tmp_path) as server:
         visit = visit(url=server.url, path="/desk", complaints=("422",))
         page, expect = visit.page, visit.expect
@@ -154,7 +155,10 @@ def test_steps_are_kept_and_undone(visit, few, tmp_path, record_property):
         with page.expect_response("**/suggestions*") as ranked:
             page.keyboard.press("Enter")
         timing = ranked.value.request.timing  # of the second ranking
-        record_property("rerank_ms", timing["responseStart"] - timing["requestStart"])
+        took_ms = timing["responseStart"] - timing["requestStart"]
+        logging.getLogger("lablr").info(
+            "ranked again in %.0f ms", took_ms
+        )  # told, not asserted
         wait_for_stored(visit, f"{first} accepted")
         page.keyboard.press("Backspace")  # the focus went on to the next tag
         wait_for_stored(visit, f"{second} rejected")

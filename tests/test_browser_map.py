@@ -131,7 +131,8 @@ def test_the_map_is_kept_as_a_picture(shown, tmp_path):
 
 def test_the_legend_says_what_is_what(shown):
     visit = shown()
-    assert visit.texts(".legend li") == ["suggested tag", "other tag", "your photo"]
+    legend = ".legend:has(#legend-tag) li"
+    assert visit.texts(legend) == ["suggested tag", "other tag", "your photo"]
     visit.page.click("#tab-photos")
     traces = visit.page.locator("#dots .legend .traces")
     visit.expect(traces).to_have_count(4)

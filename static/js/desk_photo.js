@@ -71,7 +71,8 @@ export function showSum(photos) {
   part("sum-bar").max = Math.max(length, 1);
   part("sum-bar").value = decided;
   part("n-photos").textContent = counted(length, "photo");
-  part("undo").disabled = !photos.nSteps;
+  // a step on its way can be taken back, too
+  part("undo").disabled = !photos.nSteps && !photos.list.some((photo) => photo.pending.length);
   part("nothing").hidden = length > 0;
   part("set").hidden = !length;
   return { decided, length };

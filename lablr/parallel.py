@@ -11,13 +11,15 @@ A process that is alone is one of one: nothing is summed, nothing is wrapped.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
@@ -136,27 +138,45 @@ def processes(device: str = "auto") -> Iterator[Processes]:
         yield Processes(dist.get_rank(), count, chosen)
     except BaseException as error:
         _abandon_group()
-        if isinstance(error, dist.DistError) or (
-            isinstance(error, (RuntimeError, ValueError)) and "gloo" in str(error)
-        ):
-            message = "another process of this run has ended: it says why"
-            raise TrainingError(message) from error
-        raise
+        if not _tells_of_another_end(error):
+            raise
+        atexit.register(_end_at_once)
+        message = "another process of this run has ended: it says why"
+        raise TrainingError(message) from error
     dist.destroy_process_group()
+
+
+def _tells_of_another_end(error: BaseException) -> bool:
+    """Whether `error` is what a sum raises when another process is gone."""
+    if isinstance(error, dist.DistError):
+        return True
+    return isinstance(error, (RuntimeError, ValueError)) and "gloo" in str(error)
 
 
 def _abandon_group() -> None:
     """Leave a group in which a sum is cut short: its connections end with the process.
 
     Its C++ destructor would take them down. When the other side is going down, too, it
-    may throw, and what a destructor throws aborts the process, as does a thread of the
-    group that lets go of a tensor after the interpreter has ended. The traceback of
-    what was raised holds the group until then, so one reference more, which is never
-    given back, keeps the destructor from running.
+    may throw, and what a destructor throws aborts the process. The traceback of what
+    was raised holds the group until the interpreter ends, so one reference more, which
+    is never given back, keeps the destructor from running.
     """
     if dist.is_initialized():
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(dist.group.WORLD))
         dist.destroy_process_group()
+
+
+def _end_at_once() -> NoReturn:
+    """End a process that has failed, with status 1, before its interpreter is undone.
+
+    The threads of an abandoned group live on. One of them that asks for the interpreter
+    while it is being undone is made to leave from where it is, and C++ aborts the
+    process then, "terminate called without an active exception":
+    https://docs.python.org/3.11/c-api/init.html#c.PyEval_RestoreThread.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def threads_of_a_process() -> int:

@@ -49,8 +49,12 @@ def open_session(
     elif b"location" in model:
         raise BundleError(f"{name} keeps its weights in another file")
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime's errors share no other base
         raise BundleError(f"{name} is not a usable graph: {error}") from error
+    # Kept for changing the providers, which nobody does: as much memory again as the
+    # weights, which the session has its own copy of.
+    session._model_bytes = None
+    return session

@@ -109,6 +109,9 @@ def test_what_is_installed_is_pinned():
     assert (
         "pip install --no-cache-dir --compile -c constraints.txt '.[judge]' " in install
     )
+    # what `make serve` installs to read texts
+    (text,) = re.findall(r"^TEXT := (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert f" -c constraints.txt --no-deps {text} " in " ".join(install.split())
     # constraints.txt speaks of this Python
     assert re.search(r"\bpython:3\.1[1-9]", given("ARG"))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import requests
 from flickr_client import TIMEOUTS, Clock
 from flickr_server import KEY, SECRET, FlickrServer
@@ -22,7 +23,18 @@ from lablr.flickr.sign_in import SignIn
 from lablr.pushing import Outcome, push, undo
 from lablr.writing import Keyword
 
-__all__ = ["Pusher", "code_of", "more_photos", "own_photo", "raws", "start"]
+__all__ = [
+    "Pusher",
+    "calls",
+    "code_of",
+    "errors",
+    "more_photos",
+    "own_photo",
+    "pusher",
+    "raws",
+    "start",
+    "statuses",
+]
 
 ROOT = Path(__file__).parent.parent
 
@@ -111,3 +123,25 @@ def start(
         env={**os.environ, **settings},
         **{**pipes, **options},
     )
+
+
+@pytest.fixture
+def pusher(flickr: FlickrServer, clock: Clock, tmp_path: Path) -> Pusher:
+    """Zoë, signed in."""
+    made = Pusher(tmp_path, clock)
+    made.sign_in()
+    return made
+
+
+def statuses(outcomes) -> dict[str, str]:
+    return {outcome.photo: outcome.status for outcome in outcomes}
+
+
+def errors(outcomes) -> dict[str, str]:
+    return {o.photo: str(o.error) for o in outcomes if o.error}
+
+
+def calls(flickr: FlickrServer, method: str) -> list[dict[str, str]]:
+    return [
+        call for call in flickr.calls if call["method"] == f"flickr.photos.{method}"
+    ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 from database_makers import (
@@ -29,6 +31,9 @@ from lablr.judging.results import results_of
 from lablr.judging.thresholds import apply_threshold, judged_digest
 
 __all__ = ["clock", "database", "database_url", "postgresql"]
+
+
+ROOT = Path(__file__).parent.parent
 
 
 # --- export
@@ -175,8 +180,34 @@ def test_export_on_the_command_line(judged, run_lablr, tmp_path):
 def test_a_database_that_is_not_there_is_not_made(run_lablr, tmp_path, command):
     done = run_lablr(command, "--database", str(tmp_path / "new.sqlite"))
     assert done.returncode == 1
-    assert b"new.sqlite: there is no such file" in done.stderr
+    assert b"new.sqlite: there is no such file; store predictions" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_to_do_is_said_where_nothing_is_judged(database_url, run_lablr):
+    url = ["--database", database_url]
+    with open_database(database_url) as database:
+        done = run_lablr("results", *url)
+        assert done.returncode == 1
+        assert b"store predictions with: lablr label" in done.stderr
+        photo = StoredPhoto("a", "a.jpg")
+        database.store_predictions(MODEL, [(photo, [("dog", 0.9)])])
+    done = run_lablr("results", *url)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"nobody has judged" in done.stderr
+    assert b"lablr serve --judge" in done.stderr
+    assert json.loads(run_lablr("results", *url, "--json").stdout)["n_ratings"] == 0
+    assert b"nobody has judged" in run_lablr("thresholds", *url, "--youden").stderr
+
+
+def test_the_page_of_results_says_how_to_write_a_threshold(judged, run_lablr):
+    url, folder, _ = judged
+    page = (ROOT / "templates/results.html").read_text("utf-8")
+    said = re.search(r"<code>lablr (thresholds [^<]+)</code>", page)[1]
+    words = said.replace("{{ target }}", "0.6").replace("BUNDLE", str(folder)).split()
+    done = run_lablr(*words, env={"LABLR_DATABASE": url})
+    assert done.returncode == 0, done.stderr
+    assert "judged_threshold" in Bundle.load(folder).provenance
 
 
 def test_what_the_commands_write_again_is_equal():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lablr.cli.messages import say
 from lablr.cli.options import database_option, json_option, model_option
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def results_command(
       lablr results --threshold 0.6 --json
     """
     from lablr.judging import open_database
-    from lablr.judging.results import results_of
+    from lablr.judging.results import HOW_TO_JUDGE, results_of
 
     with open_database(database, create=False) as opened:
         results = results_of(opened, model)
@@ -48,6 +49,9 @@ def results_command(
     if as_json:
         extra = {} if effect is None else {"at_threshold": effect.to_dict()}
         click.echo(json.dumps(results.to_dict() | extra, ensure_ascii=False))
+        return
+    if not results.n_ratings:
+        say(f"nobody has judged these predictions; {HOW_TO_JUDGE}")
         return
     lines = _summary(results)
     if effect is not None:

@@ -174,6 +174,8 @@ def test_export_on_the_command_line(judged, run_lablr, tmp_path):
     words = ["export", "--database", url, "--format", "csv", "--out", str(out)]
     assert b"40 lines in" in run_lablr(*words).stderr
     assert out.read_bytes() == done.stdout
+    words[-1] = str(tmp_path / "nowhere/all.csv")
+    assert b"nowhere/all.csv: No such file" in run_lablr(*words).stderr
 
 
 @pytest.mark.parametrize("command", ["results", "export"])

@@ -107,6 +107,11 @@ def test_a_file_with_a_summary(run_label, tmp_path):
     resumed = run_label(source, "--out", out, "-k", "2", "--resume")
     assert (resumed.returncode, resumed.stdout) == (0, b"")
     assert "is finished already" in resumed.stderr.decode()
+    database = tmp_path / "j.sqlite"
+    resumed = run_label(source, "-o", out, "--resume", "--json", "--to", database)
+    assert set(json.loads(resumed.stdout).values()) == {0}
+    assert "nothing was stored now" in resumed.stderr.decode()
+    assert not database.exists()
 
 
 def test_all_tags_of_a_folder_as_json_lines(run_label, tmp_path):

@@ -41,9 +41,11 @@ def results_command(
       lablr results --threshold 0.6 --json
     """
     from lablr.judging import open_database
-    from lablr.judging.results import HOW_TO_JUDGE, results_of
 
     with open_database(database, create=False) as opened:
+        # Imported only here: without the extra, open_database says what is missing.
+        from lablr.judging.results import HOW_TO_JUDGE, results_of
+
         results = results_of(opened, model)
     effect = None if threshold is None else results.at(threshold)
     if as_json:

@@ -47,6 +47,7 @@ BENCHMARKS = (
     "rating",
     "learning",
     "why",
+    "rank_again",
 )
 # What they need is in none of Lablr's extras.
 BY_NAME = ("servers",)

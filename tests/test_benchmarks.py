@@ -30,6 +30,7 @@ LIGHT = {
     "resize": ["`resize_corpus`", "a plain loop"],
     "rating": ["the page", "storing an answer", "a photo that the browser has"],
     "learning": ["one of three keys", "yes or no to each of five"],
+    "rank_again": ["the page", "the page, with figures", "the desk"],
     "why": ["where one tag was seen", "where ten tags were seen", "a photo's tags"],
 }
 

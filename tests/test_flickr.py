@@ -25,7 +25,7 @@ from flickr_server import (
     FlickrServer,
 )
 
-from lablr.errors import DownloadError
+from lablr.errors import CorpusError, DownloadError
 from lablr.flickr.credentials import Credentials, read_credentials
 from lablr.flickr.licenses import License, license_numbers, read_licenses
 from lablr.flickr.pace import MAX_CALLS, Pace
@@ -109,6 +109,26 @@ def test_a_torn_time_and_a_clock_set_back_do_no_harm(tmp_path: Path, clock: Cloc
     assert sum(clock.slept) == pytest.approx(3630)
 
 
+def test_a_long_wait_is_said(tmp_path: Path, clock: Clock, caplog):
+    pace = Pace(tmp_path / "calls", clock, clock.sleep)
+    for _ in range(MAX_CALLS):
+        pace.wait()
+    assert not caplog.records
+    pace.wait()
+    (record,) = caplog.records
+    assert "3,600 times within an hour: going on in 61 minutes" in record.message
+    caplog.clear()
+    faults = iter([Fault("HTTP 503"), Fault("HTTP 429", retry_after_s=120)])
+
+    def attempt() -> str:
+        for fault in faults:
+            raise fault
+        return "done"
+
+    assert Retries(sleep=clock.sleep).run(attempt) == "done"
+    assert caplog.messages == ["HTTP 429: trying again in 120 s"]
+
+
 def test_a_pace_that_cannot_be_kept_stops_the_call(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DownloadError, match="XDG_STATE_HOME"):
@@ -186,7 +206,7 @@ def test_a_wrong_key_is_said_and_not_shown(flickr, tmp_path: Path, clock: Clock)
     wrong = Credentials("wr0ngwr0ng", "wr0ngs3cr3t")
     pace = Pace(tmp_path / "pace", clock, clock.sleep)
     session = FlickrSession(wrong, pace, Retries(sleep=clock.sleep), TIMEOUTS)
-    with pytest.raises(DownloadError, match="Invalid API Key") as caught:
+    with pytest.raises(DownloadError, match=r"Invalid API Key.*check the") as caught:
         hot_tags(session)
     assert "wr0ng" not in str(caught.value)
 
@@ -198,6 +218,12 @@ def test_hot_and_popular_tags(session: FlickrSession, tmp_path: Path):
     assert Counter(popular_tags()).most_common(1)[0][1] == 1
     (tmp_path / "tags").write_text("New York\n\n# no\nsea  # yes\nnewyork\n")
     assert read_tags(tmp_path / "tags") == ["newyork", "sea"]
+    (tmp_path / "tags").write_text("sea\n!!!\n")
+    with pytest.raises(CorpusError, match=r"tags:2: the tag '!!!' holds no letter"):
+        read_tags(tmp_path / "tags")
+    (tmp_path / "tags").write_text("#beach\n\n")
+    with pytest.raises(CorpusError, match="tags: holds no tag"):
+        read_tags(tmp_path / "tags")
 
 
 def test_licences_are_those_that_flickr_lists(session: FlickrSession):

@@ -35,7 +35,7 @@ from flickr_server import (
 )
 
 from lablr.corpus import Corpus
-from lablr.errors import DownloadError
+from lablr.errors import CorpusError, DownloadError
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.credits import credit_lines
 from lablr.flickr.download import Estimate, download, estimate
@@ -139,6 +139,32 @@ def test_further_tags_may_be_given_but_no_other_settings(client: Client):
     assert client.download(tags=["sea", "city"])["ok"] > first["ok"]
     with pytest.raises(DownloadError, match="another size"):
         client.download(config=SearchConfig(30, licenses="4", size="z"))
+
+
+def test_a_tag_of_no_photo_is_counted(client: Client):
+    summary = client.download(tags=["sea", "misspelt"])
+    assert summary["tags"] == {"sea": 30, "misspelt": 0}
+    assert client.download(tags=["sea", "misspelt"]) == {**summary, "api_calls": 0}
+
+
+def test_somebody_elses_list_of_photos_is_not_overwritten(client: Client, tmp_path):
+    mine = b'{"file": "mine.jpg", "tags": ["precious"]}\n'
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus/photos.jsonl").write_bytes(mine)
+    with pytest.raises(DownloadError, match="did not make; name another folder"):
+        client.download()
+    assert [path.name for path in (tmp_path / "corpus").iterdir()] == ["photos.jsonl"]
+    assert (tmp_path / "corpus/photos.jsonl").read_bytes() == mine
+
+
+@pytest.mark.parametrize("line", ["5", "{}", '{"id": "1"}', '{"page": 1, "tag": "a"}'])
+def test_a_journal_of_another_program_is_refused(client: Client, tmp_path, line: str):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus/journal.jsonl").write_text(line + "\n")
+    with pytest.raises(
+        DownloadError, match=r"journal\.jsonl:1: damaged, or of another"
+    ):
+        client.download()
 
 
 def test_only_licences_that_were_asked_for(client: Client, flickr: FlickrServer):
@@ -319,6 +345,21 @@ def test_a_dry_run_says_what_it_would_take(client: Client, flickr: FlickrServer)
     size = photos * 96 * 96 // 4
     assert estimate(TAGS, CONFIG, client.session()) == Estimate(3, photos, size)
     assert all(kind == "rest" for kind, _ in flickr.asked)
+    seen = []
+
+    def progress(items, total, label):
+        seen.append((total, label))
+        return items
+
+    estimate(TAGS, CONFIG, client.session(), progress)
+    assert seen == [(2, "asking of tags")]
+
+
+def test_no_tags_are_no_download(flickr, tmp_path: Path):
+    with start(tmp_path, flickr, "--tags", " , ") as process:
+        assert b"--tags names no tag" in process.communicate()[1]
+    assert process.returncode == 2
+    assert not (tmp_path / "killed").exists()
 
 
 def test_credits_name_title_author_licence_and_page(client: Client, tmp_path: Path):
@@ -328,6 +369,11 @@ def test_credits_name_title_author_licence_and_page(client: Client, tmp_path: Pa
         "CC BY-NC-SA 2.0 (https://creativecommons.org/licenses/by-nc-sa/2.0/), "
         "https://www.flickr.com/photos/0@N01/1000"
     )
+    with pytest.raises(CorpusError, match=r"nowhere.* not there; lablr download"):
+        next(credit_lines(tmp_path / "nowhere"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CorpusError, match=r"empty/photos\.jsonl: not there"):
+        next(credit_lines(tmp_path / "empty"))
 
 
 def test_the_command_knows_every_size():

@@ -5,6 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from database_makers import (
@@ -29,6 +34,9 @@ from lablr.judging.results import results_of
 from lablr.judging.thresholds import apply_threshold, judged_digest
 
 __all__ = ["clock", "database", "database_url", "postgresql"]
+
+
+ROOT = Path(__file__).parent.parent
 
 
 # --- export
@@ -169,14 +177,72 @@ def test_export_on_the_command_line(judged, run_lablr, tmp_path):
     words = ["export", "--database", url, "--format", "csv", "--out", str(out)]
     assert b"40 lines in" in run_lablr(*words).stderr
     assert out.read_bytes() == done.stdout
+    words[-1] = str(tmp_path / "nowhere/all.csv")
+    assert b"nowhere/all.csv: No such file" in run_lablr(*words).stderr
 
 
 @pytest.mark.parametrize("command", ["results", "export"])
 def test_a_database_that_is_not_there_is_not_made(run_lablr, tmp_path, command):
     done = run_lablr(command, "--database", str(tmp_path / "new.sqlite"))
     assert done.returncode == 1
-    assert b"new.sqlite: there is no such file" in done.stderr
+    assert b"new.sqlite: there is no such file; store predictions" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["results"],
+        ["thresholds", "--youden"],
+        ["export"],
+        ["learn", "--dry-run"],
+        ["serve", "--judge", "judgements.sqlite", "--port", "0"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_without_the_extra_every_command_names_it(tmp_path, words):
+    code = (
+        "import sys; sys.modules['sqlalchemy'] = None; from lablr.cli import main\n"
+        "main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    needed = "'pip install lablr[judge]' is needed to keep judgements in a database"
+    assert done.stderr == f"lablr: error: {needed}\n"
+
+
+def test_what_to_do_is_said_where_nothing_is_judged(database_url, run_lablr):
+    url = ["--database", database_url]
+    with open_database(database_url) as database:
+        done = run_lablr("results", *url)
+        assert done.returncode == 1
+        assert b"store predictions with: lablr label" in done.stderr
+        photo = StoredPhoto("a", "a.jpg")
+        database.store_predictions(MODEL, [(photo, [("dog", 0.9)])])
+    done = run_lablr("results", *url)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"nobody has judged" in done.stderr
+    assert b"lablr serve --judge" in done.stderr
+    assert json.loads(run_lablr("results", *url, "--json").stdout)["n_ratings"] == 0
+    assert b"nobody has judged" in run_lablr("thresholds", *url, "--youden").stderr
+
+
+def test_the_page_of_results_says_how_to_write_a_threshold(judged, run_lablr):
+    url, folder, _ = judged
+    page = (ROOT / "templates/results.html").read_text("utf-8")
+    said = re.search(r"<code>lablr (thresholds [^<]+)</code>", page)[1]
+    words = said.replace("{{ target }}", "0.6").replace("BUNDLE", str(folder)).split()
+    done = run_lablr(*words, env={"LABLR_DATABASE": url})
+    assert done.returncode == 0, done.stderr
+    assert "judged_threshold" in Bundle.load(folder).provenance
 
 
 def test_what_the_commands_write_again_is_equal():

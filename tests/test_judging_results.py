@@ -228,7 +228,12 @@ def test_a_database_without_judgements_has_no_figures(database):
     results = results_of(database)
     assert results.top_1.n == 0
     assert results.agreement.kappa is None
-    with pytest.raises(JudgementError, match="no threshold can be recommended"):
-        results.threshold()
+    for precision in (None, 0.9):
+        with pytest.raises(JudgementError, match=r"nobody has judged .*: lablr serve"):
+            results.threshold(precision)
+    database.add_rater("ann")
+    database.rate("ann", "a", "none_right", k=1)
+    with pytest.raises(JudgementError, match="both right and wrong"):
+        results_of(database).threshold()
     with pytest.raises(JudgementError, match=r"a precision of 0\.9"):
-        results.threshold(precision=0.9)
+        results_of(database).threshold(precision=0.9)

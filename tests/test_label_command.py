@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -106,6 +107,11 @@ def test_a_file_with_a_summary(run_label, tmp_path):
     resumed = run_label(source, "--out", out, "-k", "2", "--resume")
     assert (resumed.returncode, resumed.stdout) == (0, b"")
     assert "is finished already" in resumed.stderr.decode()
+    database = tmp_path / "j.sqlite"
+    resumed = run_label(source, "-o", out, "--resume", "--json", "--to", database)
+    assert set(json.loads(resumed.stdout).values()) == {0}
+    assert "nothing was stored now" in resumed.stderr.decode()
+    assert not database.exists()
 
 
 def test_all_tags_of_a_folder_as_json_lines(run_label, tmp_path):
@@ -186,6 +192,16 @@ def test_predictions_go_into_a_database_once(run_label, tmp_path, database_url):
     assert found[0] == ("0", place, 1, rows[0][2], float(rows[0][3]))
     run_label(source, "-o", tmp_path / "b.csv", *words)
     assert stored(database_url) == found
+
+
+@pytest.mark.parametrize("page", ["judging_off.html", "_question.html"])
+def test_the_pages_say_how_predictions_are_stored(run_lablr, model, tmp_path, page):
+    said = (ROOT / "templates" / page).read_text("utf-8")
+    words = re.search(r"lablr (label [^<\n]+)", said)[1].split()
+    write_photos(tmp_path / "PHOTOS")
+    done = run_lablr(*words, cwd=tmp_path, env={"LABLR_BUNDLE": str(model)})
+    assert done.returncode == 0, done.stderr
+    assert len(stored(str(tmp_path / words[-1]))) == 25
 
 
 def test_a_database_that_cannot_be_used_is_refused_at_once(run_label, tmp_path):

@@ -162,6 +162,9 @@ def test_nothing_to_label(tmp_path):
         opened(tmp_path / "gone")
     with pytest.raises(CorpusError, match="holds no photos"):
         opened(tmp_path)
+    write_photos(tmp_path)
+    with pytest.raises(CorpusError, match="is a photo: give the folder"):
+        opened(tmp_path / "0.jpg")
 
 
 # --- what comes out

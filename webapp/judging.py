@@ -97,9 +97,10 @@ class Judging:
             return self._database
 
     def _open(self) -> Database:
+        database = open_database(self._url, create=False)
+        # Only here: without the extra, open_database says what is missing.
         from lablr.judging.engine import parse_url
 
-        database = open_database(self._url, create=False)
         parsed = parse_url(self._url)
         if parsed.get_backend_name() == "sqlite":
             path = Path(str(parsed.database)).absolute()

@@ -124,7 +124,7 @@ def download_command(
     session = _session(credentials)
     if dry_run:
         say("bytes are a guess by the sizes of the first 20 photos of each tag")
-        _print(vars(estimate(tags, config, session)), as_json)
+        _print(vars(estimate(tags, config, session, progress_bar)), as_json)
         return
     pictures = Pictures(n_threads=threads)
     summary = download(out, tags, config, session, pictures, threads, progress_bar)
@@ -153,6 +153,8 @@ def _tags(options: dict[str, Any]) -> list[str] | None:
     if options["tags_file"]:
         return read_tags(options["tags_file"])
     parts = [part for part in options["tags"].split(",") if part.strip()]
+    if not parts:
+        raise click.UsageError("--tags names no tag")
     return list(dict.fromkeys(map(normalize, parts)))
 
 

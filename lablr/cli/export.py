@@ -49,10 +49,12 @@ def export_command(database: str, kind: str, out: Path | None) -> None:
       lablr export --format json --out judgements.jsonl
     """
     from lablr.judging import open_database
-    from lablr.judging.export import write_export
     from lablr.whole_file import write_whole
 
     with open_database(database, create=False) as opened:
+        # Imported only here: without the extra, open_database says what is missing.
+        from lablr.judging.export import write_export
+
         if out is None:
             write_export(opened, sys.stdout, kind)
             return

@@ -140,11 +140,14 @@ def label_command(
         counts = _to_stdout(source, format_name, spreadsheet, options)
         say(_summary(counts))
     else:
-        from lablr.labelling import Output
+        from lablr.labelling import LabelCounts, Output
 
         output = Output(Path(out), format_name, spreadsheet)
         if resume and output.is_finished:
-            say(f"{shown(out)} is finished already")
+            stored = "; nothing was stored now" if options["database"] else ""
+            say(f"{shown(out)} is finished already{stored}")
+            if as_json:
+                click.echo(json.dumps(dataclasses.asdict(LabelCounts())))
             return
         counts = _to_file(source, output, resume, options)
         numbers = dataclasses.asdict(counts)

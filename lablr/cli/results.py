@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lablr.cli.messages import say
 from lablr.cli.options import database_option, json_option, model_option
 
 if TYPE_CHECKING:
@@ -40,14 +41,19 @@ def results_command(
       lablr results --threshold 0.6 --json
     """
     from lablr.judging import open_database
-    from lablr.judging.results import results_of
 
     with open_database(database, create=False) as opened:
+        # Imported only here: without the extra, open_database says what is missing.
+        from lablr.judging.results import HOW_TO_JUDGE, results_of
+
         results = results_of(opened, model)
     effect = None if threshold is None else results.at(threshold)
     if as_json:
         extra = {} if effect is None else {"at_threshold": effect.to_dict()}
         click.echo(json.dumps(results.to_dict() | extra, ensure_ascii=False))
+        return
+    if not results.n_ratings:
+        say(f"nobody has judged these predictions; {HOW_TO_JUDGE}")
         return
     lines = _summary(results)
     if effect is not None:

@@ -58,12 +58,14 @@ def thresholds_command(
         raise click.UsageError("give one of --precision and --youden")
     from lablr.bundle import Bundle
     from lablr.judging import open_database
-    from lablr.judging.results import results_of
-    from lablr.judging.thresholds import apply_threshold, judged_digest
 
-    if bundle is not None and model is None:
-        model = judged_digest(Bundle.load(bundle))
     with open_database(database, create=False) as opened:
+        # Imported only here: without the extra, open_database says what is missing.
+        from lablr.judging.results import results_of
+        from lablr.judging.thresholds import apply_threshold, judged_digest
+
+        if bundle is not None and model is None:
+            model = judged_digest(Bundle.load(bundle))
         results = results_of(opened, model)
     threshold = results.threshold(precision)
     effect = results.at(threshold)

@@ -119,14 +119,17 @@ def _report(outcomes: Iterable[Outcome], n_photos: int | None, as_json: bool) ->
     n_of: Counter[str] = Counter()
     run = None
     show = _show_json if as_json else _show
-    for outcome in progress_bar(outcomes, n_photos, "writing tags"):
-        n_of[outcome.status] += 1
-        run = outcome.run or run
-        show(outcome)
-    parts = " + ".join(f"{status} {n:,}" for status, n in n_of.items())
-    say(f"attempted {n_of.total():,} = {parts}")
-    if n_of["written"]:
-        say(f"run {run}; to undo it: lablr write --undo {run}")
+    try:
+        for outcome in progress_bar(outcomes, n_photos, "writing tags"):
+            n_of[outcome.status] += 1
+            run = outcome.run or run
+            show(outcome)
+    finally:  # stopped in the middle, too: what is written can be undone
+        parts = " + ".join(f"{status} {n:,}" for status, n in n_of.items())
+        if n_of:
+            say(f"attempted {n_of.total():,} = {parts}")
+        if n_of["written"]:
+            say(f"run {run}; to undo it: lablr write --undo {run}")
     if n_of["failed"]:
         raise click.exceptions.Exit(1)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from lablr.errors import CorpusError
 from lablr.layouts import json_records
 
 __all__ = ["credit_lines"]
@@ -20,6 +21,8 @@ def credit_lines(corpus: Path) -> Iterator[str]:
     ``corpus`` is the file or its folder. Raises CorpusError.
     """
     index = corpus / "photos.jsonl" if corpus.is_dir() else corpus
+    if not index.exists():
+        raise CorpusError(f"{index}: not there; lablr download makes one")
     for record in json_records(index):
         title = _plain(record.get("title")) or "Untitled"
         author = _plain(record.get("owner_name")) or _plain(record.get("owner"))

@@ -77,12 +77,16 @@ class Estimate:
 
 
 def estimate(
-    tags: Sequence[str] | None, config: SearchConfig, session: FlickrSession
+    tags: Sequence[str] | None,
+    config: SearchConfig,
+    session: FlickrSession,
+    progress: Progress = silent,
 ) -> Estimate:
     """Ask one small page a tag, download nothing, and say what it would take."""
     calls, photos, size = 1, 0, 0
     config = config.resolved(read_licenses(session))
-    for tag in hot_tags(session) if tags is None else tags:
+    wanted = hot_tags(session) if tags is None else tags
+    for tag in progress(wanted, len(wanted), "asking of tags"):
         page = search_page(session, tag, 1, replace(config, per_page=20))
         expected = min(config.per_tag, page.total)
         n_pixels = [photo.n_pixels for photo in page.photos if photo.n_pixels]
@@ -106,10 +110,16 @@ class _Run:
         self.out, self.config = out, config
         self.session, self.pictures = session, pictures
         self.state = State()
-        self.journal = Journal(out / "journal.jsonl")
+        path = out / "journal.jsonl"
+        if (out / "photos.jsonl").exists() and not path.exists():
+            raise DownloadError(
+                f"{out}: holds a photos.jsonl that lablr download did not make; "
+                "name another folder"
+            )
+        self.journal = Journal(path)
         try:
-            for entry in self.journal.entries():
-                self.state.take(entry)
+            for number, entry in enumerate(self.journal.entries(), 1):
+                self._take(entry, f"{path}:{number}")
             self.state.check(config)
             (out / "photos").mkdir(exist_ok=True)
             self._tidy()
@@ -119,6 +129,14 @@ class _Run:
         except BaseException:
             self.journal.close()
             raise
+
+    def _take(self, entry: Any, place: str) -> None:
+        try:
+            self.state.take(entry)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DownloadError(
+                f"{place}: damaged, or of another program; name another folder"
+            ) from error
 
     def _tidy(self) -> None:
         """Remove half-written files, and fetch again what somebody removed."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
+import math
 import os
 import struct
 import threading
@@ -18,9 +20,12 @@ from lablr.errors import DownloadError
 
 __all__ = ["Pace", "pace_file"]
 
+log = logging.getLogger("lablr")
+
 MAX_CALLS = 3600
 # Half a minute over the hour: calls reach Flickr later than they are counted here.
 WINDOW_S = 3630.0
+TOLD_S = 10.0  # a wait that a person should know of
 _STAMP = struct.Struct("<d")
 
 
@@ -54,6 +59,13 @@ class Pace:
         with self._turn:
             try:
                 while (pause_s := self._claim()) > 0:
+                    if pause_s >= TOLD_S:
+                        log.warning(
+                            "Flickr was called %s times within an hour: going on in "
+                            "%d minutes; Ctrl-C stops, the same command goes on",
+                            f"{MAX_CALLS:,}",
+                            math.ceil(pause_s / 60),
+                        )
                     self._sleep(pause_s)
             except OSError as error:
                 raise DownloadError(

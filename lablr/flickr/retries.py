@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -23,7 +24,10 @@ __all__ = [
     "read_body",
 ]
 
+log = logging.getLogger("lablr")
+
 T = TypeVar("T")
+TOLD_S = 30.0  # a wait that a person should know of
 CHUNK = 1 << 16
 
 
@@ -81,7 +85,10 @@ class Retries:
                 too_late = fault.retry_after_s > self.longest_retry_after_s
                 if not fault.transient or too_late or n_failed >= self.attempts:
                     raise
-                (self.sleep or self.stop.wait)(self.pause_s(n_failed, fault))
+                pause_s = self.pause_s(n_failed, fault)
+                if pause_s >= TOLD_S:
+                    log.warning("%s: trying again in %d s", fault.reason, pause_s)
+                (self.sleep or self.stop.wait)(pause_s)
                 if self.stop.is_set():
                     raise Fault("stopped", transient=False) from fault
 

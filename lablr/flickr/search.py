@@ -132,15 +132,24 @@ def popular_tags() -> list[str]:
 def read_tags(path: Path) -> list[str]:
     """Return the tags of a file, one a line; ``#`` begins a comment.
 
-    Raises CorpusError for a line without a tag, DownloadError without a file.
+    Raises CorpusError, naming file and line, for a line without a tag and a file
+    without one; DownloadError without a file.
     """
     try:
         with path.open("rb") as file:
             text = file.read(MAX_TAGS_BYTES).decode("utf-8-sig", "replace")
     except OSError as error:
         raise DownloadError(f"{path}: {error.strerror}") from error
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return list(dict.fromkeys(normalize(line) for line in lines if line))
+    tags: dict[str, None] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if written := line.partition("#")[0].strip():
+            try:
+                tags[normalize(written)] = None
+            except CorpusError as error:
+                raise CorpusError(f"{path}:{number}: {error}") from error
+    if not tags:
+        raise CorpusError(f"{path}: holds no tag; write one a line, without #")
+    return list(tags)
 
 
 def _found(record: object, tag: str, size: str) -> Found | None:

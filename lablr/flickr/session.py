@@ -38,6 +38,7 @@ URL = "https://api.flickr.com"
 MAX_ANSWER_BYTES = 32 << 20
 # "Not currently available" in the words of several methods, and a failed write.
 TRANSIENT_CODES = {"0", "10", "105", "106", "201"}
+KEY_CODES = {"96", "97", "100"}  # an invalid or missing signature, an invalid key
 # They log keys and signatures at DEBUG.
 INDISCREET_LOGGERS = ("flickrapi", "oauthlib", "requests_oauthlib")
 
@@ -133,7 +134,8 @@ class FlickrSession:
                 raise Fault(f"stat=fail {number}") from error
             said = self._credentials.hidden_in(str(error))
             said = self._account.hidden_in(said) if self._account else said
-            refused = f"Flickr refuses {method}: {said}"
+            todo = "; check the API key and secret" if number in KEY_CODES else ""
+            refused = f"Flickr refuses {method}: {said}{todo}"
             raise RefusedByFlickr(refused, number) from None
         except (ValueError, KeyError, AttributeError, RecursionError) as error:
             raise Fault("an answer that is no JSON") from error

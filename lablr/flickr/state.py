@@ -119,12 +119,13 @@ class State:
         self.n_pages[tag] = entry["page"]
         if entry["last"]:
             self.searched.add(tag)
+        of_tag = self.of_tag.setdefault(tag, {})
         for values in entry["photos"]:
             photo = Found(**{**values, "tags": tuple(values["tags"])})
             before = self.photos.get(photo.id, photo)
             tags = tuple(sorted({*before.tags, *photo.tags}))
             self.photos[photo.id] = replace(before, tags=tags)
-            self.of_tag.setdefault(tag, {})[photo.id] = None
+            of_tag[photo.id] = None
 
     def _record(self, photo: Found, outcome: Outcome) -> dict[str, object]:
         known = (self.licenses or {}).get(photo.license)

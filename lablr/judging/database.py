@@ -20,7 +20,12 @@ from sqlalchemy.orm import Session
 
 from lablr.errors import DatabaseError, JudgementError
 from lablr.judging import predictions, raters, ratings
-from lablr.judging.engine import make_engine, one_at_a_time, parse_url
+from lablr.judging.engine import (
+    HOW_TO_STORE,
+    make_engine,
+    one_at_a_time,
+    parse_url,
+)
 from lablr.judging.migrations import upgrade
 from lablr.judging.records import JudgedPhoto, Model, PhotoToJudge, RaterProgress
 from lablr.judging.tables import ModelVersion
@@ -273,5 +278,5 @@ class Database:
 
 def _existing(model: ModelVersion | None) -> ModelVersion:
     if model is None:
-        raise JudgementError("the database holds no predictions")
+        raise JudgementError(f"the database holds no predictions; {HOW_TO_STORE}")
     return model

@@ -21,7 +21,17 @@ from sqlalchemy.orm import Session
 
 from lablr.errors import DatabaseError
 
-__all__ = ["lock_for_storing", "make_engine", "one_at_a_time", "parse_url"]
+__all__ = [
+    "HOW_TO_STORE",
+    "lock_for_storing",
+    "make_engine",
+    "one_at_a_time",
+    "parse_url",
+]
+
+HOW_TO_STORE = (
+    "store predictions with: lablr label PHOTOS --out labels.csv --to DATABASE"
+)
 
 BUSY_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
@@ -111,7 +121,7 @@ def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
         fcntl.flock(folder, fcntl.LOCK_EX)
         if not path.exists():
             if not create:
-                raise DatabaseError("there is no such file")
+                raise DatabaseError(f"there is no such file; {HOW_TO_STORE}")
             path.touch(mode=0o600)
         _write_ahead(engine)
         with engine.begin() as connection:

@@ -34,6 +34,7 @@ from lablr.judging.curves import (
     threshold_by_youden,
 )
 from lablr.judging.database import Database
+from lablr.judging.engine import HOW_TO_STORE
 from lablr.judging.predictions import find_model
 from lablr.judging.tables import (
     Decision,
@@ -44,7 +45,17 @@ from lablr.judging.tables import (
     Rating,
 )
 
-__all__ = ["Agreement", "Results", "TagRow", "Verdict", "results_of", "summarize"]
+__all__ = [
+    "HOW_TO_JUDGE",
+    "Agreement",
+    "Results",
+    "TagRow",
+    "Verdict",
+    "results_of",
+    "summarize",
+]
+
+HOW_TO_JUDGE = "people do it with: lablr serve --judge DATABASE"
 
 
 @dataclass(frozen=True)
@@ -129,6 +140,8 @@ class Results:
         else:
             found = threshold_by_precision(self.curves, precision)
             lack = f"no threshold reaches a precision of {precision:g}"
+        if not self.n_ratings:
+            lack = f"nobody has judged these predictions; {HOW_TO_JUDGE}"
         if found is None:
             raise JudgementError(f"no threshold can be recommended: {lack}")
         return found
@@ -156,7 +169,7 @@ def results_of(database: Database, model: str | None = None) -> Results:
     with database.reading() as session:
         found = find_model(session, model)
         if found is None:
-            raise JudgementError("the database holds no predictions")
+            raise JudgementError(f"the database holds no predictions; {HOW_TO_STORE}")
         return summarize(
             found.digest, found.name, _verdicts(session, found), _tags(session, found)
         )

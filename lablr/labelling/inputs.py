@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 from lablr.corpus import Corpus
 from lablr.errors import CorpusError
 from lablr.labelling.outcomes import Failed, Wanted
-from lablr.layouts import DeepFolder, Tree
+from lablr.layouts import EXTENSIONS, DeepFolder, Tree
 from lablr.photo_records import Photo, numbered_lines, parse_record, short, text_of
 
 __all__ = ["CorpusInput", "Fields", "Input", "JsonLinesInput", "open_input"]
@@ -143,7 +143,8 @@ def open_input(
 
     A corpus is a folder with a list of its photos, or such a list: a ``.csv`` or a
     ``photos.jsonl``. Of any other folder all photos are meant, at any depth. Raises
-    CorpusError when nothing is there, or for ``fields`` or a ``base`` of a corpus.
+    CorpusError when nothing is there, for a photo, or for ``fields`` or a ``base`` of a
+    corpus.
     """
     if source == "-":
         return JsonLinesInput(stdin or sys.stdin.buffer, fields, base)
@@ -158,6 +159,11 @@ def open_input(
         is_listed = place.is_file() or any((place / name).exists() for name in LISTS)
         return CorpusInput(
             Corpus.open(place) if is_listed else Corpus(DeepFolder(place))
+        )
+    if place.suffix.lower() in EXTENSIONS:
+        raise CorpusError(
+            f"{source} is a photo: give the folder that it is in, or lines of JSON; "
+            "'lablr suggest' is for single photos"
         )
     return JsonLinesInput(place, fields, base)
 

@@ -67,7 +67,10 @@ def encode_judgements(
     when there are no judgements, `FitError` when no photo can be read.
     """
     if not judgements:
-        raise LearningError("the database holds no judgements")
+        raise LearningError(
+            "the database holds no judgements; people judge with: "
+            "lablr serve --judge DATABASE"
+        )
     layout = _Judged(base or Path(), judgements)
     encoded = encode_corpus(Corpus(layout), encoder, mirror=mirror, progress=progress)
     by_name = {one.photo: one for one in judgements}

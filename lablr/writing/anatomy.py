@@ -3,6 +3,9 @@
 The file is cut into its segments or chunks, and those that hold tags are left out.
 What remains has to be equal, byte for byte, before and after: all of a JPEG from its
 first scan on, every picture chunk of a PNG or WebP, profiles, thumbnails, EXIF.
+Among themselves they keep their order, too, but for what stands beside a JPEG's
+picture: a comment or an application's segment may be anywhere before the frame
+(T.81, B.2.4). Exiv2 moves those that it does not know, and ends a comment with NUL.
 
 Sources: ITU T.81, annex B; W3C PNG, section 5 and 11; RFC 9649; CIPA DC-007 (MPF).
 """
@@ -19,6 +22,8 @@ __all__ = ["kind_of", "untouched"]
 
 _SOS = 0xDA
 _APP1, _APP2, _APP13 = 0xE1, 0xE2, 0xED
+_COMMENT = 0xFE
+_BESIDE = {*range(0xE0, 0xF0), _COMMENT}  # what applications put there
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP_SEGMENT = b"Photoshop 3.0\0"
 
@@ -57,6 +62,8 @@ def untouched(photo: bytes) -> tuple[bytes, ...]:
 
 
 def _of_jpeg(photo: bytes) -> Iterator[bytes]:
+    """Yield the picture in its order, then what stands beside it, kind by kind."""
+    beside: list[tuple[int, bytes]] = []
     position = 2
     while True:
         if photo[position] != 0xFF:
@@ -67,16 +74,22 @@ def _of_jpeg(photo: bytes) -> Iterator[bytes]:
             continue
         if marker == _SOS:
             yield photo[position:]
+            # Of one kind they keep their order: a profile may lie in several.
+            for kind, part in sorted(beside, key=lambda one: one[0]):
+                yield bytes([kind]) + part
             return
         (length,) = struct.unpack_from(">H", photo, position + 2)
         body = photo[position + 4 : position + 2 + length]
         if marker == _APP2 and body.startswith(b"MPF\0"):
             # It says where the file's other pictures are, counted from itself.
             yield str(len(photo) - position).encode()
-        if not (marker == _APP1 and body.startswith(_XMP_SEGMENT)) and not (
+        if marker not in _BESIDE:
+            yield bytes([marker]) + body
+        elif not (marker == _APP1 and body.startswith(_XMP_SEGMENT)) and not (
             marker == _APP13 and body.startswith(_PHOTOSHOP_SEGMENT)
         ):
-            yield bytes([marker]) + body
+            end = b"\0" if marker == _COMMENT else b""
+            beside.append((marker, body.removesuffix(end)))
         position += 2 + length
 
 

@@ -105,7 +105,7 @@ def embed(photo: bytes, wanted: Sequence[Keyword]) -> tuple[bytes, Lists, Additi
         if _other_values(image, iptc) != others:
             raise _refused("other notes in it")
     if untouched(written) != before:
-        raise _refused("its picture, or what the camera wrote,")
+        raise _refused("its picture or what the camera wrote")
     return written, found, more
 
 

@@ -24,7 +24,7 @@ from lablr.errors import EngineError, MissingExtra
 from lablr.machine import available_threads
 from lablr.progress import Progress, silent
 
-__all__ = ["RayEngine", "cluster", "n_cores", "over_cluster"]
+__all__ = ["RayEngine", "cluster", "load_ray", "n_cores", "over_cluster"]
 
 Result = TypeVar("Result")
 
@@ -132,12 +132,8 @@ class _Worker:
         return {"result": [self._do(block) for block in batch["block"]]}
 
 
-@contextmanager
-def cluster(address: str | None) -> Iterator[Any]:
-    """Be connected to a cluster; one that was started here ends here.
-
-    Raises `MissingExtra` without Ray, `EngineError` when it cannot be reached.
-    """
+def load_ray() -> Any:
+    """Return the module ray, with Ray Data; raises `MissingExtra` without it."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -145,6 +141,16 @@ def cluster(address: str | None) -> Iterator[Any]:
         import ray.data
     except ImportError as error:
         raise MissingExtra("scale", "use Ray") from error
+    return ray
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[Any]:
+    """Be connected to a cluster; one that was started here ends here.
+
+    Raises `MissingExtra` without Ray, `EngineError` when it cannot be reached.
+    """
+    ray = load_ray()
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     own = not ray.is_initialized()
     if own:

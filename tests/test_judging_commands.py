@@ -72,6 +72,17 @@ def test_the_export_holds_everything_but_passwords(database):
         assert read_back(file.getvalue(), kind) == [as_text(line) for line in lines]
 
 
+def test_an_export_shows_how_far_it_is(database):
+    judge(database, n=4)
+    seen = []
+
+    def progress(items, total, label):
+        return (seen.append(item) or item for item in items)
+
+    n_lines = write_export(database, io.StringIO(), "csv", progress)
+    assert len(seen) == n_lines > 0
+
+
 def as_text(line) -> dict[str, str]:
     return {k: "" if v is None else str(v) for k, v in line.to_dict().items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,17 @@ def test_the_file_is_the_local_one(two_cores: None, tmp_path: Path) -> None:
     assert counts.attempted == 700
     assert there.path.read_bytes() == here.path.read_bytes()
     assert there.failures.read_bytes() == here.failures.read_bytes()
+
+
+def test_without_ray_nothing_is_begun(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    lines, out = many_lines(tmp_path / "in", 7), tmp_path / "out"
+    out.mkdir()
+    words = [str(lines), "-o", str(out / "labels.csv"), "--engine", "ray"]
+    done = CliRunner().invoke(main, ["label", *words])
+    assert done.exit_code == 1
+    assert "pip install lablr[scale]" in done.stderr
+    assert list(out.iterdir()) == []
 
 
 def test_an_address_without_ray_is_a_mistake(tmp_path: Path) -> None:

@@ -164,3 +164,20 @@ def test_stopped_while_storing_all_is_stored_again(tmp_path, lines):
     assert counts.resumed == 200
     assert again[:20] == stored
     assert [photo.id for photo in again] == ids_of(read_rows(output.path))
+
+
+def test_storing_shows_how_far_it_is(tmp_path, lines):
+    stored, seen = [], {}
+
+    def progress(items, total, label):
+        seen[label] = [total, 0]
+        for item in items:
+            seen[label][1] += 1
+            yield item
+
+    output = Output(tmp_path / "out.csv")
+    counts = label(
+        opened(lines), output, labeller(), store=stored.extend, progress=progress
+    )
+    assert seen["storing predictions"] == [counts.labelled, counts.labelled]
+    assert len(stored) == counts.labelled

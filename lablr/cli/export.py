@@ -11,6 +11,7 @@ import click
 
 from lablr.cli.messages import say, shown
 from lablr.cli.options import database_option
+from lablr.cli.progress_bar import progress_bar
 
 __all__ = ["export_command"]
 
@@ -49,6 +50,7 @@ def export_command(database: str, kind: str, out: Path | None) -> None:
       lablr export --format json --out judgements.jsonl
     """
     from lablr.judging import open_database
+    from lablr.progress import silent
     from lablr.whole_file import write_whole
 
     with open_database(database, create=False) as opened:
@@ -56,12 +58,14 @@ def export_command(database: str, kind: str, out: Path | None) -> None:
         from lablr.judging.export import write_export
 
         if out is None:
-            write_export(opened, sys.stdout, kind)
+            # A bar and the lines would write over each other.
+            shows = silent if sys.stdout.isatty() else progress_bar
+            write_export(opened, sys.stdout, kind, shows)
             return
 
         def write(file: BinaryIO) -> None:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-            n_lines = write_export(opened, text, kind)
+            n_lines = write_export(opened, text, kind, progress_bar)
             text.detach()  # flushes, and leaves the file open to be flushed to disk
             say(f"{n_lines} lines in {shown(str(out))}")
 

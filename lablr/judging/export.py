@@ -28,6 +28,7 @@ from lablr.judging.tables import (
     Rating,
     Skip,
 )
+from lablr.progress import Progress, silent
 
 __all__ = ["FORMATS", "ExportLine", "export_lines", "write_export"]
 
@@ -128,7 +129,9 @@ def _skipped() -> Executable:
     )
 
 
-def write_export(database: Database, file: TextIO, kind: str) -> int:
+def write_export(
+    database: Database, file: TextIO, kind: str, progress: Progress = silent
+) -> int:
     """Write every line as ``tsv``, ``csv`` (RFC 4180) or ``json`` (one object a line).
 
     Returns the number of lines without the heading. Raises `JudgementError` for
@@ -138,7 +141,7 @@ def write_export(database: Database, file: TextIO, kind: str) -> int:
         raise JudgementError(f"expected one of {', '.join(FORMATS)}: {kind!r}")
     write = _json_writer(file) if kind == "json" else _table_writer(file, kind)
     n_lines = 0
-    for line in export_lines(database):
+    for line in progress(export_lines(database), None, "exporting lines"):
         write(line.to_dict())
         n_lines += 1
     return n_lines

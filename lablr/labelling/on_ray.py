@@ -26,7 +26,7 @@ from lablr.labelling.outcomes import (
     outcome_of,
 )
 from lablr.photos import FOLDER_LIMITS
-from lablr.ray_engine import cluster, over_cluster
+from lablr.ray_engine import cluster, load_ray, over_cluster
 from lablr.tagger import Tagger
 
 __all__ = ["on_ray"]
@@ -38,9 +38,10 @@ BLOCKS_TOGETHER = 32
 def on_ray(bundle: Bundle, k: int, ranking: str, address: str | None = None) -> Engine:
     """Return the engine of a cluster, see `Labeller` and `lablr.ray_engine`.
 
-    It raises `MissingExtra` without Ray, `EngineError` when the cluster cannot be
-    reached or fails.
+    Raises `MissingExtra` without Ray; the engine `EngineError` when the cluster cannot
+    be reached or fails.
     """
+    load_ray()  # now, and not when a journal has been begun
 
     def outcomes(blocks: Iterable[Block]) -> Outcomes:
         prepare = partial(_prepare, bundle, k, ranking)

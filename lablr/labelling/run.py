@@ -135,7 +135,8 @@ def label(
                 journal.add(block)
                 counts.take(block)
         if store is not None:
-            store(_labelled(journal.blocks()))
+            photos = _labelled(journal.blocks())
+            store(iter(progress(photos, counts.labelled, "storing predictions")))
         _finish(output, journal, labeller.n_tags, has_failed=counts.failed > 0)
     finally:
         journal.close()

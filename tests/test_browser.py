@@ -48,7 +48,8 @@ def test_no_number_is_broken_on_a_phone(visit, flower_jpg):
         range.selectNodeContents(cell);
         return new Set([...range.getClientRects()].map((box) => box.top)).size;
       };
-      const cells = document.querySelectorAll("#numbers :is(td:not(:last-child), .short)");
+      const numbers = "#numbers :is(td:not(:last-child), .short)";
+      const cells = document.querySelectorAll(numbers);
       return [...cells].filter((cell) => lines(cell) > 1).map((cell) => cell.innerText);
     }""")
     assert broken == []

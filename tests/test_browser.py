@@ -176,6 +176,7 @@ def test_the_form_works_without_javascript(visit, flower_jpg, scheme, width):
     visit.take(flower_jpg)
     page.click("button[type=submit]")
     expect(page.locator("#rows tr")).to_have_count(10)
+    expect(page.locator(".given")).to_have_text("For flower.jpg")
     expect(page.locator("ol.bars li")).to_have_count(10)
     for hidden in ("#copy", "#controls", "#saving", ".tools"):
         expect(page.locator(hidden)).to_be_hidden()

@@ -304,4 +304,5 @@ def test_serve_says_when_the_port_is_taken(run_lablr):
     assert done.returncode == 1
     expected = f"lablr: error: cannot listen on 127.0.0.1 port {port}: Address"
     assert done.stderr.decode().startswith(expected)
+    assert done.stderr.endswith(b"in use; --port chooses another\n")
     assert done.stderr.count(b"\n") == 1

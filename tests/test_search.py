@@ -118,6 +118,7 @@ def test_the_page_finds_like_a_photo_and_shows_it(client, place):
     form = form_of(photo.read_bytes())
     page = client.post("/search", data=form, content_type=MULTIPART)
     assert page.status_code == 200
+    assert 'class="hint given">For <bdi>' in page.text
     assert re.search(r'class="file">([^<]+)<', page.text)[1] == photo.name
     (first, *_) = re.findall(r'src="(/search/photos/\d+)"', page.text)
     shown = client.get(first)

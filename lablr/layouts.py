@@ -234,7 +234,8 @@ class DeepFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         if not any(True for _ in self.entries()):
-            raise CorpusError(f"{root}: holds no photos")
+            endings = ", ".join(sorted(EXTENSIONS))
+            raise CorpusError(f"{root}: holds no photos, no name ends in {endings}")
 
     def entries(self) -> Iterator[Entry]:
         return self._below(self.root)

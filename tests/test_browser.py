@@ -36,6 +36,27 @@ def test_a_photo_gets_tags_map_and_numbers(visit, china_jpg, scheme, width):
     visit.screenshot(f"result-{width}-{scheme}")
 
 
+def test_no_number_is_broken_on_a_phone(visit, flower_jpg):
+    visit = visit(**fits(390, "light"))
+    visit.take(flower_jpg)
+    visit.wait_for_charts()
+    visit.page.locator("[name=k][value='0']").check(force=True)  # the longest tags, too
+    visit.expect(visit.page.locator("#rows tr")).to_have_count(98)
+    broken = visit.page.evaluate("""() => {
+      const lines = (cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return new Set([...range.getClientRects()].map((box) => box.top)).size;
+      };
+      const numbers = "#numbers :is(td:not(:last-child), .short)";
+      const cells = document.querySelectorAll(numbers);
+      return [...cells].filter((cell) => lines(cell) > 1).map((cell) => cell.innerText);
+    }""")
+    assert broken == []
+    table = visit.page.locator("#numbers .scroll")
+    assert table.evaluate("scroll => scroll.scrollWidth <= scroll.clientWidth")
+
+
 def test_nothing_moves_when_the_answer_comes(visit, china_jpg):
     visit = visit()
     page, expect = visit.page, visit.expect
@@ -150,9 +171,12 @@ def test_the_form_works_without_javascript(visit, flower_jpg, scheme, width):
     visit = visit(**fits(width, scheme), java_script_enabled=False)
     page, expect = visit.page, visit.expect
     expect(page.locator("#samples")).to_be_hidden()
+    for name in ("form-language", "form-existing"):  # a label is no place to drop on
+        assert page.locator(f"label[for={name}]").bounding_box()["height"] < 40
     visit.take(flower_jpg)
     page.click("button[type=submit]")
     expect(page.locator("#rows tr")).to_have_count(10)
+    expect(page.locator(".given")).to_have_text("For flower.jpg")
     expect(page.locator("ol.bars li")).to_have_count(10)
     for hidden in ("#copy", "#controls", "#saving", ".tools"):
         expect(page.locator(hidden)).to_be_hidden()

@@ -38,6 +38,7 @@ def test_a_photo_is_ranked_by_every_method(opened, tagger, china_jpg):
     visit.tab_to("button.button")
     page.keyboard.press("Enter")
     expect(page.locator(".methods article")).to_have_count(len(tagger.rankings))
+    expect(page.locator(".given")).to_have_text("For china.jpg")
     for ranking in tagger.rankings:
         expected = tagger.suggest(china_jpg, 10, ranking)
         card = f"article[aria-labelledby='method-{ranking}']"

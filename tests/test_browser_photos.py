@@ -87,6 +87,25 @@ def test_the_strip_by_keyboard(visit, photos):
     expect(page.locator("#status")).to_have_text("a.jpg removed.")
 
 
+def test_the_ring_of_the_photo_on_show_is_whole(visit, photos):
+    visit = visit(**fits(390, "light"))
+    visit.take(*[upload(photos["flower"], f"{name}.jpg") for name in "abcdef"])
+    visit.wait_for_photos(6)
+    strip = visit.page.locator("#thumbnails")
+    # the third one ends just before the window of the strip does
+    visit.page.evaluate("""() => {
+      const list = document.getElementById("thumbnails");
+      const right = list.children[2].getBoundingClientRect().right;
+      list.scrollLeft += right + 2 - list.getBoundingClientRect().right;
+      list.children[2].click();
+    }""")
+    chosen = visit.page.locator("[role=option][aria-selected=true]")
+    visit.expect(chosen).to_have_attribute("title", "c.jpg")
+    outer, inner = strip.bounding_box(), chosen.bounding_box()
+    assert inner["x"] - 5 >= outer["x"]
+    assert inner["x"] + inner["width"] + 5 <= outer["x"] + outer["width"]
+
+
 def test_a_removed_photo_is_let_go(visit, photos):
     visit = visit(complaints=("blob:", "ERR_FILE_NOT_FOUND"))
     page = visit.page
@@ -149,7 +168,8 @@ def test_too_large_a_photo_is_not_even_sent(visit):
     visit.page.on("request", lambda request: requests.append(request.method))
     visit.take({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": bytes(11 << 20)})
     visit.expect(visit.page.locator("#error-message")).to_have_text(
-        "a.jpg: The photo has 11.0 MiB; at most 10 MiB are taken."
+        "a.jpg: The photo has 11.0 MiB; at most 10 MiB are taken. "
+        "Save it smaller and retry."
     )
     assert "POST" not in requests
 

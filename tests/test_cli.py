@@ -254,6 +254,25 @@ def test_map_says_where_it_cannot_write(run_lablr, tmp_path):
     assert done.stderr.decode().startswith(f"lablr: error: {tmp_path}/no/map.png: ")
 
 
+def test_a_map_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    out = tmp_path / "map.png"
+    out.write_bytes(b"the old one")
+    code = "import resource, sys; from lablr.cli import main\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+    code += "main(['map', '--out', sys.argv[1]])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, out],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert out.read_bytes() == b"the old one"
+    assert list(tmp_path.iterdir()) == [out]
+
+
 # --- serve
 
 
@@ -285,4 +304,5 @@ def test_serve_says_when_the_port_is_taken(run_lablr):
     assert done.returncode == 1
     expected = f"lablr: error: cannot listen on 127.0.0.1 port {port}: Address"
     assert done.stderr.decode().startswith(expected)
+    assert done.stderr.endswith(b"in use; --port chooses another\n")
     assert done.stderr.count(b"\n") == 1

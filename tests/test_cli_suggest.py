@@ -97,6 +97,13 @@ def test_suggest_goes_on_after_a_failure(run_lablr, china_jpg, tmp_path):
     assert done.stderr == b"lablr: attempted 7 = ok 2 + failed 5\n"
 
 
+def test_what_to_type_for_a_folder_can_be_typed(run_lablr, tmp_path):
+    (tmp_path / "my photos").mkdir()
+    done = run_lablr("suggest", "my photos/", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.endswith(b"for example 'my photos'/*.jpg\n")
+
+
 def test_suggest_reports_on_stderr_beside_tables(run_lablr, china_jpg, tmp_path):
     done = run_lablr("suggest", tmp_path / "gone.jpg", china_jpg)
     assert done.returncode == 1

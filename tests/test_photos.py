@@ -60,6 +60,23 @@ def test_there_are_enough_cases():
     assert {case.status for case in cases} == {None, 413, 415, 422}
 
 
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("foreign-heic", "a HEIC picture, as phones"),
+        ("foreign-avif", "an AVIF picture"),
+        ("foreign-tiff", "a TIFF picture or a camera's raw file"),
+        ("foreign-tiff-big-endian", "a TIFF picture"),
+        ("foreign-mp4", "a video or another"),
+        ("foreign-text", "not a JPEG, PNG, WebP or GIF picture, whatever its name"),
+    ],
+)
+def test_what_phones_and_cameras_write_is_named(case, said):
+    (payload,) = [bad.payload for bad in bad_photos() if bad.name == case]
+    with pytest.raises(UnsupportedPhoto, match=said):
+        read_image(payload)
+
+
 def test_a_size_is_refused_as_its_bytes_are():
     limits = PhotoLimits(max_bytes=1000)
     check_size(1000, limits)

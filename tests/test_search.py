@@ -89,6 +89,13 @@ def test_what_cannot_be_searched_is_said(place):
     unknown = run(place, "a sleepy walrus")
     assert unknown.exit_code == 1
     assert "knows no words but its tags" in unknown.stderr
+    for words in (("",), (" ", "--minus", ""), ("sky", "-k", "-1"), ("a.jpg", "b.png")):
+        assert run(place, *words).exit_code == 2
+    for words in (("no.jpg",), ("sky", "no.JPG")):  # not looked for as a word
+        mistyped = run(place, *words)
+        assert mistyped.exit_code == 1
+        assert f"{words[-1]}: The file cannot be opened" in mistyped.stderr
+        assert mistyped.stdout == ""
     missing = CliRunner().invoke(main, ["search", "-i", str(place), "sky"])
     assert missing.exit_code == 1
     assert "lablr index makes one" in missing.stderr
@@ -111,6 +118,7 @@ def test_the_page_finds_like_a_photo_and_shows_it(client, place):
     form = form_of(photo.read_bytes())
     page = client.post("/search", data=form, content_type=MULTIPART)
     assert page.status_code == 200
+    assert 'class="hint given">For <bdi>' in page.text
     assert re.search(r'class="file">([^<]+)<', page.text)[1] == photo.name
     (first, *_) = re.findall(r'src="(/search/photos/\d+)"', page.text)
     shown = client.get(first)

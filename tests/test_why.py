@@ -275,7 +275,7 @@ def test_the_command_prints_json(run_lablr, china_jpg):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("photo.jpg", "nonesuch"), 1, "does not know the tag 'nonesuch'"),
+        (("photo.jpg", "nonesuch"), 1, "'nonesuch'; lablr tags lists"),
         (("no.jpg", "flower"), 1, "cannot be opened"),
         (("photo.jpg", "!!!"), 1, "holds no letter"),
         (("photo.jpg", "flower", "--overlay", "x.jpg"), 2, "must end in .png"),

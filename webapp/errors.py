@@ -32,7 +32,10 @@ MESSAGES = {
     400: ("bad_request", "The request could not be understood."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not answer that method."),
-    413: ("photo_too_large", "This is too large: at most {limit_mib} MiB."),
+    413: (
+        "photo_too_large",
+        "This is too large: at most {limit_mib} MiB. Save it smaller and retry.",
+    ),
     500: ("internal_error", "Something went wrong here; it is not your photo's fault."),
 }
 

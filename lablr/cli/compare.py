@@ -30,7 +30,13 @@ COLUMNS = {
 
 @click.command("compare")
 @click.argument("place", metavar="CORPUS|PHOTO", type=click.Path(path_type=Path))
-@click.option("-k", default=5, show_default=True, help="Tags of a photo.")
+@click.option(
+    "-k",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Tags of a photo; 0: all of them.",
+)
 @click.option(
     "--split",
     default="val",

@@ -75,12 +75,14 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.tagger import Tagger
+    from lablr.whole_file import write_whole
 
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     # All tags: the map shows the most relevant ones, wherever they rank.
     suggestion = None if photo is None else tagger.suggest(photo, k=0)
     draw = _draw_page if out.suffix.lower() == ".html" else _draw_picture
-    out.write_bytes(draw(tagger, suggestion))
+    drawn = draw(tagger, suggestion)
+    write_whole(out, lambda file: file.write(drawn))
     click.echo(out)
 
 

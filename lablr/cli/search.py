@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.messages import shown
+from lablr.cli.messages import fail, shown
 from lablr.cli.options import bundle_option, json_option
 
 __all__ = ["search_command"]
@@ -32,7 +32,13 @@ __all__ = ["search_command"]
     metavar="WORD",
     help="What should not fit; may be given several times.",
 )
-@click.option("-k", default=10, show_default=True, help="Photos; 0: all of them.")
+@click.option(
+    "-k",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Photos; 0: all of them.",
+)
 @bundle_option
 @json_option
 def search_command(
@@ -63,12 +69,13 @@ def search_command(
     from lablr.searching.views import Viewer
     from lablr.tagger import Tagger
 
-    photo = words[0] if words and Path(words[0]).is_file() else None
-    plus = words[1:] if photo else words
-    if not words and not minus:
+    photo, plus = _split(words)
+    minus = tuple(word for word in minus if word.strip())
+    if photo is None and not plus and not minus:
         raise click.UsageError("Name a photo or a word.")
+    payload = None if photo is None else _read(photo)
     search = Search(Index.read(index), Viewer(Tagger.load(bundle, FOLDER_LIMITS)))
-    for found in search.find(Query(photo, plus, minus), k):
+    for found in search.find(Query(payload, plus, minus), k):
         path = str(search.path(found.row))
         if as_json:
             record = {
@@ -79,3 +86,38 @@ def search_command(
             click.echo(json.dumps(record))
         else:
             click.echo(f"{found.similarity:6.3f}  {shown(path)}")
+
+
+def _split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the photo that is named, if any, and the words that are not empty.
+
+    What ends as a photo's name does is one, there or not: looking for the letters of
+    a mistyped name would find photos that nobody asked for.
+    """
+    from lablr.layouts import EXTENSIONS
+
+    photos = [
+        word
+        for place, word in enumerate(words)
+        if Path(word).suffix.lower() in EXTENSIONS
+        or (place == 0 and Path(word).is_file())
+    ]
+    if len(photos) > 1:
+        raise click.UsageError(
+            f"Name one photo at most, not {shown(', '.join(photos))}"
+        )
+    plus = tuple(word for word in words if word not in photos and word.strip())
+    return (photos[0] if photos else None), plus
+
+
+def _read(photo: str) -> bytes:
+    """Return a photo's bytes; an error names the photo, one of several words."""
+    from lablr.errors import PhotoError
+    from lablr.photos import photo_kind, read_bytes
+
+    try:
+        payload = read_bytes(photo)
+        photo_kind(payload)
+    except PhotoError as error:
+        fail(f"{shown(photo)}: {error}")
+    return payload

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -114,7 +116,11 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        fail(f"cannot listen on {host} port {port}: {error.strerror or error}")
+        reason = error.strerror or error
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            # without Python's note on the address, which is named already
+            reason = f"{os.strerror(error.errno)}; --port chooses another"
+        fail(f"cannot listen on {host} port {port}: {reason}")
 
 
 def _address(host: str, listener: socket.socket) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -221,6 +222,6 @@ def _numbers(tag: ShownTag, reach: bool) -> str:
 def _message(photo: str, error: PhotoError) -> str:
     """Say why a photo got no tags; for a folder, how to name what is in it."""
     if photo != STDIN and Path(photo).is_dir():
-        pattern = shown(f"{photo.rstrip('/')}/*.jpg")
+        pattern = shown(f"{shlex.quote(photo.rstrip('/'))}/*.jpg")
         return f"This is a folder. Name the photos in it, for example {pattern}"
     return str(error)

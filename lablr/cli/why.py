@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.messages import shown
+from lablr.cli.messages import fail, shown
 from lablr.cli.options import bundle_option, json_option
 from lablr.cli.progress_bar import progress_bar
 
@@ -71,6 +71,7 @@ def why_command(
        "saliency": {"drops": [[...], ...], "where", "share"}}
     """
     use_one_blas_thread()
+    from lablr.errors import UnknownTag
     from lablr.occlusion import painted
     from lablr.photos import FOLDER_LIMITS, bounded_image, read_bytes
     from lablr.tagger import Tagger
@@ -80,7 +81,10 @@ def why_command(
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     raw = read_bytes(photo)
     image = tagger.read(raw)
-    (found,) = explain(tagger, image, [normalize(tag)], True, progress_bar)
+    try:
+        (found,) = explain(tagger, image, [normalize(tag)], True, progress_bar)
+    except UnknownTag as error:
+        fail(f"{error}; lablr tags lists those it knows")
     if overlay is not None and found.saliency is not None:
         whole = bounded_image(raw, OVERLAY_SIDE_PX)
         _write_png(overlay, painted(whole, found.saliency.drops))

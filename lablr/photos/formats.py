@@ -29,6 +29,12 @@ _UNSUPPORTED = (
     "This is not a JPEG, PNG, WebP or GIF picture, whatever its name says. "
     "Convert it to JPEG and retry."
 )
+_OTHER_KIND = (
+    "This is {}; JPEG, PNG, WebP and GIF are accepted. "
+    "Save or export it as JPEG and retry."
+)
+# ISO/IEC 23008-12, the brands of pictures in HEIF; AVIF's own are avif and avis.
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
 def read_header(payload: bytes) -> PhotoHeader:
@@ -52,7 +58,21 @@ def read_header(payload: bytes) -> PhotoHeader:
             return _read_gif(payload)
     except (struct.error, IndexError) as error:
         raise BrokenPhoto(TRUNCATED) from error
-    raise UnsupportedPhoto(_UNSUPPORTED)
+    kind = _other_kind(payload)
+    raise UnsupportedPhoto(_OTHER_KIND.format(kind) if kind else _UNSUPPORTED)
+
+
+def _other_kind(payload: bytes) -> str | None:
+    """Name what people take for a photo of theirs, so that they know what to do."""
+    if payload[:4] in (b"II*\0", b"MM\0*"):
+        return "a TIFF picture or a camera's raw file"
+    if payload[4:8] != b"ftyp":
+        return None
+    if payload[8:12] in (b"avif", b"avis"):
+        return "an AVIF picture"
+    if payload[8:12] in _HEIF_BRANDS:
+        return "a HEIC picture, as phones take them"
+    return "a video or another picture of a camera"
 
 
 # --- PNG: W3C Portable Network Graphics, section 5 ------------------------------------

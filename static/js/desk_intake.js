@@ -62,7 +62,9 @@ export class Intake extends EventTarget {
   #check({ size }) {
     if (size <= this.maxBytes) return;
     const [has, most] = [mebibytes(size), Math.round(mebibytes(this.maxBytes))];
-    throw new ApiError(`The photo has ${has} MiB; at most ${most} MiB are taken.`);
+    throw new ApiError(
+      `The photo has ${has} MiB; at most ${most} MiB are taken. Save it smaller and retry.`,
+    );
   }
 
   #tellMoved() {

@@ -67,7 +67,9 @@ export class Queue {
   async #check({ file }) {
     if (file.size > this.maxBytes) {
       const [has, most] = [mebibytes(file.size), Math.round(mebibytes(this.maxBytes))];
-      throw new ApiError(`The photo has ${has} MiB; at most ${most} MiB are taken.`);
+      throw new ApiError(
+        `The photo has ${has} MiB; at most ${most} MiB are taken. Save it smaller and retry.`,
+      );
     }
     try {
       await file.slice(0, 1).arrayBuffer();

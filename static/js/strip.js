@@ -72,12 +72,15 @@ export function listenToStrip(photos, hold) {
   const go = (place) => photos.select(photos.list[place]);
 }
 
+const RING = 8; // room for the ring around the photo on show
+
 /** Not scrollIntoView: that would scroll the page, too. */
 function bringIntoView(list, item) {
   if (!item || part("strip").hidden) return;
   const [outer, inner] = [list.getBoundingClientRect(), item.getBoundingClientRect()];
-  if (inner.left < outer.left) list.scrollLeft -= outer.left - inner.left + 8;
-  if (inner.right > outer.right) list.scrollLeft += inner.right - outer.right + 8;
+  const [before, behind] = [inner.left - RING - outer.left, inner.right + RING - outer.right];
+  if (before < 0) list.scrollLeft += before;
+  else if (behind > 0) list.scrollLeft += behind;
 }
 
 function option(photo) {

@@ -66,6 +66,14 @@ def test_parameters_that_cannot_be_used_are_refused(client, query):
     assert found.json["error"]["code"] == "bad_parameter"
 
 
+@pytest.mark.parametrize(("asked", "unknown"), [("sky,zzz", "'zzz'"), ("sky,", "''")])
+def test_a_tag_that_is_not_known_is_named(client, asked, unknown):
+    found = post(client, jpeg(), tag=asked)
+    assert found.status_code == 400
+    message = found.json["error"]["message"]
+    assert f"does not know {unknown}; GET /api/v1/tags" in message
+
+
 def test_a_photo_that_is_none_is_refused(client):
     assert post(client, b"text", tag="sky").status_code == 415
     assert client.post(URL + "?tag=sky").json["error"]["code"] == "no_photo"

@@ -173,6 +173,8 @@ def test_the_form_works_without_javascript(visit, flower_jpg, scheme, width):
     expect(page.locator("#samples")).to_be_hidden()
     for name in ("form-language", "form-existing"):  # a label is no place to drop on
         assert page.locator(f"label[for={name}]").bounding_box()["height"] < 40
+        form, field = (page.locator(it).bounding_box() for it in ("#drop", f"#{name}"))
+        assert field["x"] + field["width"] < form["x"] + form["width"] - 8
     visit.take(flower_jpg)
     page.click("button[type=submit]")
     expect(page.locator("#rows tr")).to_have_count(10)

@@ -93,11 +93,17 @@ def _watched(end: float) -> Progress:
 def _tags(text: str) -> tuple[str, ...]:
     known = set(tagger().tags)
     tags = tuple(dict.fromkeys(text.split(",")))
-    fits = len(text) <= MAX_LENGTH and len(tags) <= MAX_TAGS
-    if not fits or not known.issuperset(tags):
+    if not text or len(text) > MAX_LENGTH or len(tags) > MAX_TAGS:
         raise Refused(
             "bad_parameter",
             f"tag must be tags of this model with commas between them, "
             f"{MAX_TAGS} at most.",
         )
+    for tag in tags:
+        if tag not in known:
+            raise Refused(
+                "bad_parameter",
+                f"tag: the model does not know {tag[:60]!r}; "
+                "GET /api/v1/tags lists those it knows.",
+            )
     return tags

@@ -34,6 +34,7 @@ __all__ = ["MAX_NUMBER", "add_photos", "desk", "shown"]
 MAX_SIDE_PX = 2560
 MAX_NUMBER = 2**31 - 1
 SIMILAR_FROM = 0.8
+MAX_SIMILAR = 100
 
 
 def add_photos(pages: Blueprint) -> None:
@@ -198,18 +199,19 @@ def _ranked(photo: Photo, latent: Latent, k: int) -> tuple[list[dict[str, Any]],
 
 
 def _similar(number: int, latent: Latent) -> list[dict[str, Any]]:
-    """The photos that were looked at and are much like this one, best first."""
+    """The `MAX_SIMILAR` photos that were looked at and are most like this one."""
     ids, latents = desk().latents(tagger().bundle_digest)
     if not ids:
         return []
     viewer = Viewer(tagger())
     cosines = viewer.unit_latents(latents) @ viewer.unit_latents(latent[np.newaxis])[0]
     order = np.argsort(-cosines, kind="stable")
-    return [
+    similar = [
         {"id": ids[row], "similarity": float(cosines[row])}
         for row in order.tolist()
         if ids[row] != number and cosines[row] >= SIMILAR_FROM
     ]
+    return similar[:MAX_SIMILAR]
 
 
 def _whole(text: str, name: str, low: int, high: int) -> int:

@@ -1,6 +1,7 @@
-// The grid of photos: a listbox, one option a photo.
+// The grid of photos: a listbox, one option a photo; several can be chosen.
 
 import { loadable, pictureOf } from "./desk_api.js";
+import { pressed } from "./desk_choosing.js";
 import { stepInGrid } from "./grid.js";
 import { counted } from "./words.js";
 
@@ -29,8 +30,8 @@ export class Grid {
   #seen = new Set();
 
   /** sighted: called when other photos come into sight. */
-  constructor(photos, sighted) {
-    this.photos = photos;
+  constructor(photos, selection, sighted) {
+    Object.assign(this, { photos, selection });
     this.list = part("grid");
     this.watcher = new IntersectionObserver(
       (entries) => {
@@ -45,8 +46,9 @@ export class Grid {
     });
     this.list.addEventListener("click", (event) => {
       const photo = this.#photoOf.get(event.target.closest("[role=option]"));
-      if (photo) photos.select(photo);
+      if (photo) pressed(selection, photo, event);
     });
+    selection.addEventListener("change", () => this.#arrange());
   }
 
   /** The photos that can be seen, in their order. */
@@ -57,22 +59,30 @@ export class Grid {
     this.#items.get(this.photos.current)?.focus();
   }
 
+  /** The photo that an arrow key leads to, or null when it is no such key. */
+  beyond = (key) => this.#to({ key });
+
   /** An arrow key anywhere on the page; whether it was one. */
   walk(event) {
-    const { list, current } = this.photos;
-    const place = list.indexOf(current);
-    if (place < 0) return false;
-    const step = stepInGrid([...this.#items.values()], place, event);
-    if (step === null) return false;
-    this.photos.select(list[place + step]);
+    const photo = this.#to(event);
+    if (!photo) return false;
+    this.selection.go(photo);
     this.focus();
     return true;
   }
 
+  #to(event) {
+    const { list, current } = this.photos;
+    const place = list.indexOf(current);
+    const step = place < 0 ? null : stepInGrid([...this.#items.values()], place, event);
+    return step === null ? null : (list[place + step] ?? current);
+  }
+
   #arrange() {
     const { list, current } = this.photos;
+    const [there, targets] = [new Set(list), new Set(this.selection.targets)];
     for (const [photo, item] of this.#items) {
-      if (list.includes(photo)) continue;
+      if (there.has(photo)) continue;
       item.remove();
       this.watcher.unobserve(item);
       this.#items.delete(photo);
@@ -81,10 +91,11 @@ export class Grid {
     for (const photo of list) {
       if (!this.#items.has(photo)) this.#insert(photo);
       const item = this.#items.get(photo);
-      const chosen = String(photo === current);
-      if (item.getAttribute("aria-selected") === chosen) continue;
-      item.setAttribute("aria-selected", chosen);
-      item.tabIndex = photo === current ? 0 : -1;
+      const isCurrent = photo === current;
+      item.setAttribute("aria-selected", String(targets.has(photo)));
+      item.setAttribute("aria-current", String(isCurrent));
+      item.tabIndex = isCurrent ? 0 : -1;
+      item.classList.toggle("chosen", this.selection.has(photo));
     }
   }
 

@@ -14,7 +14,8 @@ const BUTTONS = {
 };
 const REPEATED = "np"; // walking goes on while the key is held down
 
-/** walk(event): an arrow key; enter(): into the tags of the photo. */
+/** walk(event): an arrow key; enter(): into the tags of the photo. The keys that
+ * choose photos are in desk_choosing.js. */
 export function listenToKeys({ walk, enter }) {
   keepKeysChoice();
   document.addEventListener("keydown", (event) => {
@@ -28,7 +29,7 @@ export function listenToKeys({ walk, enter }) {
 
 function press(event, inGrid, { walk, enter }) {
   if (event.target.closest?.("#tags") && event.key.startsWith("Arrow")) return false;
-  if (inGrid && (event.key === "Enter" || event.key === " ")) return enter() || true;
+  if (inGrid && event.key === "Enter") return enter() || true;
   if (walk(event)) return true;
   if (!areKeysOn()) return false;
   const key = event.key.toLowerCase();

@@ -4,11 +4,13 @@ import { fileOf, knownTags, listPhotos, loadable } from "./desk_api.js";
 import { token } from "./access.js";
 import { ApiError } from "./api.js";
 import { Asking } from "./desk_asking.js";
+import { listenToChoosing } from "./desk_choosing.js";
 import { Grid } from "./desk_grid.js";
 import { Intake, intakeWords } from "./desk_intake.js";
 import { listenToKeys } from "./desk_keys.js";
 import { showPhoto, showSum } from "./desk_photo.js";
 import { Photos } from "./desk_photos.js";
+import { Selection } from "./desk_selection.js";
 import { listenToSimilar } from "./desk_similar.js";
 import { Steps } from "./desk_steps.js";
 import { Tags } from "./desk_tags.js";
@@ -22,14 +24,12 @@ const part = (id) => document.getElementById(id);
 
 const photos = new Photos();
 const hold = new Hold();
-const grid = new Grid(photos, () => asking.wake());
+const selection = new Selection(photos);
+const grid = new Grid(photos, selection, () => asking.wake());
 const asking = new Asking(photos, hold, grid.inSight);
 const steps = new Steps(photos, hold);
 const intake = new Intake(hold, Number(part("desk-page").dataset.maxBytes));
-const tags = new Tags({
-  decide: (photo, step, words) => steps.take([photo], step, words),
-  leave: () => grid.focus(),
-});
+const tags = new Tags({ decide, leave: () => grid.focus() });
 
 const say = (text) => (part("said").textContent = text);
 
@@ -41,10 +41,22 @@ function complain(message) {
 // -------------------------------------------------------------------- showing
 
 photos.addEventListener("change", ({ detail: photo }) => {
-  showSum(photos);
+  sumSoon();
   if (!photo || photo === photos.current) showPhoto(photos, tags);
   if (!photo) asking.wake();
 });
+
+let summing = false;
+
+/** Once for all photos that a step changes. */
+function sumSoon() {
+  if (summing) return;
+  summing = true;
+  queueMicrotask(() => {
+    summing = false;
+    showSum(photos);
+  });
+}
 
 /** Words, and how far the whole set is. */
 function sayDone(words) {
@@ -89,7 +101,7 @@ hold.addEventListener("release", () => {
 // ------------------------------------------------------------------ decisions
 
 steps.addEventListener("stored", ({ detail: { said, photos: changed, undone } }) => {
-  if (undone && !changed.includes(photos.current)) photos.select(changed[0]);
+  if (undone && !changed.includes(photos.current)) selection.go(changed[0]);
   complain("");
   sayDone(said);
   asking.wake();
@@ -104,12 +116,17 @@ steps.addEventListener("refused", ({ detail: error }) => {
   load();
 });
 
+/** For the chosen photos, else the one on show; words: what is decided. */
+function decide(step, words) {
+  steps.take(selection.targets, step, `${words}${selection.words}.`);
+}
+
 part("accept-sure").addEventListener("click", () => {
   const { current } = photos;
   if (!current) return;
   const accept = current.sure.map((score) => score.tag);
   if (!accept.length) return say(noSure(current));
-  steps.take([current], { accept }, `${accept.join(", ")} accepted.`);
+  decide({ accept }, `${accept.join(", ")} accepted`);
 });
 
 function noSure(photo) {
@@ -126,7 +143,7 @@ part("typing").addEventListener("submit", (event) => {
   const type = [...new Set(field.value.split(",").map((tag) => tag.trim()))].filter(Boolean);
   if (!type.length || !photos.current) return;
   field.value = "";
-  steps.take([photos.current], { type }, `${type.join(", ")} typed.`);
+  decide({ type }, `${type.join(", ")} typed`);
 });
 part("typed").addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
@@ -139,7 +156,7 @@ listenToSimilar({
   decide: (several, step, words) => steps.take(several, step, words),
   say,
 });
-listenToWriting({ photos, settled: () => steps.settled(), changed: load, say });
+listenToWriting({ photos, selection, settled: () => steps.settled(), changed: load, say });
 
 // -------------------------------------------------------------------- walking
 
@@ -147,16 +164,18 @@ for (const [id, direction] of [["next-open", 1], ["previous-open", -1]]) {
   part(id).addEventListener("click", ({ detail }) => {
     const next = photos.nextOpen(direction);
     if (!next) return say("No other photo is undecided.");
-    photos.select(next);
+    selection.go(next);
     if (!detail) grid.focus(); // pressed by a key
   });
 }
 part("grid").addEventListener("click", () => {
+  if (selection.size || selection.isOn) return; // the next one is near this one
   // above the grid on a narrow screen, the photo may be out of sight
   if (part("one").getBoundingClientRect().bottom < 0) part("one").scrollIntoView();
 });
 part("one-retry").addEventListener("click", () => asking.retry(photos.current));
 part("ask-help").addEventListener("click", () => part("help").showModal());
+listenToChoosing({ selection, photos, beyond: grid.beyond, focus: () => grid.focus(), say });
 listenToKeys({ walk: (event) => grid.walk(event), enter: () => tags.enter() });
 
 part("file-link").addEventListener("click", async (event) => {

@@ -95,10 +95,12 @@ export class Photos extends EventTarget {
   /** Take the server's list; what is known of its photos stays. */
   take({ folder, n_steps: nSteps, photos }) {
     Object.assign(this, { folder, nSteps });
+    const others = photos.filter((stored) => this.#isOther(stored));
     this.list = photos.map((stored) => this.#keep(stored));
     this.#byId = new Map(this.list.map((photo) => [photo.id, photo]));
     if (!this.list.includes(this.current)) this.current = this.list[0] ?? null;
     this.#tell(null);
+    this.store(others);
   }
 
   /** Photos that came in; those not known are put at the end. */
@@ -146,6 +148,12 @@ export class Photos extends EventTarget {
       if (photo.isOpen) return photo;
     }
     return null;
+  }
+
+  /** Whether the server keeps something else of a photo than is known here. */
+  #isOther(stored) {
+    const known = this.#byId.get(stored.id);
+    return known && JSON.stringify(known.stored) !== JSON.stringify(stored);
   }
 
   #keep(stored) {

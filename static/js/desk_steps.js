@@ -69,6 +69,8 @@ export class Steps extends EventTarget {
     this.#drop(item);
     this.photos.nSteps = answer.n_steps;
     const photos = this.photos.store(answer.photos);
+    const changed = new Set(photos); // on the others it had nothing to say
+    for (const photo of item.several) if (!changed.has(photo)) this.photos.change(photo);
     const said = answer.said ? `Undone: ${answer.said}.` : item.said;
     const detail = { said, photos, undone: item.step === UNDO };
     this.dispatchEvent(new CustomEvent("stored", { detail }));

@@ -12,7 +12,7 @@ export class Tags {
   #photo = null;
   #focus = null; // the tag that takes the Tab key
 
-  /** decide(photo, step, words): store a decision. leave(): the focus goes back. */
+  /** decide(step, words): store a decision. leave(): the focus goes back. */
   constructor({ decide, leave }) {
     Object.assign(this, { decide, leave });
     box.addEventListener("click", (event) => {
@@ -102,8 +102,8 @@ export class Tags {
     const { tag, kind } = chip.dataset;
     const isOn = kind === "accepted" || kind === "typed";
     this.#moveOn(chip);
-    if (isOn) this.decide(this.#photo, { clear: [tag] }, `${tag} taken back.`);
-    else this.decide(this.#photo, { accept: [tag] }, `${tag} accepted.`);
+    if (isOn) this.decide({ clear: [tag] }, `${tag} taken back`);
+    else this.decide({ accept: [tag] }, `${tag} accepted`);
   }
 
   #reject(chip, isRepeated = false) {
@@ -111,9 +111,9 @@ export class Tags {
     if (isRepeated) return; // a key that is held down is one answer
     this.#moveOn(chip);
     if (kind === "typed" || kind === "rejected") {
-      this.decide(this.#photo, { clear: [tag] }, `${tag} taken back.`);
+      this.decide({ clear: [tag] }, `${tag} taken back`);
     } else {
-      this.decide(this.#photo, { reject: [tag] }, `${tag} rejected.`);
+      this.decide({ reject: [tag] }, `${tag} rejected`);
     }
   }
 

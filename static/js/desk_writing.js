@@ -8,20 +8,26 @@ const part = (id) => document.getElementById(id);
 const dialog = part("writing");
 const chosen = (name) => dialog.querySelector(`[name=${name}]:checked`).value;
 
-/** settled(): resolves when every step is stored; changed(): files were written or restored. */
-export function listenToWriting({ photos, settled, changed, say }) {
+/** selection: the photos that are chosen together. settled(): resolves when every step is stored; changed(): files were written or restored. */
+export function listenToWriting({ photos, selection, settled, changed, say }) {
   let run = null; // the last one of this page; null: the last one of all
   let trial = null; // aborts the dry run on its way
   let total = 0;
 
+  const which = {
+    all: () => null,
+    chosen: () => selection.targets.map((photo) => photo.id),
+    one: () => [photos.current.id],
+  };
   const request = (dryRun) => ({
-    photos: chosen("which") === "one" ? [photos.current.id] : null,
+    photos: which[chosen("which")](),
     sidecar: chosen("where") === "sidecar",
     dry_run: dryRun,
   });
 
   part("ask-write").addEventListener("click", () => {
     if (!photos.current) return say("There are no photos yet.");
+    offerChosen(selection.size);
     dialog.showModal();
     look();
   });
@@ -151,6 +157,15 @@ function lineOf({ name, status, added = [], notes = [], error }) {
 function sumOf({ n_written: n, n_failed: failed }, word) {
   const bad = failed ? ` ${counted(failed, "file")} failed; the list says why.` : "";
   return `${counted(n, "file")} ${word}.${bad}`;
+}
+
+/** Who has chosen photos most likely means those. */
+function offerChosen(n) {
+  const option = dialog.querySelector("[name=which][value=chosen]");
+  option.closest("label").hidden = !n;
+  part("write-chosen").textContent = n === 1 ? "The chosen photo" : `The ${n} chosen photos`;
+  if (n) option.checked = true;
+  else if (option.checked) dialog.querySelector("[name=which][value=all]").checked = true;
 }
 
 function focusFirst() {

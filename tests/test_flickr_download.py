@@ -355,9 +355,19 @@ def test_a_dry_run_says_what_it_would_take(client: Client, flickr: FlickrServer)
     assert seen == [(2, "asking of tags")]
 
 
-def test_no_tags_are_no_download(flickr, tmp_path: Path):
-    with start(tmp_path, flickr, "--tags", " , ") as process:
-        assert b"--tags names no tag" in process.communicate()[1]
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--tags", " , "), b"--tags names no tag"),
+        (
+            ("--tags", "", "--popular", "5000"),
+            b"the list that comes with Lablr has 130 tags",
+        ),
+    ],
+)
+def test_other_tags_than_asked_for_are_no_download(flickr, tmp_path, words, message):
+    with start(tmp_path, flickr, *words) as process:
+        assert message in process.communicate()[1]
     assert process.returncode == 2
     assert not (tmp_path / "killed").exists()
 

@@ -136,7 +136,7 @@ def download_command(
 
 def _tags(options: dict[str, Any]) -> list[str] | None:
     """Return the tags that were asked for, None for the hot ones."""
-    from lablr.flickr.search import popular_tags, read_tags
+    from lablr.flickr.search import read_tags
     from lablr.tags import normalize
 
     given = [
@@ -149,13 +149,25 @@ def _tags(options: dict[str, Any]) -> list[str] | None:
     if options["hot"]:
         return None
     if options["popular"]:
-        return popular_tags()[: options["popular"]]
+        return _most_popular(options["popular"])
     if options["tags_file"]:
         return read_tags(options["tags_file"])
     parts = [part for part in options["tags"].split(",") if part.strip()]
     if not parts:
         raise click.UsageError("--tags names no tag")
     return list(dict.fromkeys(map(normalize, parts)))
+
+
+def _most_popular(count: int) -> list[str]:
+    from lablr.flickr.search import popular_tags
+
+    tags = popular_tags()
+    if count > len(tags):
+        raise click.UsageError(
+            f"--popular: the list that comes with Lablr has {len(tags)} tags; "
+            "give a list of your own by --tags-file"
+        )
+    return tags[:count]
 
 
 def _config(options: dict[str, Any]) -> SearchConfig:

@@ -8,14 +8,13 @@ the extra "judge".
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, render_template
 
-from lablr.judging import open_database
+from lablr.errors import DeskError
+from lablr.judging import desk_database, open_database
 from lablr.writing import default_state
 from webapp.judging import Judging
 from webapp.settings import SettingError, Settings
@@ -66,31 +65,21 @@ def show_off() -> str:
 def _open(app: Flask, place: str) -> Desk:
     judging: Judging | None = app.extensions["lablr.judging"]
     kept = _own_database() if judging is None else judging
-    from lablr.desk import Desk, Store
+    from lablr.desk import open_desk
 
-    copies = default_state().resolve() / "desk" / "dropped"
-    if place == NO_FOLDER:
-        folder = dropped = _made(copies / "loose")
-    else:
-        folder = Path(place).resolve()
-        if not folder.is_dir():
-            raise SettingError(f"LABLR_DESK: there is no folder {folder}")
-        # another desk's copies are not this one's
-        dropped = copies / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    store = Store(lambda: kept.database, str(folder))
-    return Desk(folder, dropped, default_state(), store)
+    folder = None if place == NO_FOLDER else Path(place)
+    try:
+        return open_desk(folder, lambda: kept.database, default_state())
+    except DeskError as error:
+        raise SettingError(f"LABLR_DESK: {error}") from error
 
 
 def _own_database() -> Judging:
     """A database of the desk's own, for want of one of judgements."""
-    path = _made(default_state() / "desk") / "desk.sqlite"
+    path = desk_database(default_state())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingError(f"{path.parent}: {error.strerror}") from error
     open_database(str(path)).close()
     return Judging(str(path), {}, None)
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise SettingError(f"{folder}: {error.strerror}") from error
-    return folder

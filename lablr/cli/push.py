@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import fail, say, shown
 from lablr.cli.options import json_option, runs_option, state_option, undo_option
 from lablr.cli.progress_bar import progress_bar
 
@@ -26,6 +26,7 @@ __all__ = ["push_command"]
 
 # What may go to Flickr: tags that a person has seen.
 ORIGINS = ("accepted", "typed")
+N_NAMED = 5  # photos in a message
 
 
 @click.command("push")
@@ -41,6 +42,19 @@ ORIGINS = ("accepted", "typed")
     "source",
     metavar="FILE",
     help="JSON lines of photos and their accepted tags; - is standard input.",
+)
+@click.option(
+    "--desk",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="What was accepted and typed at the desk of FOLDER.",
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    envvar="LABLR_DATABASE",
+    show_envvar=True,
+    help="Where the desk keeps that.  [default: a file of its own]",
 )
 @click.option(
     "--origin",
@@ -74,6 +88,9 @@ def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None
     photo's page instead of "flickr_id". Suggestions with probabilities, as lablr label
     writes them, are refused: what goes to Flickr has been accepted by a person.
 
+    A photo at the desk (lablr desk FOLDER) is pushed when its file bears the name that
+    Flickr gave it, TITLE_NUMBER_o.jpg or NUMBER_SECRET_b.jpg; the others are named.
+
     Signing in needs an API key, which is found as for lablr download.
 
     \b
@@ -82,6 +99,7 @@ def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None
       lablr push 53061940521 --tags beach,sunset --dry-run
       lablr push 53061940521 53061940522 --tags 'beach,golden hour'
       lablr push --from accepted.jsonl
+      lablr push --desk holiday --dry-run
       lablr push --undo
       lablr push --runs
       lablr push --sign-out
@@ -111,15 +129,17 @@ def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None
 
 def _check_usage(photos: tuple[str, ...], options: dict[str, Any]) -> None:
     is_other = [options[name] for name in ("sign_in", "sign_out", "lists_runs")]
-    is_other += [options["undone"] is not None, options["source"] is not None]
+    is_other += [options[name] is not None for name in ("undone", "source", "desk")]
     named = bool(photos or options["tags"])
     if sum(is_other) + named != 1 or bool(photos) != bool(options["tags"]):
         raise click.UsageError(
-            "give PHOTO... and --tags, or one of --from, --undo, --runs, --sign-in, "
-            "--sign-out"
+            "give PHOTO... and --tags, or one of --from, --desk, --undo, --runs, "
+            "--sign-in, --sign-out"
         )
-    if options["dry_run"] and not (named or options["source"]):
-        raise click.UsageError("--dry-run is for pushing: give PHOTO... or --from")
+    if options["dry_run"] and not (named or options["source"] or options["desk"]):
+        raise click.UsageError(
+            "--dry-run is for pushing: give PHOTO..., --from or --desk"
+        )
 
 
 def _push(
@@ -127,7 +147,10 @@ def _push(
 ) -> None:
     from lablr.pushing import push
 
-    wanted = _wanted(photos, options)
+    if options["desk"] is None:
+        wanted = _wanted(photos, options)
+    else:
+        wanted = _wanted_at_desk(state, options)
     session, account = _signed_in(state, options["credentials"])
     dry_run = options["dry_run"]
     outcomes = push(wanted, session, account, state=state, dry_run=dry_run)
@@ -148,6 +171,30 @@ def _wanted(
         return read_wanted(sys.stdin.buffer, origin)
     with Path(options["source"]).open("rb") as file:
         return read_wanted(file, origin)
+
+
+def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyword]]:
+    from lablr.judging import desk_database, open_database
+
+    own = desk_database(state)
+    if not (options["database"] or own.exists()):
+        fail(f"no tag was decided at a desk yet: lablr desk {options['desk']}")
+    with open_database(options["database"] or str(own), create=False) as database:
+        # Imported only here: without the extra, open_database says what is missing.
+        from lablr.desk import open_desk, wanted_on_flickr
+
+        desk = open_desk(options["desk"], lambda: database, state)
+        wanted, unknown = wanted_on_flickr(desk.photos())
+    if unknown:
+        some = ", ".join(map(shown, unknown[:N_NAMED]))
+        more = f" and {len(unknown) - N_NAMED:,} more" if len(unknown) > N_NAMED else ""
+        say(f"not known by their names: {some}{more}")
+    if not wanted:
+        fail(
+            "nothing to push: no photo at this desk has tags and the name that Flickr "
+            "gave it (TITLE_NUMBER_o.jpg)"
+        )
+    return wanted
 
 
 def _undo(state: Path, options: dict[str, Any], as_json: bool) -> None:

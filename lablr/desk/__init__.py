@@ -1,14 +1,17 @@
 """The desk: from suggestions for many photos to tags in their files.
 
 ``files`` finds the photos of a folder and takes in copies of dropped ones, ``store``
-keeps what people say of them in the database of judgements, step by step, and
-``desk`` is what a page calls. ``docs/desk.md`` is for people.
+keeps what people say of them in the database of judgements, step by step, ``desk`` is
+what a page calls and ``place`` opens it; ``on_flickr`` says which tags the photos that
+came from Flickr are to have there. ``docs/desk.md`` is for people.
 """
 
 from __future__ import annotations
 
 from lablr.desk.desk import Desk, Photo, Writing
 from lablr.desk.files import PhotoFile, keep_photo
+from lablr.desk.on_flickr import wanted_on_flickr
+from lablr.desk.place import open_desk
 from lablr.desk.store import Latent, Said, State, Store
 
 __all__ = [
@@ -21,4 +24,6 @@ __all__ = [
     "Store",
     "Writing",
     "keep_photo",
+    "open_desk",
+    "wanted_on_flickr",
 ]

@@ -12,6 +12,7 @@ suggesting tags needs no database, so the base install has none.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lablr.errors import MissingExtra
@@ -19,7 +20,7 @@ from lablr.errors import MissingExtra
 if TYPE_CHECKING:
     from lablr.judging.database import Database
 
-__all__ = ["DEFAULT_DATABASE", "open_database"]
+__all__ = ["DEFAULT_DATABASE", "desk_database", "open_database"]
 
 DEFAULT_DATABASE = "judgements.sqlite"
 EXTRA = {"alembic", "psycopg", "sqlalchemy"}
@@ -46,3 +47,11 @@ def open_database(url: str | None = None, create: bool = True) -> Database:
         if error.name is None or error.name.partition(".")[0] not in EXTRA:
             raise
         raise MissingExtra("judge", "keep judgements in a database") from error
+
+
+def desk_database(state: Path) -> Path:
+    """The SQLite file of the desks that no database of judgements was named for.
+
+    state : the folder in which Lablr keeps its journals.
+    """
+    return state / "desk" / "desk.sqlite"

@@ -35,6 +35,12 @@ FLAGS = [
     "--disable-sync",
 ]
 TIMEOUT_MS = 60_000
+# Every width, and both schemes where the page is narrow and where it is wide. The
+# window of all other tests is 1,280 px wide, and light.
+EVERY_WINDOW = pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(390, "light"), (390, "dark"), (1280, "dark"), (2560, "light")],
+)
 TOKEN = "a long and secret token"  # noqa: S105  # of the tests' own server
 PHOTOS_A_MINUTE = 6
 WATCH_POLICY = """

@@ -27,6 +27,8 @@ FIRST = (
     "test_benchmarks.py",
     "test_browser_photos.py",
     "test_browser_axe.py",
+    "test_browser_desk.py",
+    "test_browser_tour.py",
     "test_browser.py",
     "test_cli.py",
     "test_cli_suggest.py",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 
 import pytest
-from browsing import fits, hold_answers, let_go, no_photo
+from browsing import EVERY_WINDOW, fits, hold_answers, let_go, no_photo
 from PIL import Image
 
 BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
-@BOTH_SCHEMES
-@pytest.mark.parametrize("width", [390, 1280, 2560])
+@EVERY_WINDOW
 def test_a_photo_gets_tags_map_and_numbers(visit, china_jpg, scheme, width):
     visit = visit(**fits(width, scheme))
     page, expect = visit.page, visit.expect

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import TOKEN, fits
+from browsing import EVERY_WINDOW, TOKEN, fits
 from test_browser_axe import grave_findings
 
 from lablr.tagger import Tagger
@@ -91,8 +91,7 @@ def test_without_javascript_all_of_it_works(opened, tagger, china_jpg):
     visit.expect(articles).to_have_count(len(tagger.rankings))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 2560])
+@EVERY_WINDOW
 def test_every_state_fits_the_window_and_axe_finds_nothing(
     opened, photos, width, scheme
 ):

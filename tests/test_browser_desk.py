@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-import pytest
-from browsing import Visit, fits
+from browsing import EVERY_WINDOW, Visit, fits
 from desk_browsing import (
     desk_server,
     few,
@@ -167,8 +166,7 @@ def test_a_decision_waits_for_the_network(visit, few, tmp_path):
         page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 2560])
+@EVERY_WINDOW
 def test_the_page_fits_and_axe_finds_nothing(visit, few, tmp_path, width, scheme):
     with desk_server(few, tmp_path) as server:
         visit = visit(

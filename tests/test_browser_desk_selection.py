@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from browsing import fits
+from browsing import EVERY_WINDOW, fits
 from desk_browsing import (
     desk_server,
     few,
@@ -138,8 +137,7 @@ def test_only_the_chosen_photos_are_offered_for_writing(visit, few, tmp_path):
         page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@EVERY_WINDOW
 def test_a_selection_fits_and_axe_finds_nothing(visit, few, tmp_path, width, scheme):
     with desk_server(few, tmp_path) as server:
         visit = visit(

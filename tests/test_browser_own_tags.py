@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import fits
+from browsing import EVERY_WINDOW, fits
 from test_browser_axe import grave_findings
 
 from lablr.tagger import Tagger
@@ -60,8 +60,7 @@ def test_too_many_tags_are_said(visit, china_jpg):
     expect(page.locator("#own-said")).to_contain_text("75 tags at most")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 2560])
+@EVERY_WINDOW
 def test_it_fits_the_window_and_axe_finds_nothing(visit, photos, width, scheme):
     visit = visit(bypass_csp=True, reduced_motion="reduce", **fits(width, scheme))
     page, expect = visit.page, visit.expect

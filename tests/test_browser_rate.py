@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import fits
+from browsing import EVERY_WINDOW, fits
 from database_makers import database_url, postgresql
 from judging_pages import judging_server, sign_in, stored
 from serving import Server
@@ -140,8 +140,7 @@ def test_a_database_that_is_gone_is_said(visit, tmp_path, places):
         visit.page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 2560])
+@EVERY_WINDOW
 def test_the_page_fits_and_axe_finds_nothing(visit, server_of_two, width, scheme):
     visit = visit(
         url=server_of_two.url,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 import pytest
-from browsing import Visit, fits
+from browsing import EVERY_WINDOW, Visit, fits
 from database_makers import judge
 from judging_pages import judging_server, sign_in
 from serving import Server
@@ -191,8 +191,7 @@ def test_without_the_figures_the_field_still_works(visit, judged):
     expect_effect(visit, results, 0.75)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 2560])
+@EVERY_WINDOW
 def test_the_page_fits_and_axe_finds_nothing(opened, width, scheme):
     visit = opened(bypass_csp=True, reduced_motion="reduce", **fits(width, scheme))
     found = {"first": grave_findings(visit)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from browsing import TOKEN, fits
+from browsing import EVERY_WINDOW, TOKEN, fits
 from click.testing import CliRunner
 from flickr_server.albums import SUBJECTS, real_photos
 from serving import Server, running_server
@@ -288,8 +288,7 @@ def test_without_javascript_all_of_it_works(opened, pictures):
 # --- how it looks
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 2560])
+@EVERY_WINDOW
 def test_every_state_fits_the_window_and_axe_finds_nothing(
     opened, photos, width, scheme
 ):

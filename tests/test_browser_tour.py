@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from browsing import SCREENSHOTS, fits
+from browsing import EVERY_WINDOW, SCREENSHOTS, fits
 from test_browser_axe import grave_findings
 
 TITLES = [
@@ -56,8 +55,7 @@ def is_seen(page) -> bool:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 2560])
+@EVERY_WINDOW
 def test_it_goes_by_keyboard_and_with_a_sample(visit, width, scheme):
     visit = visit(bypass_csp=True, reduced_motion="reduce", **fits(width, scheme))
     page, expect = visit.page, visit.expect

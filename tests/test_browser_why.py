@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from browsing import fits
+from browsing import EVERY_WINDOW, fits
 from PIL import Image
 from test_browser_axe import grave_findings
 
@@ -159,10 +159,7 @@ def test_what_the_server_refuses_is_said(visit, halves):
     expect(page.locator("#why-state")).to_be_hidden()
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"),
-    [(390, "light"), (390, "dark"), (1280, "dark"), (2560, "light")],
-)
+@EVERY_WINDOW
 def test_it_fits_and_axe_finds_nothing(visit, halves, width, scheme):
     # the scan is a script of its own: only here is the policy set aside
     visit = visit(bypass_csp=True, reduced_motion="reduce", **fits(width, scheme))

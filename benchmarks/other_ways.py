@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from skimage.transform import resize
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.decomposition import PCA
 
@@ -70,9 +71,15 @@ class PlainWay:
 class SeedWay:
     """The first Lablr: a small VAE at 128 px, 45 labels, two pictures by matplotlib.
 
-    The latent is a sample, rotated by a full PCA; five labels are shown. The first
-    picture has the 20 nearest labels as circles in the plane of the first two
-    components, the second the training photos of the three nearest as dots.
+    It scales the whole photo by scikit-image and pads it; the latent is a sample,
+    rotated by a full PCA; each of 45 covariances is asked for its distance; five labels
+    are shown. The first picture has the 20 nearest labels as circles in the plane of
+    the first two components, their centroids taken from the table of all training
+    latents at every photo; the second the training photos of the three nearest as dots.
+
+    Its steps are those of https://github.com/araskay/lablr (flickr_getlabel.py), in
+    words of our own; PyTorch stands for Keras, Pillow for OpenCV, and the pictures
+    stay in memory.
     """
 
     n_labels, n_shown, d, side = 45, 5, 100, 128
@@ -82,12 +89,18 @@ class SeedWay:
         generator = np.random.default_rng(0)
         self.labels = [f"label {number}" for number in range(self.n_labels)]
         self.model = VAE(VAEConfig.seed(), self.n_labels, pretrained=False).eval()
-        self.covariances = _covariances(self.n_labels, self.d)
-        centres = np.stack([own.location_ for own in self.covariances])
-        self.pca = PCA().fit(np.repeat(centres, 3, 0) + generator.normal(size=(135, 1)))
-        self.centroids = centres[:, :2]
-        shape = (self.n_labels, self.n_photos_of_label, 2)
-        self.photos = self.centroids[:, None] + generator.normal(size=shape)
+        self.label_of = generator.permutation(
+            np.repeat(np.arange(self.n_labels), self.n_photos_of_label)
+        )
+        centres = generator.normal(size=(self.n_labels, self.d))
+        drawn = generator.normal(size=(len(self.label_of), self.d))
+        drawn += centres[self.label_of]
+        self.pca = PCA().fit(drawn)
+        self.latents = self.pca.transform(drawn)
+        self.covariances = [
+            EmpiricalCovariance().fit(self.latents[self.label_of == number])
+            for number in range(self.n_labels)
+        ]
 
     def suggest(self, photo: bytes) -> tuple[list[str], bytes, bytes]:
         """Five labels and two pictures, as PNG."""
@@ -103,33 +116,41 @@ class SeedWay:
     @torch.no_grad()
     def _encode(self, photo: bytes) -> Floats:
         """A rotated sample (1, d)."""
-        image = Image.open(io.BytesIO(photo)).convert("RGB")
-        image.thumbnail((self.side, self.side))
-        square = Image.new("RGB", (self.side, self.side))
-        square.paste(image, (0, 0))
-        pixels = torch.from_numpy(np.array(square)).permute(2, 0, 1)[None]
-        posterior = self.model.encode(self.model.normalize(pixels))
+        image = np.array(Image.open(io.BytesIO(photo)).convert("RGB"))
+        square = self._letterboxed(image).astype(np.float32)
+        pixels = torch.from_numpy(square).permute(2, 0, 1)[None]
+        posterior = self.model.encode(pixels)
         sample = reparameterize(posterior.mean, posterior.log_variance)
         return np.asarray(self.pca.transform(sample.numpy()), float)
 
+    def _letterboxed(self, image: npt.NDArray[np.uint8]) -> Floats:
+        """The image (128, 128, 3), 0 to 1, scaled down to fit, black around it."""
+        height, width, _ = image.shape
+        scale = min(self.side / height, self.side / width, 1)
+        scaled = resize(image, (int(height * scale), int(width * scale)))
+        lacking = [self.side - size for size in scaled.shape[:2]]
+        around = [(one // 2, one - one // 2) for one in lacking]
+        return np.pad(scaled, (*around, (0, 0)))
+
     def _circles(self, nearest: npt.NDArray[np.int_], point: Floats) -> bytes:
-        determinants = [
-            np.linalg.slogdet(self.covariances[number].covariance_)[1]
-            for number in nearest
-        ]
-        sizes = np.array(determinants) - min(determinants)
-        sizes /= sizes.max()
+        own = [self.latents[self.label_of == number] for number in nearest]
+        centroids = [np.mean(latents, axis=0) for latents in own]
+        sizes = np.array(
+            [np.linalg.det(self.covariances[number].covariance_) for number in nearest]
+        )
+        sizes = (sizes - sizes.min()) / np.ptp(sizes)
         figure, axes = self._axes()
-        for number, size in zip(nearest, sizes, strict=True):
-            x, y = self.centroids[number]
-            axes.add_patch(_circle(x, y, float(size)))
+        for number, (x, y, *_), size in zip(nearest, centroids, sizes, strict=True):
+            area = (20 + 20 * size) ** 2
+            axes.scatter(x, y, label=self.labels[number], s=area, alpha=0.5)
             axes.annotate(self.labels[number], (x, y))
         return self._png(figure, axes, point)
 
     def _dots(self, nearest: npt.NDArray[np.int_], point: Floats) -> bytes:
         figure, axes = self._axes()
         for number in nearest:
-            axes.scatter(*self.photos[number].T, s=4, label=self.labels[number])
+            own = self.latents[self.label_of == number, :2]
+            axes.scatter(*own.T, label=self.labels[number], alpha=0.3)
         axes.legend()
         return self._png(figure, axes, point)
 
@@ -143,14 +164,8 @@ class SeedWay:
         return figure, axes
 
     def _png(self, figure: Any, axes: Any, point: Floats) -> bytes:
-        axes.plot(*point, "rx")
-        axes.autoscale_view()
+        axes.scatter(*point, c="red", marker="x")
+        axes.annotate("Input Image", point)
         stream = io.BytesIO()
         figure.savefig(stream, format="png")
         return stream.getvalue()
-
-
-def _circle(x: float, y: float, size: float) -> Any:
-    from matplotlib.patches import Circle
-
-    return Circle((x, y), 0.1 + 0.2 * size, alpha=0.4)

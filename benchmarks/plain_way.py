@@ -22,9 +22,11 @@ The same JPEG of 1280 x 854 pixels. The plain way is what one would write in an
 afternoon: Pillow decodes and resizes, the bundle's own network runs in eager PyTorch,
 and a loop asks scikit-learn's `EmpiricalCovariance` of each tag for its distance (one
 covariance a tag; Lablr's score takes two, the tag's and that of its rest). The first
-Lablr encoded 128 pixels with a far smaller network, knew 45 labels and drew two
-pictures with matplotlib; against it stands `suggest` with the page's three figures,
-which the server hands to the browser as numbers. PyTorch takes as many threads as
+Lablr ([its code](https://github.com/araskay/lablr)) scaled the whole photo to 128
+pixels with scikit-image's `resize`, encoded it with a far smaller network, knew 45
+labels and drew two pictures with matplotlib, the second with 4,500 dots; against it
+stands also `suggest` with the page's three figures, which the server hands to the
+browser as numbers. PyTorch takes as many threads as
 there are cores, except where the row says one; Lablr takes two for a photo. Everything
 is loaded and warm."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Visit
+from browsing import Open, Visit
 from PIL import Image
 from serving import Server, running_server
 
@@ -50,6 +50,21 @@ def desk_server(folder: Path, temporary: Path, **settings: str) -> Iterator[Serv
     own = {"LABLR_DESK": str(folder), "LABLR_STATE": str(state)}
     with running_server(temporary, **own, **settings) as server:
         yield server
+
+
+@contextmanager
+def at_desk(
+    visit: Open,
+    folder: Path,
+    temporary: Path,
+    settings: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Iterator[Visit]:
+    """The page of a folder's desk on a server of its own, which it does not outlive."""
+    with desk_server(folder, temporary, **(settings or {})) as server:
+        opened = visit(url=server.url, path="/desk", **options)
+        yield opened
+        opened.page.close()
 
 
 def wait_for_suggestions(visit: Visit) -> None:

@@ -7,7 +7,7 @@ import re
 
 from browsing import EVERY_WINDOW, Visit, fits
 from desk_browsing import (
-    desk_server,
+    at_desk,
     few,
     make_photos,
     names_of,
@@ -52,8 +52,7 @@ def tag_by_keys(visit: Visit, number: int) -> list[str]:
 def test_forty_photos_by_keyboard_alone(visit, tmp_path, sources):
     files = make_photos(tmp_path / "photos", sources, N_PHOTOS)
     before = [file.read_bytes() for file in files]
-    with desk_server(tmp_path / "photos", tmp_path / "server") as server:
-        visit = visit(url=server.url, path="/desk")
+    with at_desk(visit, tmp_path / "photos", tmp_path / "server") as visit:
         page, expect = visit.page, visit.expect
         given = []
         for number in range(N_PHOTOS):
@@ -79,12 +78,10 @@ def test_forty_photos_by_keyboard_alone(visit, tmp_path, sources):
         page.keyboard.press("Enter")
         expect(said).to_have_text(f"{N_PHOTOS} files restored.")
         assert [file.read_bytes() for file in files] == before
-        page.close()
 
 
 def test_steps_are_kept_and_undone(visit, few, tmp_path):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(url=server.url, path="/desk", complaints=("422",))
+    with at_desk(visit, few, tmp_path, complaints=("422",)) as visit:
         page, expect = visit.page, visit.expect
         wait_for_suggestions(visit)
         page.keyboard.press("Enter")
@@ -116,12 +113,10 @@ def test_steps_are_kept_and_undone(visit, few, tmp_path):
             expect(page.locator("#wanted li")).to_have_count(left)
             page.evaluate("document.getElementById('said').textContent = ''")
         expect(page.locator("#undo")).to_be_disabled()
-        page.close()
 
 
 def test_photos_like_this_one_in_one_step(visit, few, tmp_path):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(url=server.url, path="/desk")
+    with at_desk(visit, few, tmp_path) as visit:
         page, expect = visit.page, visit.expect
         wait_until_looked_at(visit)
         page.keyboard.press("s")
@@ -136,12 +131,10 @@ def test_photos_like_this_one_in_one_step(visit, few, tmp_path):
         wait_for_sum(visit, f"{found + 1} of 6 decided")
         page.keyboard.press("u")  # one step
         wait_for_sum(visit, "1 of 6 decided")
-        page.close()
 
 
 def test_photos_that_are_dropped_and_refused(visit, few, tmp_path, photos):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(url=server.url, path="/desk", complaints=("415",))
+    with at_desk(visit, few, tmp_path, complaints=("415",)) as visit:
         page, expect = visit.page, visit.expect
         expect(page.locator(".cell")).to_have_count(6)
         visit.take(photos["chelsea"], photos["broken"])
@@ -149,12 +142,10 @@ def test_photos_that_are_dropped_and_refused(visit, few, tmp_path, photos):
         expect(page.locator("#refused")).to_contain_text("broken.jpg")
         page.reload()
         expect(page.locator(".cell")).to_have_count(7)
-        page.close()
 
 
 def test_a_decision_waits_for_the_network(visit, few, tmp_path):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(url=server.url, path="/desk", complaints=("ERR_",))
+    with at_desk(visit, few, tmp_path, complaints=("ERR_",)) as visit:
         page, expect = visit.page, visit.expect
         wait_until_looked_at(visit)
         page.context.set_offline(True)
@@ -163,19 +154,18 @@ def test_a_decision_waits_for_the_network(visit, few, tmp_path):
         page.context.set_offline(False)
         wait_for_stored(visit, "accepted")
         expect(page.locator("#hold")).to_be_hidden()
-        page.close()
 
 
 @EVERY_WINDOW
 def test_the_page_fits_and_axe_finds_nothing(visit, few, tmp_path, width, scheme):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(
-            url=server.url,
-            path="/desk",
-            bypass_csp=True,
-            reduced_motion="reduce",
-            **fits(width, scheme),
-        )
+    with at_desk(
+        visit,
+        few,
+        tmp_path,
+        bypass_csp=True,
+        reduced_motion="reduce",
+        **fits(width, scheme),
+    ) as visit:
         page, expect = visit.page, visit.expect
         wait_until_looked_at(visit)
         page.keyboard.press("Enter")
@@ -194,5 +184,4 @@ def test_the_page_fits_and_axe_finds_nothing(visit, few, tmp_path, width, scheme
         page.keyboard.press("Escape")
         page.keyboard.press("?")
         found["help"] = grave_findings(visit)
-        page.close()
     assert {state: finding for state, finding in found.items() if finding} == {}

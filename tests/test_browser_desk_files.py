@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browsing import TOKEN, Visit
 from desk_browsing import (
-    desk_server,
+    at_desk,
     few,
     sources,
     wait_for_stored,
@@ -47,8 +47,7 @@ def write(visit: Visit, n_files: int) -> None:
 def test_sidecars_beside_photos_that_stay_as_they_are(visit, folder, tmp_path):
     files = sorted(folder.iterdir())
     before = [file.read_bytes() for file in files]
-    with desk_server(folder, tmp_path / "server") as server:
-        visit = visit(url=server.url, path="/desk")
+    with at_desk(visit, folder, tmp_path / "server") as visit:
         page, expect = visit.page, visit.expect
         wait_for_suggestions(visit)
         for number in range(2):
@@ -68,7 +67,6 @@ def test_sidecars_beside_photos_that_stay_as_they_are(visit, folder, tmp_path):
         page.click("#write-undo")
         expect(page.locator("#writing-said")).to_have_text("2 files restored.")
         assert sorted(folder.glob("*.xmp")) == []
-        page.close()
 
 
 def test_only_this_photo_is_written_and_downloaded_with_its_tags(
@@ -76,8 +74,7 @@ def test_only_this_photo_is_written_and_downloaded_with_its_tags(
 ):
     first, second = sorted(folder.iterdir())[:2]
     before = first.read_bytes()
-    with desk_server(folder, tmp_path / "server") as server:
-        visit = visit(url=server.url, path="/desk")
+    with at_desk(visit, folder, tmp_path / "server") as visit:
         page = visit.page
         wait_for_suggestions(visit)
         for tag in ("this one not", "this one"):
@@ -97,14 +94,14 @@ def test_only_this_photo_is_written_and_downloaded_with_its_tags(
         assert read_lists(copy)["dc:subject"] == ["this one"]
         assert read_lists(copy)["IPTC Keywords"] == ["this one"]
         assert copy.read_bytes() == second.read_bytes()
-        page.close()
 
 
 def test_a_desk_that_asks_for_a_token(visit, folder, tmp_path):
     file = sorted(folder.iterdir())[0]
     settings = {"LABLR_API_TOKEN": TOKEN}
-    with desk_server(folder, tmp_path / "server", **settings) as server:
-        visit = visit(url=server.url, path="/desk", complaints=("401",))
+    with at_desk(
+        visit, folder, tmp_path / "server", settings=settings, complaints=("401",)
+    ) as visit:
         page, expect = visit.page, visit.expect
         asked = page.locator("#hold-message")
         expect(asked).to_have_text("This server asks for a token.")
@@ -126,4 +123,3 @@ def test_a_desk_that_asks_for_a_token(visit, folder, tmp_path):
         coming.value.save_as(tmp_path / "downloaded.jpg")
         assert (tmp_path / "downloaded.jpg").read_bytes() == file.read_bytes()
         assert TOKEN not in page.url
-        page.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from browsing import EVERY_WINDOW, fits
 from desk_browsing import (
-    desk_server,
+    at_desk,
     few,
     names_of,
     sources,
@@ -28,8 +28,7 @@ def chosen(visit) -> list[int]:
 
 
 def test_three_by_keyboard_one_tag_one_undo(visit, few, tmp_path):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(url=server.url, path="/desk")
+    with at_desk(visit, few, tmp_path) as visit:
         page, expect = visit.page, visit.expect
         wait_for_suggestions(visit)
         grid = page.locator("#grid")
@@ -52,12 +51,10 @@ def test_three_by_keyboard_one_tag_one_undo(visit, few, tmp_path):
         page.keyboard.press("Escape")
         expect(page.locator("#said")).to_have_text("No photo is chosen.")
         assert chosen(visit) == [2]
-        page.close()
 
 
 def test_chips_decide_for_all_that_are_chosen(visit, few, tmp_path):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(url=server.url, path="/desk")
+    with at_desk(visit, few, tmp_path) as visit:
         page, expect = visit.page, visit.expect
         wait_until_looked_at(visit)
         page.keyboard.press("Control+a")
@@ -74,12 +71,10 @@ def test_chips_decide_for_all_that_are_chosen(visit, few, tmp_path):
             page.keyboard.press("u")
             wait_for_stored(visit, f"Undone: {undone}")
         expect(page.locator("#undo")).to_be_disabled()
-        page.close()
 
 
 def test_choosing_with_the_mouse_and_one_by_one(visit, few, tmp_path):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(url=server.url, path="/desk")
+    with at_desk(visit, few, tmp_path) as visit:
         page, expect = visit.page, visit.expect
         wait_for_suggestions(visit)
         cells = page.locator(".cell")
@@ -107,12 +102,10 @@ def test_choosing_with_the_mouse_and_one_by_one(visit, few, tmp_path):
         choose.click()
         expect(choose).to_have_attribute("aria-pressed", "false")
         assert chosen(visit) == [4]
-        page.close()
 
 
 def test_only_the_chosen_photos_are_offered_for_writing(visit, few, tmp_path):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(url=server.url, path="/desk")
+    with at_desk(visit, few, tmp_path) as visit:
         page, expect = visit.page, visit.expect
         wait_for_suggestions(visit)
         page.keyboard.press("Control+a")
@@ -134,19 +127,18 @@ def test_only_the_chosen_photos_are_offered_for_writing(visit, few, tmp_path):
         page.keyboard.press("w")
         expect(page.locator("#write-go")).to_have_text("Write 6 files")
         expect(page.locator("#write-chosen")).to_be_hidden()
-        page.close()
 
 
 @EVERY_WINDOW
 def test_a_selection_fits_and_axe_finds_nothing(visit, few, tmp_path, width, scheme):
-    with desk_server(few, tmp_path) as server:
-        visit = visit(
-            url=server.url,
-            path="/desk",
-            bypass_csp=True,
-            reduced_motion="reduce",
-            **fits(width, scheme),
-        )
+    with at_desk(
+        visit,
+        few,
+        tmp_path,
+        bypass_csp=True,
+        reduced_motion="reduce",
+        **fits(width, scheme),
+    ) as visit:
         page, expect = visit.page, visit.expect
         wait_until_looked_at(visit)
         page.keyboard.press("Shift+ArrowRight")
@@ -164,5 +156,4 @@ def test_a_selection_fits_and_axe_finds_nothing(visit, few, tmp_path, width, sch
         expect(page.locator("#write-go")).to_have_text("Write 3 files")
         found["writing"] = grave_findings(visit)
         visit.screenshot(f"desk-chosen-write-{width}-{scheme}")
-        page.close()
     assert {state: finding for state, finding in found.items() if finding} == {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from browsing import Open, Visit
 from PIL import Image
-from serving import Server, running_server
+from serving import running_server
 
 NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "retina.jpg")
 
@@ -44,15 +44,6 @@ def sources(photos: dict[str, Path]) -> list[Path]:
 
 
 @contextmanager
-def desk_server(folder: Path, temporary: Path, **settings: str) -> Iterator[Server]:
-    temporary.mkdir(exist_ok=True)
-    state = temporary / "state"
-    own = {"LABLR_DESK": str(folder), "LABLR_STATE": str(state)}
-    with running_server(temporary, **own, **settings) as server:
-        yield server
-
-
-@contextmanager
 def at_desk(
     visit: Open,
     folder: Path,
@@ -61,7 +52,9 @@ def at_desk(
     **options: Any,
 ) -> Iterator[Visit]:
     """The page of a folder's desk on a server of its own, which it does not outlive."""
-    with desk_server(folder, temporary, **(settings or {})) as server:
+    temporary.mkdir(exist_ok=True)
+    own = {"LABLR_DESK": str(folder), "LABLR_STATE": str(temporary / "state")}
+    with running_server(temporary, **own, **(settings or {})) as server:
         opened = visit(url=server.url, path="/desk", **options)
         yield opened
         opened.page.close()

@@ -63,6 +63,7 @@ def answers_and_log(tmp_path_factory) -> tuple[dict[str, tuple[int, bytes]], byt
     asked = {
         "json": ("POST", everything, sent, {**kind, **key}),
         "page": ("POST", "/", with_token, kind),
+        "compare": ("POST", "/compare", with_token, kind),
         "refused": ("POST", everything, sent, {**kind, **stranger}),
         "broken": ("POST", everything, torn, {**kind, **key}),
         "parameter": ("POST", f"{SUGGESTIONS}?k={ADDRESS}", sent, {**kind, **key}),
@@ -102,6 +103,7 @@ def test_every_kind_of_answer_was_seen(answers_and_log):
     assert {name: status for name, (status, _) in answers.items()} == {
         "json": 200,
         "page": 200,
+        "compare": 200,
         "refused": 401,
         "broken": 422,
         "parameter": 400,
@@ -118,8 +120,9 @@ def test_every_kind_of_answer_was_seen(answers_and_log):
 def test_no_answer_tells(answers_and_log):
     answers, _ = answers_and_log
     told = {name: found_in(text) for name, (_, text) in answers.items()}
-    # without a script, the page tells who sent a photo which one its tags are for
-    assert told.pop("page") == [FILE_NAME.encode()]
+    # a page tells who sent a photo which one its tags are for, and nothing else of it
+    for name in ("page", "compare"):
+        assert told.pop(name) == [FILE_NAME.encode()]
     assert {name: found for name, found in told.items() if found} == {}
 
 

@@ -210,6 +210,19 @@ def test_suggestions_listen_and_leave_out_what_was_decided(desk):
     assert like["similarity"] > 0.8
 
 
+def test_at_most_so_many_photos_are_called_similar(desk, folder, monkeypatch):
+    for number in range(3):
+        shutil.copy(folder / "china.jpg", folder / f"again-{number}.jpg")
+    monkeypatch.setattr("webapp.desk_photos.MAX_SIMILAR", 2)
+    for number in desk.ids("again-0.jpg", "again-1.jpg", "again-2.jpg"):
+        desk.ask(number)
+    small, china = desk.ids("small.png", "china.jpg")
+    desk.ask(small)
+    found = desk.ask(china)["similar"]
+    assert len(found) == 2
+    assert small not in [one["id"] for one in found]  # the least like it of four
+
+
 def test_a_photo_is_encoded_once_until_it_changes(desk, folder, app, china_jpg):
     (number,) = desk.ids("china.jpg")
     looked = app.extensions["lablr.metrics"].stages["encode"]

@@ -102,7 +102,7 @@ def test_what_was_decided_at_the_desk_is_pushed_and_undone(state, folder, flickr
     before = raws(flickr, SEA), raws(flickr, CAT)
     tried = lablr("--desk", str(folder), "--dry-run")
     assert tried.exit_code == 0, tried.stderr
-    assert f"not known by their names: {OF_NONE}\n" in tried.stderr
+    assert f"left out, not named by Flickr: {OF_NONE}\n" in tried.stderr
     assert (raws(flickr, SEA), raws(flickr, CAT)) == before
     done = lablr("--desk", str(folder))
     assert done.exit_code == 0, done.stderr

@@ -101,6 +101,21 @@ def test_the_original_bytes_and_name_are_never_served_back(client):
     assert base64.b64encode(photo[:60])[:70] not in page.data
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("beach & <b>sea</b>.jpg", "beach &amp; &lt;b&gt;sea&lt;/b&gt;.jpg"),
+        ("<script>alert(1)</script>.jpg", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("a" * 5000, "a" * 77 + "..."),
+    ],
+)
+def test_a_photo_is_named_and_its_name_does_nothing(client, china_jpg, name, shown):
+    photo = io.BytesIO(china_jpg.read_bytes())
+    page = client.post("/", data={"photo": (photo, name)}).text
+    assert f"<bdi>{shown}" in page
+    assert name not in page
+
+
 def test_lost_pages_lead_back(client):
     page = client.get("/nothing-here")
     assert page.status_code == 404

@@ -44,9 +44,8 @@ class LablrGroup(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # The reader, such as `head`, has seen enough; click is quiet.
-            # The name that was asked for, not that of the file until it is whole.
-            name = str(error.filename or "").removesuffix(".partial")
-            fail(f"{shown(name)}: " * bool(name) + (error.strerror or str(error)))
+            name = "" if error.filename is None else f"{shown(str(error.filename))}: "
+            fail(f"{name}{error.strerror or error}")
 
 
 def fail(message: str) -> NoReturn:

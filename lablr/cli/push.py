@@ -188,7 +188,7 @@ def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyw
     if unknown:
         some = ", ".join(map(shown, unknown[:N_NAMED]))
         more = f" and {len(unknown) - N_NAMED:,} more" if len(unknown) > N_NAMED else ""
-        say(f"not known by their names: {some}{more}")
+        say(f"left out, not named by Flickr: {some}{more}")
     if not wanted:
         fail(
             "nothing to push: no photo at this desk has tags and the name that Flickr "

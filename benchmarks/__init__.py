@@ -10,5 +10,5 @@ from __future__ import annotations
 
 import os
 
-# As in `lablr.encoder`; read when ONNX Runtime is first imported.
+# As in `lablr.encoders.encoder`; read when ONNX Runtime is first imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -17,11 +17,12 @@ from benchmarks.reporting import Report, Table, Target, run_as_command, say
 from lablr.corpus import Corpus
 
 METHOD = """\
-`lablr.training.train` in a process of its own, whose peak resident memory the system
-tells (`ru_maxrss`), decoding {n} photos and then the same under four names ({n4}) at
-{size} px; of the epoch after that, {n_steps} steps and as many batches for validation.
-EfficientNet-Lite0, batches of 48. *Images* fine-tunes; *features* freezes the network,
-runs it over every photo twice and keeps what it saw; both with `--cache disk`. The last
+`lablr.training.train.train` in a process of its own, whose peak resident memory the
+system tells (`ru_maxrss`), decoding {n} photos and then the same under four names
+({n4}) at {size} px; of the epoch after that, {n_steps} steps and as many batches for
+validation. EfficientNet-Lite0, batches of 48. *Images* fine-tunes; *features* freezes
+the network, runs it over every photo twice and keeps what it saw; both with `--cache
+disk`. The last
 row reads the images at once (`--cache memory`), to compare with."""
 
 ROOT = Path(__file__).parent.parent
@@ -34,9 +35,9 @@ import json, resource, sys
 from itertools import islice
 from pathlib import Path
 from lablr.corpus import Corpus
-from lablr.training import train
-from lablr.training_run import TrainingConfig
-from lablr.vae import VAEConfig
+from lablr.training.train import train
+from lablr.training.run import TrainingConfig
+from lablr.training.vae import VAEConfig
 
 def few(items, total, label):
     short = label.startswith(("epoch", "validation"))

@@ -16,13 +16,14 @@ from benchmarks.reporting import Report, Table, Target, run_as_command
 from benchmarks.timing import Spread, ratios, times_in_turns
 from lablr.bundle import bundled_folder
 from lablr.corpus import Corpus
-from lablr.engines import Engine, LocalEngine
-from lablr.fitting import FitConfig, fit, read_encoder
-from lablr.machine import available_threads
-from lablr.ray_engine import RayEngine
+from lablr.encoders.engines import Engine, LocalEngine
+from lablr.encoders.ray_engine import RayEngine
+from lablr.encoders.source import read_encoder
+from lablr.fitting.fit import FitConfig, fit
+from lablr.system.cpu import available_threads
 
 METHOD = """\
-`lablr.fitting.fit` with the bundled encoder on {n_photos} JPEGs of {side} x {side}
+`lablr.fitting.fit.fit` with the bundled encoder on {n_photos} JPEGs of {side} x {side}
 pixels, each encoded twice, once mirrored: from a corpus on disk (in the system's
 cache) to a bundle, shrinkage chosen on validation. Core milliseconds are all
 {n_threads} cores' for the time it takes. Ray runs on the same cores; its row has the
@@ -37,7 +38,7 @@ COPIES = 4
 PEAK = """
 import resource, sys
 from benchmarks.fitting import fit_by
-from lablr.engines import LocalEngine
+from lablr.encoders.engines import LocalEngine
 fit_by(LocalEngine(), sys.argv[1])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """

@@ -15,7 +15,7 @@ from benchmarks.photos import megapixel_jpegs
 from benchmarks.reporting import Report, Table, Target, run_as_command, say
 from benchmarks.server_process import Server, multipart_request, running_server
 from benchmarks.timing import Spread
-from lablr.machine import available_threads
+from lablr.system.cpu import available_threads
 
 METHOD = """\
 `lablr serve` with its own settings, and an open loop of uploads of 1280 x 854 pixels

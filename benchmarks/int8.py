@@ -15,18 +15,18 @@ from benchmarks.reporting import Report, Table, run_as_command, say
 from benchmarks.timing import milliseconds, ratios, times_in_turns
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
-from lablr.encoder import Preprocessing
+from lablr.encoders.encoder import Preprocessing
+from lablr.encoders.quantization import quantized
 from lablr.errors import PhotoError
-from lablr.evaluation import Report as Evaluation
-from lablr.fitting import evaluate_bundle
+from lablr.fitting.evaluate import evaluate_bundle
+from lablr.fitting.metrics import Report as Evaluation
 from lablr.photos import read_image
-from lablr.quantization import quantized
-from lablr.tagger import Tagger
+from lablr.ranking.tagger import Tagger
 
 METHOD = """\
-The encoder's convolutions in 8-bit integers (`lablr.quantization`), their ranges taken
-from {n} {photos}. The Gaussians, their calibration and the map stay those of the
-32-bit encoder. Times are of one image, in turns."""
+The encoder's convolutions in 8-bit integers (`lablr.encoders.quantization`), their
+ranges taken from {n} {photos}. The Gaussians, their calibration and the map stay those
+of the 32-bit encoder. Times are of one image, in turns."""
 
 N_CALIBRATION = 200
 FIGURES = {

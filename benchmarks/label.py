@@ -20,8 +20,8 @@ from benchmarks.reporting import Report, Table, Target, run_as_command, say
 from benchmarks.sessions import bare_session, runs_of, side_by_side
 from benchmarks.timing import Spread, seconds_of
 from lablr.bundle import Bundle
-from lablr.encoder import Preprocessing
-from lablr.machine import available_threads
+from lablr.encoders.encoder import Preprocessing
+from lablr.system.cpu import available_threads
 
 METHOD = """\
 `lablr label lines.jsonl --out labels.csv`, as a process of its own, on {n_lines:,}

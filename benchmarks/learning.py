@@ -24,17 +24,17 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.reporting import Report, Table, Target, run_as_command, say
+from lablr.annotation import open_database
+from lablr.annotation.consensus import read_judgements
+from lablr.annotation.database.database import Database
+from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.update import DEFAULT_WEIGHT, judged_photos, learn
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
-from lablr.encoding import EncodedPhotos, encode_corpus
-from lablr.evaluation import macro_average_precision
-from lablr.fitting import FitConfig, fit_encoded
-from lablr.judging import open_database
-from lablr.judging.database import Database
-from lablr.judging.learnable import read_judgements
-from lablr.judging.records import Model, StoredPhoto
-from lablr.learning import DEFAULT_WEIGHT, judged_photos, learn
-from lablr.tagger import Ranker, Tagger
+from lablr.encoders.encoding import EncodedPhotos, encode_corpus
+from lablr.fitting.fit import FitConfig, fit_encoded
+from lablr.fitting.metrics import macro_average_precision
+from lablr.ranking.tagger import Ranker, Tagger
 
 METHOD = """\
 {n_chosen} tags begin with {n_first} photos each: the corpus's training photos that have
@@ -46,8 +46,9 @@ parted by chance: {n_calibration} calibrate the bundle, {n_judged} are judged, a
 {k} tags of a photo and answers by the photo's own: with one of three keys; or yes or no
 to each; or that, and types the tags that were not shown. Where the photo's source never
 uses a tag, nothing is said. Judgements go through a database (SQLite) and
-`lablr.learning`, as `lablr learn` does it. Macro AP is over the {n_chosen} tags and the
-photos that judge; milliseconds are of reading the judgements and learning from them, a
+`lablr.annotation.update`, as `lablr learn` does it. Macro AP is over the {n_chosen}
+tags and the photos that judge; milliseconds are of reading the judgements and learning
+from them, a
 judged photo, in one thread, without encoding. Mean of {n_rounds} partings. {latents}"""
 
 N_FIRST, N_CHOSEN, K = 10, 12, 5

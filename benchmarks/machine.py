@@ -11,7 +11,7 @@ from pathlib import Path
 import lablr
 from benchmarks.reporting import Table
 from lablr.bundle import Bundle
-from lablr.machine import available_threads
+from lablr.system.cpu import available_threads
 
 __all__ = ["describe", "load_now"]
 

@@ -12,8 +12,8 @@ from benchmarks.sessions import bare_session, runs_of, side_by_side
 from benchmarks.timing import Spread, ratios, times_in_turns
 from lablr.bundle import Bundle
 from lablr.errors import PhotoError
-from lablr.machine import available_threads
-from lablr.tagger import Tagger
+from lablr.ranking.tagger import Tagger
+from lablr.system.cpu import available_threads
 
 METHOD = """\
 `suggest_many` goes from JPEG bytes to ranked tags in batches of {batch_size}, decoding

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from benchmarks.reporting import Report, Table, Target, run_as_command, say
 from benchmarks.timing import Spread, milliseconds, times_in_turns
-from lablr.gaussians import GaussianStatistics, TagGaussians
+from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
 
 METHOD = """\
 `TagGaussians.score` (squared Mahalanobis distances and log-likelihood ratios) of drawn

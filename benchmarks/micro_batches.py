@@ -12,8 +12,8 @@ from benchmarks.reporting import Report, Table, run_as_command
 from benchmarks.sessions import bare_session, runs_of, side_by_side
 from benchmarks.timing import Spread, Times, milliseconds, ratios, times_in_turns
 from lablr.bundle import Bundle
-from lablr.encoder import Preprocessing
-from lablr.machine import available_threads
+from lablr.encoders.encoder import Preprocessing
+from lablr.system.cpu import available_threads
 
 METHOD = """\
 {n_photos} images that lie ready are encoded as the server does it (one at a time, as

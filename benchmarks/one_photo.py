@@ -13,7 +13,7 @@ from benchmarks.reporting import Report, Table, Target, run_as_command
 from benchmarks.sessions import bare_session, runs_of, session_like_ours
 from benchmarks.timing import milliseconds, ratios, times_in_turns
 from lablr.bundle import Bundle
-from lablr.tagger import Tagger
+from lablr.ranking.tagger import Tagger
 
 METHOD = """\
 One JPEG of 1280 x 854 pixels, from its bytes in memory to ten tags, against Pillow

@@ -18,7 +18,7 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.decomposition import PCA
 
 from lablr.bundle import Bundle
-from lablr.vae import VAE, VAEConfig, reparameterize
+from lablr.training.vae import VAE, VAEConfig, reparameterize
 
 __all__ = ["PlainWay", "SeedWay"]
 

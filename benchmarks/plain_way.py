@@ -13,9 +13,13 @@ from benchmarks.photos import megapixel_jpegs
 from benchmarks.reporting import Report, Table, Target, run_as_command
 from benchmarks.timing import milliseconds, ratios, times_in_turns
 from lablr.bundle import Bundle
-from lablr.charts import latent_map_figure, ranked_tags_figure, training_photos_figure
-from lablr.machine import available_threads
-from lablr.tagger import Tagger
+from lablr.figures.charts import (
+    latent_map_figure,
+    ranked_tags_figure,
+    training_photos_figure,
+)
+from lablr.ranking.tagger import Tagger
+from lablr.system.cpu import available_threads
 
 METHOD = """\
 The same JPEG of 1280 x 854 pixels. The plain way is what one would write in an

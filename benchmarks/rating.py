@@ -11,8 +11,8 @@ from pathlib import Path
 from benchmarks.photos import megapixel_jpegs
 from benchmarks.reporting import Report, Table, run_as_command
 from benchmarks.timing import milliseconds, times_in_turns
-from lablr.judging.database import Database
-from lablr.judging.records import Model, StoredPhoto
+from lablr.annotation.database.database import Database
+from lablr.annotation.database.records import Model, StoredPhoto
 from webapp import create_app
 
 METHOD = """\

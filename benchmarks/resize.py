@@ -16,8 +16,8 @@ from benchmarks.photos import TILE, tiles
 from benchmarks.reporting import Report, Table, Target, run_as_command
 from benchmarks.timing import Spread, ratios, times_in_turns
 from lablr.corpus import Corpus
-from lablr.machine import available_threads
-from lablr.resize import resize_corpus
+from lablr.corpus.resize import resize_corpus
+from lablr.system.cpu import available_threads
 
 METHOD = """\
 {n_photos} JPEGs of 2560 x 1708 pixels (4.4 megapixels), laid out of real photos in

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from benchmarks.reporting import Report, Table, Target, run_as_command, say
 from benchmarks.timing import Spread, milliseconds, times_in_turns
-from lablr.searching.nearest import Graph, best
+from lablr.search.nearest import Graph, best
 
 METHOD = """\
 {n:,} unit vectors of d = {d}, drawn around {clusters:,} centres as photos lie around
 their kinds, and {queries} queries drawn the same way. "All compared" is what an index
-of that many photos does, "graph" what a larger one does (`lablr.searching.nearest`).
+of that many photos does, "graph" what a larger one does (`lablr.search.nearest`).
 Recall is the share of the ten nearest that the graph finds. One thread."""
 
 N_LATENT = 176

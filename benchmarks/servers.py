@@ -30,9 +30,9 @@ from benchmarks.server_process import (
     running_server,
 )
 from benchmarks.timing import Spread
-from lablr.machine import available_threads
-from webapp.server import SPARE_THREADS
-from webapp.settings import Settings
+from lablr.system.cpu import available_threads
+from webapp.http.server import SPARE_THREADS
+from webapp.http.settings import Settings
 
 METHOD = """\
 The same Flask application on {n_cores} cores, served by waitress as `lablr serve` does
@@ -77,7 +77,7 @@ class Seen:
 
 
 def n_threads() -> int:
-    """As webapp/server.py counts them."""
+    """As webapp/http/server.py counts them."""
     settings = Settings.read({})
     return settings.max_running + settings.max_waiting + SPARE_THREADS
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from lablr.encoder import MAX_THREADS_A_PHOTO
-from lablr.machine import available_threads
+from lablr.encoders.encoder import MAX_THREADS_A_PHOTO
+from lablr.system.cpu import available_threads
 
 __all__ = ["bare_session", "runs_of", "session_like_ours", "side_by_side"]
 

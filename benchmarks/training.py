@@ -17,15 +17,16 @@ from benchmarks.photos import write_corpus
 from benchmarks.reporting import Report, Table, run_as_command, say
 from benchmarks.timing import Spread
 from lablr.corpus import Corpus
-from lablr.training import train
-from lablr.training_run import TrainingConfig
-from lablr.vae import VAEConfig
+from lablr.training.run import TrainingConfig
+from lablr.training.train import train
+from lablr.training.vae import VAEConfig
 
 METHOD = """\
-A few steps of the real `lablr.training.train` on {n_train} crops of the photos that
-scikit-learn and scikit-image ship, on all cores. A step takes a batch (crops, flips,
-colours, tags) and then descends once. The ratio is the whole step over its second half:
-1 would be a step that never waits for its photos. The first step of each epoch, which
+A few steps of the real `lablr.training.train.train` on {n_train} crops of the photos
+that scikit-learn and scikit-image ship, on all cores. A step takes a batch (crops,
+flips, colours, tags) and then descends once. The ratio is the whole step over its
+second half: 1 would be a step that never waits for its photos. The first step of each
+epoch, which
 warms up, is left out."""
 
 T = TypeVar("T")

@@ -7,10 +7,10 @@ import argparse
 from benchmarks.photos import megapixel_jpegs
 from benchmarks.reporting import Report, Table, Target, run_as_command
 from benchmarks.timing import milliseconds, ratios, times_in_turns
-from lablr.machine import available_threads
-from lablr.occlusion import N_PATCHES
-from lablr.tagger import Tagger
-from lablr.why import MAX_THREADS, explain
+from lablr.ranking.explanation import MAX_THREADS, explain
+from lablr.ranking.saliency import N_PATCHES
+from lablr.ranking.tagger import Tagger
+from lablr.system.cpu import available_threads
 
 METHOD = f"""\
 One JPEG of 1280 x 854 pixels, from its bytes to the explanation of its first tag: how

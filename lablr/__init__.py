@@ -30,8 +30,8 @@ if TYPE_CHECKING:
         UnsupportedPhoto,
     )
     from lablr.photos import PhotoLimits
-    from lablr.tagger import Suggestion, Tagger, TagScore
-    from lablr.wishes import Wishes
+    from lablr.ranking.feedback import Wishes
+    from lablr.ranking.tagger import Suggestion, Tagger, TagScore
 
 __version__ = "0.1.0"
 
@@ -62,10 +62,10 @@ _HOMES = {
     "Bundle": "lablr.bundle",
     "Corpus": "lablr.corpus",
     "PhotoLimits": "lablr.photos",
-    "Suggestion": "lablr.tagger",
-    "TagScore": "lablr.tagger",
-    "Tagger": "lablr.tagger",
-    "Wishes": "lablr.wishes",
+    "Suggestion": "lablr.ranking.tagger",
+    "TagScore": "lablr.ranking.tagger",
+    "Tagger": "lablr.ranking.tagger",
+    "Wishes": "lablr.ranking.feedback",
 }
 
 

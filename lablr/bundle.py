@@ -10,7 +10,7 @@
     map.npz            the plane, its circles and its dots
     tags.json          the tags, in the order of the arrays' first axis
     MODEL_CARD.md
-    METHOD.npz         other ways to rank, where it has them (lablr/methods)
+    METHOD.npz         other ways to rank, where it has them (lablr/ranking/methods)
     METHOD.onnx        the network of one that needs its own
 
 **Reading.** Every file is read once into memory, never beyond the size that the
@@ -18,7 +18,7 @@ manifest gives, and its size and SHA-256 are compared before anything is parsed.
 The folder is opened once and its files through it, so that a reader meets one
 bundle even while another takes its place.
 
-**Writing.** Whole or not at all, see lablr/folder_swap.py.
+**Writing.** Whole or not at all, see lablr/system/folder_swap.py.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lablr.archive import Arrays, pack_arrays, unpack_arrays
 from lablr.errors import BundleError, CorpusError
-from lablr.folder_swap import open_folder, still_leads_to, swap_folder
+from lablr.system.folder_swap import open_folder, still_leads_to, swap_folder
+from lablr.system.npz import Arrays, pack_arrays, unpack_arrays
 from lablr.tags import normalize
 
 __all__ = ["SCHEMA_VERSION", "Bundle", "bundled_folder", "default_folder"]
@@ -50,7 +50,7 @@ PARTS = (
     "map.npz",
     "tags.json",
 )
-# What a bundle may hold beside them; lablr/methods says what each is.
+# What a bundle may hold beside them; lablr/ranking/methods says what each is.
 METHODS = ("blend", "classifier", "conse", "neighbours", "semantic", "triplet")
 OPTIONAL_PARTS = {f"{name}.{kind}" for name in METHODS for kind in ("npz", "onnx")}
 # What keeps an empty folder in a repository and makes it a package.

@@ -20,9 +20,9 @@ from pathlib import Path
 from lablr.cli.progress_bar import progress_bar
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
-from lablr.heads.frozen import Frozen
-from lablr.heads.run import train_head
-from lablr.heads.settings import ClassifierConfig
+from lablr.training.heads.frozen import Frozen
+from lablr.training.heads.run import train_head
+from lablr.training.heads.settings import ClassifierConfig
 
 BACKBONES = (
     "efficientnet-lite0",

@@ -20,15 +20,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lablr.calibration import Calibration
 from lablr.cli.progress_bar import progress_bar
 from lablr.corpus import Corpus
-from lablr.encoder import Encoder
-from lablr.encoding import EncodedPhotos, encode_corpus
-from lablr.evaluation import evaluate
-from lablr.fitting import FitConfig, fit_encoded, read_encoder
-from lablr.gaussians import GaussianStatistics, TagGaussians
-from lablr.tagger import Ranker
+from lablr.encoders.encoder import Encoder
+from lablr.encoders.encoding import EncodedPhotos, encode_corpus
+from lablr.encoders.source import read_encoder
+from lablr.fitting.fit import FitConfig, fit_encoded
+from lablr.fitting.metrics import evaluate
+from lablr.latent_space.calibration import Calibration
+from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
+from lablr.ranking.tagger import Ranker
 
 Array = npt.NDArray[np.floating]
 Row = tuple[str, Array]

@@ -27,9 +27,9 @@ from browsing import CHROMIUM, FLAGS  # noqa: E402
 from judging_pages import judging_server  # noqa: E402
 
 from lablr import Tagger  # noqa: E402
+from lablr.annotation.database.database import Database  # noqa: E402
+from lablr.annotation.database.records import Model, StoredPhoto  # noqa: E402
 from lablr.bundle import Bundle  # noqa: E402
-from lablr.judging.database import Database  # noqa: E402
-from lablr.judging.records import Model, StoredPhoto  # noqa: E402
 
 K = 5
 SKIMAGE, SKLEARN = "skimage/data", "sklearn/datasets/images"

@@ -14,7 +14,7 @@ CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
 
 HEADING = """\
 # Written by `make lock`: what the Makefile installs. torch and torchvision are
-# pinned as a pair (docs: lablr/torchvision_import.py); the other versions need
+# pinned as a pair (docs: lablr/training/torchvision_import.py); the other versions need
 # Python 3.11, an older Python takes what setup.cfg allows.
 """
 

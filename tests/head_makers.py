@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lablr.heads.inputs import HeadPhotos
+from lablr.training.heads.inputs import HeadPhotos
 
 TAGS = ("beach", "cat", "dog", "sea", "snow")
 P = 12

@@ -12,8 +12,8 @@ from typing import Any
 from database_makers import MODEL
 from serving import Server, running_server
 
-from lablr.judging.database import Database
-from lablr.judging.records import StoredPhoto
+from lablr.annotation.database.database import Database
+from lablr.annotation.database.records import StoredPhoto
 
 TAGS = (("temple", 0.9), ("sky", 0.6), ("flower", 0.5), ("dog", 0.2), ("cat", 0.1))
 SECRET = "not a secret at all, as it stands in a test"  # noqa: S105

@@ -12,10 +12,10 @@ import pytest
 from model_makers import draw_photos, make_bundle
 from photo_makers import jpeg, photo
 
+from lablr.annotation.labelling import Input, LabelCounts, Labeller, open_input
 from lablr.bundle import Bundle
-from lablr.labelling import Input, LabelCounts, Labeller, open_input
 from lablr.photos import FOLDER_LIMITS
-from lablr.tagger import Tagger
+from lablr.ranking.tagger import Tagger
 
 N_FILES = 5
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lablr.bundle import Bundle
-from lablr.encoder import Preprocessing
-from lablr.encoding import EncodedPhotos
-from lablr.fitting import FitConfig, fit_encoded
-from lablr.gaussians import GaussianStatistics
+from lablr.encoders.encoder import Preprocessing
+from lablr.encoders.encoding import EncodedPhotos
+from lablr.fitting.fit import FitConfig, fit_encoded
+from lablr.latent_space.gaussians import GaussianStatistics
 
 SIZE = 16
 N_LATENT = 6

@@ -17,11 +17,11 @@ from flickr_server.members import OwnPhoto
 from lablr.flickr.account import Account
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.pace import Pace
+from lablr.flickr.push import Outcome, push, undo
 from lablr.flickr.retries import Retries
 from lablr.flickr.session import FlickrSession
 from lablr.flickr.sign_in import SignIn
-from lablr.pushing import Outcome, push, undo
-from lablr.writing import Keyword
+from lablr.metadata import Keyword
 
 __all__ = [
     "Pusher",

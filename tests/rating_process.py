@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from lablr.judging.database import Database
+from lablr.annotation.database.database import Database
 
 
 def rate_one(database: Database) -> bool:

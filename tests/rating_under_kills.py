@@ -25,8 +25,8 @@ from judging_pages import SECRET, TAGS, hidden_fields
 from serving import Server, running_server, wait_for_end
 from sqlalchemy import text
 
-from lablr.judging.database import Database
-from lablr.judging.tables import VERDICTS
+from lablr.annotation.database.database import Database
+from lablr.annotation.database.tables import VERDICTS
 
 # A dead worker is replaced at once: the usual pause, which grows, spares the machine.
 AT_ONCE = """

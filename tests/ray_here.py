@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lablr import ray_engine
+from lablr.encoders import ray_engine
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ import pytest
 from model_makers import draw_photos, make_bundle
 
 from lablr import NotInBundle
-from lablr.accepting import PROTOCOLS, AcceptReport, accept_encoded
-from lablr.tagger import Tagger
+from lablr.fitting.rerank_gain import PROTOCOLS, AcceptReport, accept_encoded
+from lablr.ranking.tagger import Tagger
 
 PHOTOS = draw_photos(n_photos=200, n_tags=7)
 VALIDATION = PHOTOS.rows(PHOTOS.is_validation)

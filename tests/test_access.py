@@ -11,8 +11,8 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
 from webapp import create_app
-from webapp.access import RateLimit, client_of
-from webapp.settings import SettingError, Settings
+from webapp.http.access import RateLimit, client_of
+from webapp.http.settings import SettingError, Settings
 
 TOKEN = 'a fjord=27, "_a.~+/=='  # noqa: S105  # every kind of sign it may have
 LATENT = {"latent": [0.0] * n_latent()}

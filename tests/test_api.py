@@ -13,11 +13,11 @@ from serving import MULTIPART, form_of
 from werkzeug.test import EnvironBuilder
 
 from lablr import Tagger
-from lablr.tagger import RANKINGS
-from lablr.vocabulary import LANGUAGES
+from lablr.ranking.tagger import RANKINGS
+from lablr.tags import LANGUAGES
 from webapp import create_app
-from webapp.admission import Admission, Busy
-from webapp.settings import SettingError, Settings
+from webapp.http.admission import Admission, Busy
+from webapp.http.settings import SettingError, Settings
 
 URL = "/api/v1/suggestions"
 SECURITY_HEADERS = {

@@ -10,8 +10,9 @@ from bad_photos import bad_photos
 from photo_makers import jpeg
 from serving import BOUNDARY, MULTIPART, form_of, running_server
 
-from webapp import create_app, suggestions
-from webapp.api import MAX_BATCH_BYTES, MAX_BATCH_PHOTOS
+from webapp import create_app
+from webapp.api import suggestions
+from webapp.api.routes import MAX_BATCH_BYTES, MAX_BATCH_PHOTOS
 
 URL = "/api/v1/suggestions/batch"
 END = f"\r\n--{BOUNDARY}--\r\n".encode()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from serving import ROOT, Server, running_server
 
-from webapp.errors import CODES
+from webapp.http.errors import CODES
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCS = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")

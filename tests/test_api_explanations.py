@@ -9,11 +9,12 @@ import pytest
 from photo_makers import jpeg
 from serving import MULTIPART, form_of, running_server
 
-from lablr.tagger import Tagger
-from lablr.why import explain
-from webapp import create_app, explanations
-from webapp.admission import Admission
-from webapp.explanations import MAX_TAGS, SALIENCY_COST
+from lablr.ranking.explanation import explain
+from lablr.ranking.tagger import Tagger
+from webapp import create_app
+from webapp.api import explanations
+from webapp.api.explanations import MAX_TAGS, SALIENCY_COST
+from webapp.http.admission import Admission
 
 URL = "/api/v1/explanations"
 

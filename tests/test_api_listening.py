@@ -11,7 +11,7 @@ from model_makers import N_LATENT, draw_photos, make_bundle
 
 from lablr import Wishes
 from lablr.bundle import Bundle
-from lablr.reach import Reach
+from lablr.ranking.reach import Reach
 from webapp import create_app
 
 URL = "/api/v1/rankings"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from serving import MULTIPART, form_of
 
-from lablr.tagger import RANKINGS
+from lablr.ranking.tagger import RANKINGS
 from webapp import create_app
 
 URL = "/api/v1/rankings"

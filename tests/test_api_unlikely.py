@@ -7,8 +7,9 @@ import json
 import pytest
 from serving import BOUNDARY, MULTIPART, SUGGESTIONS, form_of
 
-from lablr.tagger import Tagger
-from lablr.vocabulary import Vocabulary, unlikely_tags
+from lablr.ranking.tagger import Tagger
+from lablr.ranking.unlikely import unlikely_tags
+from lablr.tags import Vocabulary
 from webapp import create_app
 
 OWN = ["building", "Surfing", "dogs", "Aunt Mary"]

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lablr.archive import pack_arrays, unpack_arrays
 from lablr.errors import BundleError
+from lablr.system.npz import pack_arrays, unpack_arrays
 
 
 def zipped(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from training_makers import crops, one_core  # noqa: F401
 
-from lablr.backbones import Backbone, load_backbone
 from lablr.errors import MissingExtra, TrainingError
-from lablr.torchvision_import import import_torchvision
+from lablr.training.backbones import Backbone, load_backbone
+from lablr.training.torchvision_import import import_torchvision
 
 
 def images(backbone: Backbone, side: int, n_photos: int = 3) -> torch.Tensor:

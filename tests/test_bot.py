@@ -26,9 +26,9 @@ from lablr.bot.chats import Chat, Chats
 from lablr.bot.commands import reply_to_text
 from lablr.bot.replies import DEFECT, MAX_MESSAGE, NO_PHOTO, NOT_FETCHED, tags_text
 from lablr.errors import PhotoError
-from lablr.map_layout import percent
+from lablr.figures.map_layout import percent
 from lablr.photos import PhotoLimits
-from lablr.tagger import RANKINGS, Suggestion, Tagger, TagScore
+from lablr.ranking.tagger import RANKINGS, Suggestion, Tagger, TagScore
 
 ROOT = Path(__file__).parent.parent
 

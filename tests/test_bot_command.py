@@ -14,7 +14,7 @@ import pytest
 from bot_here import telegram  # noqa: F401
 from telegram_server import TOKEN, USERNAME
 
-from lablr.bot.hiding import secret_part
+from lablr.bot.redaction import secret_part
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,8 +16,8 @@ from bot_here import (
 )
 from telegram_server import TOKEN, TelegramServer
 
-from lablr.bot.answered import MAX_KEPT, Answered
-from lablr.bot.hiding import secret_part
+from lablr.bot.dedup import MAX_KEPT, Answered
+from lablr.bot.redaction import secret_part
 from lablr.bot.replies import NOT_FETCHED
 from lablr.errors import BotError
 

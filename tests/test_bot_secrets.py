@@ -14,7 +14,7 @@ from bot_here import (
 )
 from telegram_server import BOT_ID, TOKEN
 
-from lablr.bot.hiding import masked, nothing_of, secret_part
+from lablr.bot.redaction import masked, nothing_of, secret_part
 from lablr.bot.settings import BotSettings, checked_url, read_token, state_file
 from lablr.errors import BotError
 

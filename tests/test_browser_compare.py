@@ -6,7 +6,7 @@ import pytest
 from browsing import EVERY_WINDOW, TOKEN, fits
 from test_browser_axe import grave_findings
 
-from lablr.tagger import Tagger
+from lablr.ranking.tagger import Tagger
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from browsing import fits
 
-from lablr.vocabulary import translations
+from lablr.tags import translations
 
 
 def test_tags_are_shown_marked_and_copied_in_the_chosen_language(visit, china_jpg):

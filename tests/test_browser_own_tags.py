@@ -6,8 +6,8 @@ import pytest
 from browsing import EVERY_WINDOW, fits
 from test_browser_axe import grave_findings
 
-from lablr.tagger import Tagger
-from lablr.vocabulary import unlikely_tags
+from lablr.ranking.tagger import Tagger
+from lablr.ranking.unlikely import unlikely_tags
 
 OWN = "building, surfing, Aunt Mary"
 

@@ -12,8 +12,8 @@ from judging_pages import judging_server, sign_in, stored
 from serving import Server
 from test_browser_axe import grave_findings
 
-from lablr.judging.database import Database
-from lablr.judging.results import results_of
+from lablr.annotation.database.database import Database
+from lablr.annotation.results import results_of
 
 __all__ = ["database_url", "postgresql"]
 

@@ -1,4 +1,4 @@
-"""The results page in a real browser: its numbers are those of `lablr.judging`."""
+"""The results page in a real browser: its numbers are those of `lablr.annotation`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from judging_pages import judging_server, sign_in
 from serving import Server
 from test_browser_axe import grave_findings
 
-from lablr.judging.curves import AtThreshold
-from lablr.judging.database import Database
-from lablr.judging.results import Results, TagRow, results_of
+from lablr.annotation.curves import AtThreshold
+from lablr.annotation.database.database import Database
+from lablr.annotation.results import Results, TagRow, results_of
 
 EFFECT = ("accepted", "rejected", "precision", "recall")
 

@@ -14,9 +14,9 @@ from serving import Server, running_server
 from test_browser_axe import grave_findings
 
 from lablr.cli import main
-from lablr.searching import Index, Query, Search
-from lablr.searching.views import Viewer
-from lablr.tagger import Tagger
+from lablr.ranking.tagger import Tagger
+from lablr.search import Index, Query, Search
+from lablr.search.features import Viewer
 
 COMMAS = "food, -people"
 

@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from lablr import calibration
-from lablr.calibration import Calibration, threshold_at_precision
 from lablr.errors import BundleError
+from lablr.latent_space import calibration
+from lablr.latent_space.calibration import Calibration, threshold_at_precision
 
 
 def draw(

@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from lablr import Tagger
-from lablr.charts import (
+from lablr.figures.charts import (
     PALETTE,
     draw_map_png,
     latent_map_figure,
     ranked_tags_figure,
     training_photos_figure,
 )
-from lablr.map_layout import percent, place_labels
+from lablr.figures.map_layout import percent, place_labels
 
 
 @pytest.fixture(scope="module")

@@ -20,11 +20,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from lablr import bundle, tagger
+from lablr import bundle
 from lablr.cli import main
 from lablr.cli.messages import LablrGroup, shown
 from lablr.cli.options import METHODS, RANKINGS
 from lablr.errors import CorpusError
+from lablr.ranking import tagger
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = sorted(main.commands)

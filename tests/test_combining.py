@@ -13,23 +13,24 @@ from model_makers import GREY, N_LATENT, draw_photos, encoder_onnx
 from scipy.special import expit
 from training_makers import make_corpus
 
-from lablr.archive import pack_arrays
 from lablr.bundle import Bundle
-from lablr.combining import MethodRun, combine
-from lablr.encoder import Encoder
+from lablr.encoders.encoder import Encoder
 from lablr.errors import BundleError, FitError, RankingError
-from lablr.fitting import FitConfig, evaluate_bundle, fit
-from lablr.methods.blend import Blend, log_odds
-from lablr.methods.classifier import Classifier
-from lablr.methods.layers import Layers
-from lablr.methods.neighbours import (
+from lablr.fitting.evaluate import evaluate_bundle
+from lablr.fitting.fit import FitConfig, fit
+from lablr.fitting.methods import MethodRun, combine
+from lablr.ranking.methods.classifier import Classifier
+from lablr.ranking.methods.layers import Layers
+from lablr.ranking.methods.neighbours import (
     N_VOTES,
     SMOOTHING,
     TEMPERATURE,
     NeighbourPhotos,
     Neighbours,
 )
-from lablr.tagger import Tagger
+from lablr.ranking.methods.stacking import Blend, log_odds
+from lablr.ranking.tagger import Tagger
+from lablr.system.npz import pack_arrays
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_votes_are_those_of_the_formula() -> None:
 
 
 def test_the_photos_kept_do_not_depend_on_their_order(monkeypatch) -> None:
-    monkeypatch.setattr("lablr.methods.neighbours.MAX_PHOTOS", 50)
+    monkeypatch.setattr("lablr.ranking.methods.neighbours.MAX_PHOTOS", 50)
     photos = draw_photos()
 
     def kept(rows) -> NeighbourPhotos:

@@ -15,10 +15,11 @@ from training_makers import make_corpus
 
 from lablr.bundle import Bundle
 from lablr.cli import main
-from lablr.combining import combine
-from lablr.comparing import compare_bundle, compared_before, with_comparison
-from lablr.fitting import FitConfig, evaluate_bundle, fit
-from lablr.tagger import Tagger
+from lablr.fitting.compare import compare_bundle, compared_before, with_comparison
+from lablr.fitting.evaluate import evaluate_bundle
+from lablr.fitting.fit import FitConfig, fit
+from lablr.fitting.methods import combine
+from lablr.ranking.tagger import Tagger
 from webapp import create_app
 
 RANKINGS = ("calibrated", "likelihood", "mahalanobis", "blend", "neighbours")

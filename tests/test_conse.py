@@ -13,15 +13,15 @@ import sklearn
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 
-from lablr.archive import pack_arrays, unpack_arrays
-from lablr.backbones import efficientnet_lite_weights
-from lablr.conse_making import make_conse
-from lablr.encoder import Preprocessing
+from lablr.encoders.encoder import Preprocessing
+from lablr.encoders.text import SentenceEncoder
 from lablr.errors import BundleError, TrainingError
-from lablr.imagenet import SIZE, class_names, imagenet_network
-from lablr.methods.conse import ConSE
 from lablr.photos import read_image
-from lablr.text import SentenceEncoder
+from lablr.ranking.methods.conse import ConSE
+from lablr.system.npz import pack_arrays, unpack_arrays
+from lablr.training.backbones import efficientnet_lite_weights
+from lablr.training.conse import make_conse
+from lablr.training.imagenet import SIZE, class_names, imagenet_network
 
 LITE = "efficientnet-lite0"
 SKIMAGE = Path(skimage.__file__).parent / "data"

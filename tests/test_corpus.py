@@ -14,9 +14,9 @@ from corpus_makers import record, write_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lablr.corpus import Corpus, Photo, membership, split_of
+from lablr.corpus import Corpus, Photo, membership
+from lablr.corpus.records import MAX_LINE_BYTES, split_of
 from lablr.errors import CorpusError
-from lablr.photo_records import MAX_LINE_BYTES
 
 
 def test_json_lines(tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from rating_under_kills import Rater, stored_ratings
 from serving import ROOT, running_server
 from test_packaging import NOT_SHIPPED, TOP_LEVEL
 
+from lablr.annotation.database.database import Database
 from lablr.bot.running import GRACE_S
 from lablr.cli.bot import bot_command
 from lablr.cli.serve import serve_command
-from lablr.judging.database import Database
-from webapp.secret_key import secret_file
-from webapp.settings import Settings
+from webapp.http.secret_key import secret_file
+from webapp.http.settings import Settings
 
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
 UNIT = ROOT / "deploy" / "lablr.service"
@@ -98,7 +98,7 @@ def test_the_sources_are_enough_to_build_from(tmp_path):
     assert {f"lablr/artifacts/{name}" for name in files} <= held
     assert {
         "lablr/cli/supervisor.py",
-        "webapp/server.py",
+        "webapp/http/server.py",
         "webapp/static/app.css",
         "webapp/templates/index.html",
     } <= held
@@ -196,7 +196,7 @@ def test_the_unit_is_hardened(service, key, value):
 
 def test_the_unit_leaves_time_to_stop(service):
     from lablr.cli.supervisor import GRACE_S
-    from webapp.server import GRACE_S as WORKERS_GRACE_S
+    from webapp.http.server import GRACE_S as WORKERS_GRACE_S
 
     assert int(service["TimeoutStopSec"]) > GRACE_S > WORKERS_GRACE_S
     assert re.fullmatch(r"\d+G", service["MemoryMax"])

@@ -15,7 +15,7 @@ from PIL import Image
 from lablr.errors import UnsupportedPhoto
 from lablr.photos import photo_kind
 from webapp import create_app
-from webapp.settings import SettingError
+from webapp.http.settings import SettingError
 
 __all__ = ["folder", "small_model", "state"]
 
@@ -213,7 +213,7 @@ def test_suggestions_listen_and_leave_out_what_was_decided(desk):
 def test_at_most_so_many_photos_are_called_similar(desk, folder, monkeypatch):
     for number in range(3):
         shutil.copy(folder / "china.jpg", folder / f"again-{number}.jpg")
-    monkeypatch.setattr("webapp.desk_photos.MAX_SIMILAR", 2)
+    monkeypatch.setattr("webapp.desk.photos.MAX_SIMILAR", 2)
     for number in desk.ids("again-0.jpg", "again-1.jpg", "again-2.jpg"):
         desk.ask(number)
     small, china = desk.ids("small.png", "china.jpg")

@@ -22,12 +22,12 @@ from database_makers import (
 from desk_makers import Client, desk_app, folder, small_model, state
 from judging_pages import SECRET
 
-from lablr.desk import PhotoFile, Said, Store
-from lablr.desk.store import Seen
+from lablr.annotation.database.database import Database
+from lablr.annotation.database.engine import make_engine, parse_url
+from lablr.annotation.database.migrations import VERSIONS
+from lablr.annotation.desk import PhotoFile, Said, Store
+from lablr.annotation.desk.store import Seen
 from lablr.errors import DeskError
-from lablr.judging.database import Database
-from lablr.judging.engine import make_engine, parse_url
-from lablr.judging.migrations import VERSIONS
 
 __all__ = [
     "clock",

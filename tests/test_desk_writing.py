@@ -10,9 +10,9 @@ import pytest
 from desk_makers import Client, desk_app, folder, small_model, state
 from exif_reader import read_lists
 
+from lablr.metadata import Keyword, undo, write_tags
+from lablr.metadata.journal import Journal
 from lablr.photos import read_image
-from lablr.writing import Keyword, undo, write_tags
-from lablr.writing.journal import Journal
 
 __all__ = ["folder", "small_model", "state"]
 

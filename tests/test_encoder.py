@@ -24,7 +24,7 @@ from model_makers import (
 from onnx import TensorProto
 
 from lablr.bundle import Bundle, bundled_folder
-from lablr.encoder import Encoder, Preprocessing
+from lablr.encoders.encoder import Encoder, Preprocessing
 from lablr.errors import BundleError
 from lablr.photos import read_image
 

@@ -11,8 +11,8 @@ import pytest
 from training_makers import Heard
 
 from lablr.corpus import Photo
-from lablr.engines import FEWEST_IN_BLOCK, MOST_IN_BLOCK, cut, in_threads
-from lablr.machine import available_threads
+from lablr.encoders.engines import FEWEST_IN_BLOCK, MOST_IN_BLOCK, cut, in_threads
+from lablr.system.cpu import available_threads
 
 
 def photos(number: int) -> Iterator[Photo]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lablr.evaluation import (
+from lablr.fitting.metrics import (
     average_precision,
     calibration_error,
     evaluate,

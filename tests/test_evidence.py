@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from model_makers import draw_photos
 
-from lablr.evidence import absence_weights, evidence
-from lablr.gaussians import GaussianStatistics
+from lablr.corpus.label_weights import absence_weights, evidence
+from lablr.latent_space.gaussians import GaussianStatistics
 
 
 @pytest.mark.parametrize("unknown", [0.0, 0.1, 1.0])

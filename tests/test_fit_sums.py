@@ -12,19 +12,19 @@ from model_makers import GREY, draw_photos, encoder_onnx, make_bundle
 from training_makers import make_corpus, read_records, write_records
 
 from lablr.corpus import Corpus
-from lablr.encoder import Encoder
-from lablr.encoding import EncodedPhotos, encode_corpus, encode_photos
+from lablr.encoders.encoder import Encoder
+from lablr.encoders.encoding import EncodedPhotos, encode_corpus, encode_photos
 from lablr.errors import BundleError, FitError
-from lablr.fit_sums import FitSums, FitWork
-from lablr.fitting import FitConfig, fit, fit_encoded
-from lablr.reach import Reach
+from lablr.fitting.fit import FitConfig, fit, fit_encoded
+from lablr.fitting.sums import FitSums, FitWork
+from lablr.ranking.reach import Reach
 
 LIKE = {"model_card": "", "provenance": {"created": "2025-01-01T00:00:00+00:00"}}
 
 
 def bundle_of(parts: list[EncodedPhotos], config: FitConfig):
     """Fit to parts of photos that come one after another."""
-    from lablr.fitting import _bundle
+    from lablr.fitting.fit import _bundle
 
     sums = FitSums.total(FitSums.of(part, config.seed) for part in parts)
     return _bundle(sums, config, encoder_onnx=b"", preprocessing={}, **LIKE)

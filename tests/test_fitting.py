@@ -20,19 +20,15 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from lablr.bundle import Bundle, bundled_folder
 from lablr.cli import main
 from lablr.corpus import Corpus
-from lablr.encoder import Encoder, Preprocessing
-from lablr.encoding import encode_corpus
+from lablr.encoders.encoder import Encoder, Preprocessing
+from lablr.encoders.encoding import encode_corpus
+from lablr.encoders.source import read_encoder
 from lablr.errors import BundleError, FitError
-from lablr.evaluation import calibration_error
-from lablr.fitting import (
-    SHRINKAGES,
-    FitConfig,
-    evaluate_bundle,
-    fit,
-    read_encoder,
-)
-from lablr.gaussians import GaussianStatistics
-from lablr.tagger import RANKINGS, Tagger
+from lablr.fitting.evaluate import evaluate_bundle
+from lablr.fitting.fit import SHRINKAGES, FitConfig, fit
+from lablr.fitting.metrics import calibration_error
+from lablr.latent_space.gaussians import GaussianStatistics
+from lablr.ranking.tagger import RANKINGS, Tagger
 
 # Photos that scikit-learn and scikit-image ship: their tags and their source.
 PHOTOS = {

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from model_makers import draw_photos, make_bundle
 
-from lablr.calibration import Calibration
 from lablr.errors import FitError
-from lablr.evaluation import evaluate
-from lablr.fitting import SHRINKAGES, FitConfig, cross_fitted
-from lablr.gaussians import GaussianStatistics, TagGaussians
-from lablr.tagger import Ranker, Tagger
+from lablr.fitting.fit import SHRINKAGES, FitConfig
+from lablr.fitting.metrics import evaluate
+from lablr.latent_space.calibration import Calibration, cross_fitted
+from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
+from lablr.ranking.tagger import Ranker, Tagger
 
 # --- choices
 

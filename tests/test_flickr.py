@@ -34,11 +34,10 @@ from lablr.flickr.retries import Fault, Retries
 from lablr.flickr.search import (
     SearchConfig,
     hot_tags,
-    popular_tags,
-    read_tags,
     search_page,
 )
 from lablr.flickr.session import FlickrSession
+from lablr.tags.lists import popular_tags, read_tags
 
 CONFIG = SearchConfig(licenses="4,9")
 

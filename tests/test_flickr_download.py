@@ -45,7 +45,7 @@ from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Retries, Timeouts
 from lablr.flickr.search import SIZES, SearchConfig
 from lablr.flickr.session import FlickrSession
-from lablr.reach import ViewSums
+from lablr.ranking.reach import ViewSums
 
 ROOT = Path(__file__).parent.parent
 CONFIG = SearchConfig(per_tag=30, licenses="4")

@@ -20,11 +20,11 @@ from sklearn.discriminant_analysis import (
     QuadraticDiscriminantAnalysis,
 )
 
-from lablr import mahalanobis
-from lablr.encoding import EncodedPhotos
+from lablr.corpus.label_weights import evidence
+from lablr.encoders.encoding import EncodedPhotos
 from lablr.errors import FitError
-from lablr.evidence import evidence
-from lablr.gaussians import TagGaussians, shrunk_covariances
+from lablr.latent_space import mahalanobis
+from lablr.latent_space.gaussians import TagGaussians, shrunk_covariances
 
 UNKNOWN = 0.1
 TIED = 1e15  # a shrinkage beside which no tag's photos count

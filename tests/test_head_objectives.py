@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lablr.heads.objectives import (
+from lablr.training.heads.objectives import (
     Cosines,
     Ranks,
     TagLogits,

@@ -16,23 +16,28 @@ from head_makers import write_vectors
 from model_makers import encoder_onnx
 from training_makers import PHOTOS, Heard, make_corpus, one_core  # noqa: F401
 
-from lablr.archive import unpack_arrays
 from lablr.cli import main, train_head
 from lablr.corpus import Corpus
-from lablr.encoder import Encoder
-from lablr.encoder_features import with_features
-from lablr.encoding import encode_corpus
+from lablr.encoders.encoder import Encoder
+from lablr.encoders.encoding import encode_corpus
+from lablr.encoders.ensemble import joined
+from lablr.encoders.features import with_features
+from lablr.encoders.source import read_encoder
 from lablr.errors import BundleError, FitError, TrainingError
-from lablr.fitting import read_encoder
-from lablr.heads.frozen import Frozen, encoded_frozen
-from lablr.heads.inputs import encoded_photos
-from lablr.heads.run import train_head as run_head
-from lablr.heads.settings import CONFIGS, ClassifierConfig, HeadConfig, SemanticConfig
-from lablr.joined_encoder import joined
-from lablr.methods.classifier import Classifier
-from lablr.methods.semantic import Semantic
-from lablr.methods.triplet import Triplet
-from lablr.row_files import Store
+from lablr.ranking.methods.classifier import Classifier
+from lablr.ranking.methods.semantic import Semantic
+from lablr.ranking.methods.triplet import Triplet
+from lablr.system.npz import unpack_arrays
+from lablr.training.array_cache import Store
+from lablr.training.heads.frozen import Frozen, encoded_frozen
+from lablr.training.heads.inputs import encoded_photos
+from lablr.training.heads.run import train_head as run_head
+from lablr.training.heads.settings import (
+    CONFIGS,
+    ClassifierConfig,
+    HeadConfig,
+    SemanticConfig,
+)
 
 LITE = Frozen("efficientnet-lite0", image_size=64, n_latent=8)
 QUICK = {"epochs": 20, "batch_size": 6, "learning_rate": 0.02, "dropout": 0.1}

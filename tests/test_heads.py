@@ -10,16 +10,24 @@ import torch
 from head_makers import TAGS, drawn_photos, write_vectors
 from training_makers import Heard, one_core  # noqa: F401
 
+from lablr.encoders.text import WordVectors
 from lablr.errors import TextError, TrainingError
-from lablr.evaluation import macro_average_precision
-from lablr.heads.descent import descend
-from lablr.heads.judging import choose_held_out, figures, rank_unseen, table
-from lablr.heads.learning import learn_classifier, learn_semantic, learn_triplet
-from lablr.heads.objectives import TagLogits
-from lablr.heads.settings import ClassifierConfig, SemanticConfig, TripletConfig
-from lablr.heads.texts import TagTexts
-from lablr.progress import silent
-from lablr.text import WordVectors
+from lablr.fitting.metrics import macro_average_precision
+from lablr.system.progress import silent
+from lablr.training.heads.descent import descend
+from lablr.training.heads.judging import choose_held_out, figures, rank_unseen, table
+from lablr.training.heads.learning import (
+    learn_classifier,
+    learn_semantic,
+    learn_triplet,
+)
+from lablr.training.heads.objectives import TagLogits
+from lablr.training.heads.settings import (
+    ClassifierConfig,
+    SemanticConfig,
+    TripletConfig,
+)
+from lablr.training.heads.texts import TagTexts
 
 QUICK = {"epochs": 12, "batch_size": 50, "learning_rate": 0.02}
 QUICK |= {"dropout": 0.1, "weight_decay": 0.01}

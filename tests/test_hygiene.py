@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from lablr.bundle import default_folder
 from lablr.errors import CorpusError
-from lablr.tags import normalize
-from lablr.vocabulary import Hygiene, hygiene, plurals, split_words
+from lablr.tags import Hygiene, hygiene, normalize, plurals, split_words
 
 TAGS = tuple(json.loads((default_folder() / "tags.json").read_text()))
 RULES = Hygiene.of(TAGS)

@@ -16,13 +16,13 @@ from training_makers import make_corpus
 from training_runs import LITE
 
 from lablr.bundle import Bundle
-from lablr.encoder import Encoder
+from lablr.encoders.encoder import Encoder
+from lablr.encoders.ensemble import joined
+from lablr.encoders.source import read_encoder
 from lablr.errors import FitError
-from lablr.fitting import read_encoder
-from lablr.joined_encoder import joined
-from lablr.tagger import Tagger
-from lablr.training_export import export_encoder
-from lablr.vae import VAE, VAEConfig
+from lablr.ranking.tagger import Tagger
+from lablr.training.export import export_encoder
+from lablr.training.vae import VAE, VAEConfig
 
 
 @pytest.fixture(scope="module")

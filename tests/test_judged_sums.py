@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lablr.judged_sums import PARTS, JudgedSums
+from lablr.latent_space.feedback_statistics import PARTS, JudgedSums
 
 
 @settings(max_examples=20, deadline=None)

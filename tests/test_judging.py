@@ -21,10 +21,10 @@ from database_makers import (
 )
 from sqlalchemy import text
 
+from lablr.annotation.database.predictions import entropy
+from lablr.annotation.database.ratings import all_decisions
+from lablr.annotation.database.records import StoredPhoto
 from lablr.errors import AlreadyJudged, JudgementError
-from lablr.judging.predictions import entropy
-from lablr.judging.ratings import all_decisions
-from lablr.judging.records import StoredPhoto
 
 __all__ = ["clock", "database", "database_url", "postgresql", "stocked"]
 

@@ -23,15 +23,15 @@ from database_makers import (
 )
 from model_makers import draw_photos, make_bundle
 
+from lablr.annotation import DEFAULT_DATABASE, open_database
+from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.export import COLUMNS, FORMATS, export_lines, write_export
+from lablr.annotation.results import results_of
+from lablr.annotation.thresholds import apply_threshold, judged_digest
 from lablr.bundle import Bundle
 from lablr.cli import export as export_cli
 from lablr.cli.options import database_option
 from lablr.errors import JudgementError
-from lablr.judging import DEFAULT_DATABASE, open_database
-from lablr.judging.export import COLUMNS, FORMATS, export_lines, write_export
-from lablr.judging.records import Model, StoredPhoto
-from lablr.judging.results import results_of
-from lablr.judging.thresholds import apply_threshold, judged_digest
 
 __all__ = ["clock", "database", "database_url", "postgresql"]
 

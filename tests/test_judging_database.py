@@ -26,13 +26,13 @@ from database_makers import (
 )
 from sqlalchemy import text
 
+from lablr.annotation import open_database
+from lablr.annotation.database.migrations import HEAD, VERSIONS
+from lablr.annotation.database.predictions import BATCH
+from lablr.annotation.database.records import Model, PredictedTag, StoredPhoto
+from lablr.annotation.database.tables import Table
 from lablr.errors import DatabaseError, JudgementError, MissingExtra
-from lablr.judging import open_database
-from lablr.judging.migrations import HEAD, VERSIONS
-from lablr.judging.predictions import BATCH
-from lablr.judging.records import Model, PredictedTag, StoredPhoto
-from lablr.judging.tables import Table
-from lablr.tagger import TagScore
+from lablr.ranking.tagger import TagScore
 
 __all__ = ["clock", "database", "database_url", "postgresql", "stocked"]
 
@@ -63,7 +63,7 @@ def test_opening_again_finds_what_was_stored(database_url):
 
 OPENER = """
 import sys
-from lablr.judging import open_database
+from lablr.annotation import open_database
 print("ready", flush=True)
 sys.stdin.readline()
 with open_database(sys.argv[1]) as database:
@@ -178,7 +178,7 @@ def test_without_create_no_file_is_made(tmp_path):
 def test_without_sqlalchemy_the_extra_is_named():
     code = (
         "import sys; sys.modules['sqlalchemy'] = None\n"
-        "from lablr.judging import open_database\n"
+        "from lablr.annotation import open_database\n"
         "open_database('x.sqlite')"
     )
     done = subprocess.run(

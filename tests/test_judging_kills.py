@@ -20,7 +20,7 @@ from database_makers import (
 )
 from sqlalchemy import text
 
-from lablr.judging.database import Database
+from lablr.annotation.database.database import Database
 
 __all__ = ["clock", "database", "database_url", "postgresql"]
 

@@ -28,17 +28,17 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from lablr.errors import JudgementError
-from lablr.judging.curves import (
+from lablr.annotation.curves import (
     Curves,
     Share,
     cohen_kappa,
     threshold_by_precision,
     threshold_by_youden,
 )
-from lablr.judging.records import StoredPhoto
-from lablr.judging.results import results_of
-from lablr.judging.tables import VERDICTS
+from lablr.annotation.database.records import StoredPhoto
+from lablr.annotation.database.tables import VERDICTS
+from lablr.annotation.results import results_of
+from lablr.errors import JudgementError
 
 __all__ = ["clock", "database", "database_url", "postgresql"]
 

@@ -27,9 +27,9 @@ from label_makers import (
     write_photos,
 )
 
+from lablr.annotation.database.database import Database
+from lablr.annotation.labelling import FORMATS as FORMATS_OF_THE_LIBRARY
 from lablr.cli.label import FORMATS
-from lablr.judging.database import Database
-from lablr.labelling import FORMATS as FORMATS_OF_THE_LIBRARY
 
 __all__ = ["database_url", "postgresql"]
 

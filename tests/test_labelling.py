@@ -29,8 +29,7 @@ from label_makers import (
 )
 from photo_makers import jpeg
 
-from lablr.errors import CorpusError, MissingExtra
-from lablr.labelling import (
+from lablr.annotation.labelling import (
     Failed,
     Fields,
     LabelCounts,
@@ -41,9 +40,10 @@ from lablr.labelling import (
     label,
     label_to_stream,
 )
-from lablr.labelling.outcomes import BLOCK_SIZE, blocks_of, outcome_of
-from lablr.photo_records import MAX_LINE_BYTES
-from lablr.threads import map_in_order
+from lablr.annotation.labelling.outcomes import BLOCK_SIZE, blocks_of, outcome_of
+from lablr.corpus.records import MAX_LINE_BYTES
+from lablr.errors import CorpusError, MissingExtra
+from lablr.system.threads import map_in_order
 
 # --- what goes in
 
@@ -240,7 +240,7 @@ def test_no_photos_give_a_file_without_rows(tmp_path, format_name):
 def test_parquet_without_pyarrow_names_the_extra(tmp_path):
     code = (
         "import sys; sys.modules['pyarrow'] = None\n"
-        "from lablr.labelling.formats import check_format\n"
+        "from lablr.annotation.labelling.formats import check_format\n"
         "check_format('csv'); check_format('parquet')"
     )
     words = [sys.executable, "-c", code]

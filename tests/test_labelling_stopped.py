@@ -21,9 +21,9 @@ from label_makers import (
     write_photos,
 )
 
+from lablr.annotation.labelling import Output, label
+from lablr.annotation.labelling.outcomes import BLOCK_SIZE
 from lablr.errors import LabelError
-from lablr.labelling import Output, label
-from lablr.labelling.outcomes import BLOCK_SIZE
 
 
 def uninterrupted(folder: Path, lines: Path, format_name: str = "csv"):

@@ -8,8 +8,8 @@ import re
 import pytest
 from serving import MULTIPART, form_of
 
-from lablr.map_layout import percent
-from lablr.vocabulary import LANGUAGES, translations
+from lablr.figures.map_layout import percent
+from lablr.tags import LANGUAGES, translations
 
 SUGGESTIONS = "/api/v1/suggestions"
 RANKINGS = "/api/v1/rankings"

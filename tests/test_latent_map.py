@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from lablr.archive import pack_arrays, unpack_arrays
 from lablr.errors import BundleError, FitError
-from lablr.latent_map import LatentMap
-from lablr.map_dots import MapDots
-from lablr.moments import Moments
+from lablr.latent_space.dots import MapDots
+from lablr.latent_space.moments import Moments
+from lablr.latent_space.plane import LatentMap
+from lablr.system.npz import pack_arrays, unpack_arrays
 
 
 def clouds(n_photos: int = 900, n_tags: int = 4, n_latent: int = 6) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from corpus_makers import write_lines
 
-from lablr.corpus import Corpus, split_of
+from lablr.corpus import Corpus
+from lablr.corpus.layouts import MAX_LINES_OF_PHOTO
+from lablr.corpus.records import MAX_LINE_BYTES, split_of
 from lablr.errors import CorpusError
-from lablr.layouts import MAX_LINES_OF_PHOTO
-from lablr.photo_records import MAX_LINE_BYTES
 
 # --- photos.csv
 

@@ -14,19 +14,19 @@ from model_makers import GREY, SIZE, draw_photos, encoder_onnx, make_bundle
 from PIL import Image
 from skimage.data import astronaut
 
-from lablr.bundle import Bundle
-from lablr.cli import main
-from lablr.cli.learn import learn_command
-from lablr.encoder import Encoder
-from lablr.judging.database import Database
-from lablr.judging.learnable import read_judgements
-from lablr.judging.records import Model, StoredPhoto
-from lablr.learning import (
+from lablr.annotation.consensus import read_judgements
+from lablr.annotation.database.database import Database
+from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.update import (
     DEFAULT_WEIGHT,
     Judgement,
     encode_judgements,
     previous_folder,
 )
+from lablr.bundle import Bundle
+from lablr.cli import main
+from lablr.cli.learn import learn_command
+from lablr.encoders.encoder import Encoder
 from lablr.photos import read_image
 
 __all__ = ["database_url", "postgresql"]

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from model_makers import draw_photos, make_bundle, statistics_of
 
-from lablr import learning
+from lablr.annotation import update as learning
+from lablr.annotation.update import Comparison, JudgedPhotos, Lesson
+from lablr.annotation.update.cross_fitting import cross_fitted_ratios, ratios
+from lablr.annotation.update.model import Model
+from lablr.annotation.update.photos import N_FOLDS
 from lablr.bundle import Bundle
-from lablr.calibration import Calibration
-from lablr.encoding import EncodedPhotos
+from lablr.corpus.label_weights import evidence
+from lablr.encoders.encoding import EncodedPhotos
 from lablr.errors import BundleError, LearningError
-from lablr.evidence import evidence
-from lablr.fitting import FitConfig
-from lablr.gaussians import GaussianStatistics, TagGaussians
-from lablr.learning import Comparison, JudgedPhotos, Lesson
-from lablr.learning.cross_fitting import cross_fitted_ratios, ratios
-from lablr.learning.model import Model
-from lablr.learning.photos import N_FOLDS
-from lablr.tagger import Ranker
+from lablr.fitting.fit import FitConfig
+from lablr.latent_space.calibration import Calibration
+from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
+from lablr.ranking.tagger import Ranker
 
 UNKNOWN = 0.1
 PARTS = ("accepted", "decided", "judged")

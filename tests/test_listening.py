@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from model_makers import N_LATENT, draw_photos, make_bundle
 
 from lablr import NotInBundle, Wishes
+from lablr.annotation.update.model import listening_arrays
 from lablr.bundle import Bundle
 from lablr.errors import BundleError
-from lablr.learning.model import listening_arrays
-from lablr.listening import BETA, BETA_REJECTED, KAPPA, Listening
-from lablr.pair_counts import PairCounts
-from lablr.tagger import RANKINGS, Suggestion, Tagger
+from lablr.latent_space.cooccurrence import PairCounts
+from lablr.ranking.coupling import BETA, BETA_REJECTED, KAPPA, Listening
+from lablr.ranking.tagger import RANKINGS, Suggestion, Tagger
 
 TAGS = ("a", "b", "c", "d")
 

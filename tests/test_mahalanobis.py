@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial import distance
 
-from lablr import mahalanobis
 from lablr.errors import FitError
-from lablr.mahalanobis import ManyGaussians
+from lablr.latent_space import mahalanobis
+from lablr.latent_space.mahalanobis import ManyGaussians
 
 D = 6
 

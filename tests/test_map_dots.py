@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_makers import draw_photos
 
-from lablr.encoding import EncodedPhotos
-from lablr.map_dots import MAX_PHOTOS_PER_TAG, MapDots
+from lablr.encoders.encoding import EncodedPhotos
+from lablr.latent_space.dots import MAX_PHOTOS_PER_TAG, MapDots
 
 N_PHOTOS = 1500  # of seven tags, some 400 photos each
 

@@ -8,12 +8,12 @@ import itertools
 import numpy as np
 import pytest
 
-from lablr.archive import pack_arrays, unpack_arrays
 from lablr.errors import BundleError
-from lablr.methods.classifier import Classifier
-from lablr.methods.layers import Layers
-from lablr.methods.semantic import Semantic
-from lablr.methods.triplet import Triplet
+from lablr.ranking.methods.classifier import Classifier
+from lablr.ranking.methods.layers import Layers
+from lablr.ranking.methods.semantic import Semantic
+from lablr.ranking.methods.triplet import Triplet
+from lablr.system.npz import pack_arrays, unpack_arrays
 
 TAGS = ("cat", "dog", "sky")
 METHODS = (Classifier, Triplet, Semantic)

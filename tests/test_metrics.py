@@ -11,7 +11,7 @@ from serving import MULTIPART, form_of, n_latent
 
 import lablr
 from webapp import create_app
-from webapp.metrics import STAGES
+from webapp.http.metrics import STAGES
 
 URL = "/api/v1/suggestions"
 

@@ -17,7 +17,7 @@ from schemathesis.generation import GenerationMode
 from serving import MULTIPART, form_of
 
 from webapp import create_app
-from webapp.errors import CODES
+from webapp.http.errors import CODES
 
 URL = "/api/v1/openapi.json"
 TOKEN = "fjord-27"  # noqa: S105

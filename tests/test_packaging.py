@@ -78,7 +78,7 @@ READ_WORDS = """
 import sys
 absent = ["torch", "transformers", "sentence_transformers", "huggingface_hub"]
 sys.modules.update(dict.fromkeys(absent))  # importing one of them fails
-from lablr.text import SentenceEncoder
+from lablr.encoders.text import SentenceEncoder
 cat, kitten, invoice = SentenceEncoder.load().embed(["cat", "kitten", "invoice"])
 assert cat @ kitten > 0.5 > cat @ invoice
 """

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lablr.errors import BundleError
-from lablr.pair_counts import PairCounts
+from lablr.latent_space.cooccurrence import PairCounts
 
 TAGS = ("a", "b", "c", "d", "e")
 

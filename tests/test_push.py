@@ -19,9 +19,9 @@ from push_makers import (
 
 from lablr.errors import DownloadError, PushError
 from lablr.flickr.pace import MAX_CALLS, Pace
-from lablr.pushing import push
-from lablr.pushing.photo import form_of, quoted
-from lablr.writing import Keyword
+from lablr.flickr.push import push
+from lablr.flickr.push.photo import form_of, quoted
+from lablr.metadata import Keyword
 
 # --- what is added
 

@@ -20,7 +20,7 @@ from push_makers import Pusher, code_of, more_photos, own_photo, raws, start
 from lablr.cli import main
 from lablr.cli.push import ORIGINS
 from lablr.flickr.account import account_file, keep_account
-from lablr.writing import ORIGINS as OF_WRITING
+from lablr.metadata import ORIGINS as OF_WRITING
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from flickr_server import KEY, SECRET, FlickrServer
 from flickr_server.members import OwnPhoto
 from push_makers import Pusher, raws
 
+from lablr.annotation import desk_database, open_database
+from lablr.annotation.desk import Desk, Said, open_desk
+from lablr.annotation.desk.on_flickr import number_in
 from lablr.cli import main
-from lablr.desk import Desk, Said, open_desk
-from lablr.desk.on_flickr import number_in
 from lablr.flickr.account import keep_account
-from lablr.judging import desk_database, open_database
 
 
 @pytest.mark.parametrize(

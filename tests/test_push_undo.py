@@ -16,9 +16,9 @@ from push_makers import (
 )
 
 from lablr.errors import DownloadError, PushError
-from lablr.pushing import push
-from lablr.pushing.journal import PushJournal
-from lablr.writing import Keyword
+from lablr.flickr.push import push
+from lablr.flickr.push.journal import PushJournal
+from lablr.metadata import Keyword
 
 # --- undo
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lablr.errors import PushError
-from lablr.pushing import read_photo_id, read_wanted
-from lablr.writing import Keyword
+from lablr.flickr.push import read_photo_id, read_wanted
+from lablr.metadata import Keyword
 
 
 def test_photos_by_number_or_page():

@@ -12,15 +12,16 @@ from onnx import numpy_helper
 from training_makers import make_corpus
 from training_runs import LITE
 
-from lablr import quantization
 from lablr.corpus import Corpus
-from lablr.encoder import Encoder
-from lablr.encoding import encode_corpus
+from lablr.encoders import quantization
+from lablr.encoders.encoder import Encoder
+from lablr.encoders.encoding import encode_corpus
+from lablr.encoders.quantization import quantize
+from lablr.encoders.source import read_encoder
 from lablr.errors import FitError
-from lablr.fitting import FitConfig, fit, read_encoder
-from lablr.quantization import quantize
-from lablr.training_export import export_encoder
-from lablr.vae import VAE, VAEConfig
+from lablr.fitting.fit import FitConfig, fit
+from lablr.training.export import export_encoder
+from lablr.training.vae import VAE, VAEConfig
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from judging_pages import SECRET, Form, field, stored
 from PIL import Image
 from werkzeug.security import generate_password_hash
 
-from lablr.judging.database import Database
-from lablr.judging.export import write_export
-from lablr.judging.results import results_of
+from lablr.annotation.database.database import Database
+from lablr.annotation.export import write_export
+from lablr.annotation.results import results_of
 from lablr.photos import bounded_image
 from webapp import create_app
-from webapp.secret_key import kept_secret
-from webapp.settings import SettingError
+from webapp.http.secret_key import kept_secret
+from webapp.http.settings import SettingError
 
 JSON = {"Accept": "application/json"}
 

@@ -9,7 +9,7 @@ from judging_pages import stored
 from label_makers import bundle
 from rating_under_kills import KILLS_A_LIFE, rate_and_kill, stored_ratings
 
-from lablr.judging.database import Database
+from lablr.annotation.database.database import Database
 
 __all__ = ["clock", "database", "database_url", "postgresql"]
 

@@ -14,13 +14,13 @@ from model_makers import GREY, draw_photos, encoder_onnx, make_bundle
 from ray_here import processes_of
 from training_makers import Heard, make_corpus
 
-from lablr import ray_engine
 from lablr.bundle import Bundle
 from lablr.cli import main
 from lablr.corpus import Corpus
+from lablr.encoders import ray_engine
+from lablr.encoders.ray_engine import RayEngine
 from lablr.errors import BundleError, MissingExtra
-from lablr.fitting import FitConfig, fit
-from lablr.ray_engine import RayEngine
+from lablr.fitting.fit import FitConfig, fit
 
 # Ray Data uses settings of its own that it has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")

@@ -14,11 +14,11 @@ from model_makers import N_LATENT, draw_photos, make_bundle
 
 from lablr import NotInBundle, Wishes
 from lablr.bundle import Bundle
+from lablr.corpus.records import Photo
 from lablr.errors import BundleError
-from lablr.flickr.search import popular_tags
-from lablr.photo_records import Photo
-from lablr.reach import PRIOR_PHOTOS, Reach, ViewSums
-from lablr.tagger import RANKINGS, Tagger
+from lablr.ranking.reach import PRIOR_PHOTOS, Reach, ViewSums
+from lablr.ranking.tagger import RANKINGS, Tagger
+from lablr.tags.lists import popular_tags
 
 TAGS = ("beach", "dog", "rare")
 YEAR = 31_556_952

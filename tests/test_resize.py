@@ -23,11 +23,11 @@ from resize_makers import (
 
 from lablr.cli.resize import FITS
 from lablr.corpus import Corpus
+from lablr.corpus.records import split_of
+from lablr.corpus.resize import ResizeConfig, ResizeCounts, resize_corpus
 from lablr.errors import CorpusError
-from lablr.photo_records import split_of
 from lablr.photos import FITS as FITS_OF_THE_DOOR
 from lablr.photos import FOLDER_LIMITS, read_image
-from lablr.resize import ResizeConfig, ResizeCounts, resize_corpus
 
 ROOT = Path(__file__).parent.parent
 

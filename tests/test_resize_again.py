@@ -22,8 +22,8 @@ from resize_makers import (
 )
 
 from lablr.corpus import Corpus
+from lablr.corpus.resize import ResizeConfig, ResizeCounts, resize_corpus
 from lablr.errors import ResizeError
-from lablr.resize import ResizeConfig, ResizeCounts, resize_corpus
 
 ROOT = Path(__file__).parent.parent
 
@@ -95,7 +95,7 @@ def test_threads_change_no_bit(corpus, tmp_path):
 KILLED = """
 import sys, time
 from lablr.corpus import Corpus
-from lablr.resize import resize_corpus
+from lablr.corpus.resize import resize_corpus
 def stop(items, total, label):
     for n, item in enumerate(items):
         if n == int(sys.argv[3]):

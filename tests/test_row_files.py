@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lablr.row_files import RowFile, Store, find_rows, write_rows
+from lablr.training.array_cache import RowFile, Store, find_rows, write_rows
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from training_makers import make_corpus
 from lablr.bundle import Bundle
 from lablr.cli import main
 from lablr.corpus import Corpus
-from lablr.fitting import FitConfig, fit
-from lablr.methods.calibrated import Calibrated
-from lablr.methods.layers import Layers
-from lablr.methods.semantic import Semantic
+from lablr.fitting.fit import FitConfig, fit
+from lablr.ranking.methods.calibrated import Calibrated
+from lablr.ranking.methods.layers import Layers
+from lablr.ranking.methods.semantic import Semantic
 from webapp import create_app
-from webapp.search import query_of
+from webapp.pages.search import query_of
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +182,10 @@ def test_words_become_terms(words, plus, minus):
 
 def test_any_words_find_photos_where_the_model_knows_their_space(place, tmp_path):
     """The text model is the real one; the photos' places are drawn."""
-    from lablr.searching import Query, Search, build
-    from lablr.searching.views import Viewer
-    from lablr.tagger import Tagger
-    from lablr.text import SentenceEncoder
+    from lablr.encoders.text import SentenceEncoder
+    from lablr.ranking.tagger import Tagger
+    from lablr.search import Query, Search, build
+    from lablr.search.features import Viewer
 
     plain = Bundle.load(place / "bundle")
     embeddings = SentenceEncoder.load().embed(list(plain.tags))

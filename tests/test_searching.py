@@ -14,10 +14,10 @@ from training_makers import make_corpus
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
 from lablr.errors import BrokenPhoto, IndexFolderError, PhotoError, RankingError
-from lablr.fitting import FitConfig, fit
-from lablr.searching import Index, Query, Search, build
-from lablr.searching.views import Viewer
-from lablr.tagger import Tagger
+from lablr.fitting.fit import FitConfig, fit
+from lablr.ranking.tagger import Tagger
+from lablr.search import Index, Query, Search, build
+from lablr.search.features import Viewer
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_very_many_photos_are_found_by_their_graph(
     """The graph answers as comparing all does, where it finds all there is."""
     exact = Search(build(str(photos), tmp_path / "exact", viewer).index, viewer)
     for name in ("index", "nearest"):
-        monkeypatch.setattr(f"lablr.searching.{name}.EXACT_UP_TO", 10)
+        monkeypatch.setattr(f"lablr.search.{name}.EXACT_UP_TO", 10)
     build(str(photos), tmp_path / "graph", viewer)
     index = Index.read(tmp_path / "graph")
     assert index.graph is not None

@@ -224,7 +224,7 @@ SERVES_WHO_ASKS = """
 import socket, sys
 from flask import request
 from webapp import create_app
-from webapp.server import serve
+from webapp.http.server import serve
 
 app = create_app()
 app.add_url_rule("/who", view_func=lambda: request.remote_addr)

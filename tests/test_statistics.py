@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_makers import draw_photos, statistics_of
 
-from lablr.archive import pack_arrays, unpack_arrays
-from lablr.encoding import EncodedPhotos
+from lablr.encoders.encoding import EncodedPhotos
 from lablr.errors import BundleError
-from lablr.gaussians import GaussianStatistics, StatisticsSum, TagGaussians
+from lablr.latent_space.gaussians import GaussianStatistics, StatisticsSum, TagGaussians
+from lablr.system.npz import pack_arrays, unpack_arrays
 
 
 def part(photos: EncodedPhotos, rows: np.ndarray) -> EncodedPhotos:

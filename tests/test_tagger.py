@@ -20,7 +20,7 @@ from model_makers import N_LATENT, draw_photos, encoder_onnx, make_bundle
 
 from lablr.bundle import Bundle, bundled_folder
 from lablr.errors import BundleError, PhotoError
-from lablr.tagger import RANKINGS, Suggestion, Tagger
+from lablr.ranking.tagger import RANKINGS, Suggestion, Tagger
 
 N_TAGS = 9
 

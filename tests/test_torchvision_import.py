@@ -8,7 +8,7 @@ import sys
 import pytest
 
 USES_TORCHVISION = """
-from lablr import torchvision_import
+from lablr.training import torchvision_import
 torchvision = torchvision_import.import_torchvision()
 
 import torch
@@ -60,7 +60,7 @@ def test_another_failure_is_passed_on():
         "        if name == 'torchvision':\n"
         "            raise RuntimeError('out of order')\n"
         "sys.meta_path.insert(0, Broken())\n"
-        "from lablr.torchvision_import import import_torchvision\n"
+        "from lablr.training.torchvision_import import import_torchvision\n"
         "import_torchvision()\n"
     )
     assert done.stderr.strip().endswith("RuntimeError: out of order")
@@ -70,7 +70,7 @@ def test_another_failure_is_passed_on():
 def test_a_missing_extra_is_named(name: str):
     done = run(
         f"import sys; sys.modules[{name!r}] = None\n"
-        "from lablr.torchvision_import import import_torchvision\n"
+        "from lablr.training.torchvision_import import import_torchvision\n"
         "import_torchvision()\n"
     )
     assert "MissingExtra: 'pip install lablr[train]' is needed" in done.stderr

@@ -36,11 +36,11 @@ from training_runs import (
     history_of,
 )
 
-from lablr.backbones import load_backbone
-from lablr.encoder import Encoder, Preprocessing
-from lablr.training import TrainingConfig, kept_epoch, train
-from lablr.training_export import rounded
-from lablr.vae import VAE, VAEConfig
+from lablr.encoders.encoder import Encoder, Preprocessing
+from lablr.training.backbones import load_backbone
+from lablr.training.export import rounded
+from lablr.training.train import TrainingConfig, kept_epoch, train
+from lablr.training.vae import VAE, VAEConfig
 
 ROOT = Path(__file__).parent.parent
 
@@ -235,7 +235,7 @@ import os, signal, sys
 from pathlib import Path
 from lablr.corpus import Corpus
 from test_training import CONFIGS, VAES
-from lablr.training import train
+from lablr.training.train import train
 
 def killing(items, total, label):
     for i, item in enumerate(items):

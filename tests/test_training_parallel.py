@@ -28,9 +28,9 @@ from training_runs import (
     history_of,
 )
 
-from lablr.parallel import BatchNorm1d, BatchNorm2d, Processes
-from lablr.training import TrainingConfig, train
-from lablr.vae import VAEConfig
+from lablr.training.distributed import BatchNorm1d, BatchNorm2d, Processes
+from lablr.training.train import TrainingConfig, train
+from lablr.training.vae import VAEConfig
 
 ROOT = Path(__file__).parent.parent
 
@@ -133,7 +133,7 @@ import os, signal, sys
 from pathlib import Path
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
-from lablr.training import train
+from lablr.training.train import train
 from test_training_parallel import CONFIG, VAES
 
 def ending(items, total, label):

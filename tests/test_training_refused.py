@@ -33,10 +33,10 @@ from lablr.cli import main
 from lablr.cli import train as cli_train
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
-from lablr.run_folder import locked
-from lablr.training import TrainingConfig, train
-from lablr.training_run import PRECISIONS
-from lablr.vae import VAEConfig
+from lablr.training.run import PRECISIONS
+from lablr.training.run_folder import locked
+from lablr.training.train import TrainingConfig, train
+from lablr.training.vae import VAEConfig
 
 ROOT = Path(__file__).parent.parent
 

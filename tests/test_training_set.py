@@ -20,13 +20,13 @@ from training_makers import (
 
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
-from lablr.parallel import Processes
 from lablr.photos import FOLDER_LIMITS, read_image
-from lablr.row_files import Store
-from lablr.run_folder import locked
-from lablr.training_batches import FeatureBatches, ImageBatches
-from lablr.training_set import TrainingSet
-from lablr.vae import VAE, VAEConfig
+from lablr.training.array_cache import Store
+from lablr.training.batches import FeatureBatches, ImageBatches
+from lablr.training.dataset import TrainingSet
+from lablr.training.distributed import Processes
+from lablr.training.run_folder import locked
+from lablr.training.vae import VAE, VAEConfig
 
 SIZE = 64
 CONFIG = VAEConfig(

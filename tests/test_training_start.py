@@ -18,7 +18,7 @@ from training_runs import (
 )
 
 from lablr.errors import TrainingError
-from lablr.training import TrainingConfig, train
+from lablr.training.train import TrainingConfig, train
 
 
 def test_a_run_starts_from_averaged_weights(corpus, cache, finished, tmp_path):

@@ -13,7 +13,7 @@ from torch.distributions import kl_divergence as torch_kl
 from training_makers import crops, one_core  # noqa: F401
 
 from lablr.errors import TrainingError
-from lablr.vae import VAE, Posterior, VAEConfig, kl_divergence, reparameterize
+from lablr.training.vae import VAE, Posterior, VAEConfig, kl_divergence, reparameterize
 
 TINY = VAEConfig(
     backbone="efficientnet-lite0",

@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from lablr import Tagger
 from lablr.errors import VocabularyError
-from lablr.tags import normalize
-from lablr.vocabulary import (
+from lablr.ranking.shown import show
+from lablr.ranking.unlikely import unlikely_tags
+from lablr.tags import (
     LANGUAGES,
     Vocabulary,
     check_vocabulary,
+    normalize,
     translations,
-    unlikely_tags,
 )
-from lablr.vocabulary.rows import MAX_BYTES, read_rows
-from lablr.vocabulary.translations import ENGLISH
+from lablr.tags.rows import MAX_BYTES, read_rows
+from lablr.tags.translations import ENGLISH
 
 WORDS = """\
 tag,label,use,broader,synonyms,de,nl
@@ -96,11 +97,11 @@ def test_a_language_that_is_not_there_is_named():
 
 
 def shown_by(vocabulary: Vocabulary, suggestion, k: int = 0):
-    return {shown.tag: shown for shown in vocabulary.apply(suggestion, k).tags}
+    return {shown.tag: shown for shown in show(suggestion, vocabulary, k).tags}
 
 
 def test_without_words_a_suggestion_is_shown_as_it_is(suggestion):
-    shown = Vocabulary().apply(suggestion, k=7)
+    shown = show(suggestion, Vocabulary(), k=7)
     assert [tag.score for tag in shown.tags] == list(suggestion.tags[:7])
     assert [tag.label for tag in shown.tags] == [s.tag for s in suggestion.tags[:7]]
     assert shown.sure == suggestion.sure
@@ -108,7 +109,7 @@ def test_without_words_a_suggestion_is_shown_as_it_is(suggestion):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_number_and_no_order_changes(suggestion, language):
-    shown = Vocabulary.load(language=language).apply(suggestion)
+    shown = show(suggestion, Vocabulary.load(language=language))
     for tag, score in zip(shown.tags, suggestion.tags, strict=True):
         assert tag.score is score
         assert tag.label == translations(language).get(score.tag, score.tag)
@@ -150,7 +151,7 @@ def test_a_file_may_bring_a_language_of_its_own(suggestion, words_csv):
 
 
 def test_k_counts_the_models_tags_that_are_shown(suggestion, words_csv):
-    shown = Vocabulary.load(words_csv).apply(suggestion, k=3)
+    shown = show(suggestion, Vocabulary.load(words_csv), k=3)
     ranked = [score.tag for score in suggestion.tags if score.tag != "sky"]
     assert [tag.tag for tag in shown.tags[:3]] == ranked[:3]
     added = {"me2026", "boat"} - set(ranked[:3])
@@ -158,7 +159,7 @@ def test_k_counts_the_models_tags_that_are_shown(suggestion, words_csv):
 
 
 def test_synonyms_are_shown_once_at_their_best(suggestion, words_csv):
-    shown = Vocabulary.load(words_csv).apply(suggestion)
+    shown = show(suggestion, Vocabulary.load(words_csv))
     best = next(s for s in suggestion.tags if s.tag in ("river", "water", "lake"))
     (river,) = (tag for tag in shown.tags if tag.label == "riverbank")
     assert river.score is best
@@ -170,7 +171,7 @@ def test_sure_is_about_the_tags_that_are_shown(suggestion, tmp_path):
     assert good
     path = tmp_path / "none.csv"
     path.write_text("tag,use\n" + "".join(f"{tag},never\n" for tag in good))
-    assert not Vocabulary.load(path).apply(suggestion).sure
+    assert not show(suggestion, Vocabulary.load(path)).sure
 
 
 def test_words_of_a_file_are_clean_words(tagger, words_csv):

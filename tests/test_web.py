@@ -13,10 +13,10 @@ from bad_photos import bad_photos
 from photo_makers import jpeg
 from serving import MULTIPART, form_of
 
-from webapp.assets import plotly_file_name
-from webapp.pages import card_html
-from webapp.samples import SAMPLES, available_samples
-from webapp.security import CONTENT_SECURITY_POLICY
+from webapp.http.assets import plotly_file_name
+from webapp.http.security import CONTENT_SECURITY_POLICY
+from webapp.pages.photo import card_html
+from webapp.pages.samples import SAMPLES, available_samples
 
 
 def post(client, payload: bytes, name: str = "photo.jpg"):
@@ -151,7 +151,7 @@ def test_plotly_is_served_for_good_and_compressed(client):
     assert packed.headers["Content-Encoding"] == "gzip"
     assert len(packed.data) < len(plain.data) / 2
     assert client.get("/assets/plotly-0.0.0.min.js").status_code == 404
-    assert client.get("/assets/../webapp/pages.py").status_code == 404
+    assert client.get("/assets/../webapp/pages/photo.py").status_code == 404
 
 
 def test_security_headers_are_on_every_kind_of_answer(client):

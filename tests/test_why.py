@@ -14,11 +14,15 @@ from scipy.stats import percentileofscore
 
 from lablr.bundle import Bundle
 from lablr.errors import UnknownTag
-from lablr.gaussians import GaussianStatistics, TagGaussians, shrunk_covariances
-from lablr.occlusion import GRID, N_PATCHES, Saliency, covered, painted, regions
-from lablr.progress import silent
-from lablr.tagger import Tagger
-from lablr.why import MIN_PHOTOS, N_NEIGHBOURS, explain, percentile
+from lablr.latent_space.gaussians import (
+    GaussianStatistics,
+    TagGaussians,
+    shrunk_covariances,
+)
+from lablr.ranking.explanation import MIN_PHOTOS, N_NEIGHBOURS, explain, percentile
+from lablr.ranking.saliency import GRID, N_PATCHES, Saliency, covered, painted, regions
+from lablr.ranking.tagger import Tagger
+from lablr.system.progress import silent
 
 
 @pytest.fixture(scope="module")

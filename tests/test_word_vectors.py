@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from lablr.encoders.text import WordVectors
 from lablr.errors import TextError
-from lablr.text import WordVectors
 
 GLOVE = """\
 sea 3 0 4

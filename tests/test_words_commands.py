@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from lablr.bundle import default_folder
 from lablr.cli import main
-from lablr.vocabulary import Vocabulary, translations
+from lablr.tags import Vocabulary, translations
 
 ROOT = Path(__file__).parent.parent
 TAGS = json.loads((default_folder() / "tags.json").read_text())

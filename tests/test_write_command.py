@@ -15,8 +15,8 @@ from photo_makers import jpeg
 
 from lablr.cli import main
 from lablr.cli.write import ORIGINS
-from lablr.writing import ORIGINS as OF_THE_ROOM
-from lablr.writing import default_state
+from lablr.metadata import ORIGINS as OF_THE_ROOM
+from lablr.metadata import default_state
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,9 +16,9 @@ from photo_makers import find_segment, jpeg, photo, save, segment
 from PIL import Image
 
 from lablr.errors import BrokenPhoto, MissingExtra, PhotoError, WritingError
-from lablr.writing.anatomy import untouched
-from lablr.writing.embedding import embed
-from lablr.writing.keywords import (
+from lablr.metadata.embedding import embed
+from lablr.metadata.integrity import untouched
+from lablr.metadata.keywords import (
     DIGIKAM,
     HIERARCHY,
     IPTC,
@@ -27,8 +27,8 @@ from lablr.writing.keywords import (
     additions,
     same,
 )
-from lablr.writing.packets import EMPTY_PACKET, add_to_lists
-from lablr.writing.packets import read_lists as of_packet
+from lablr.metadata.xmp import EMPTY_PACKET, add_to_lists
+from lablr.metadata.xmp import read_lists as of_packet
 
 ROOT = Path(__file__).parent.parent
 ALL = (IPTC, SUBJECT, HIERARCHY, DIGIKAM)
@@ -372,7 +372,7 @@ def test_only_one_module_names_pyexiv2():
         )
         or "import pyexiv2" in path.read_text()
     }
-    assert naming == {"lablr/writing/embedding.py"}
+    assert naming == {"lablr/metadata/embedding.py"}
 
 
 def test_without_the_extra_it_is_named(monkeypatch):
@@ -382,7 +382,7 @@ def test_without_the_extra_it_is_named(monkeypatch):
 
 
 def test_importing_the_room_does_not_load_it():
-    code = "import sys, lablr.writing; sys.exit('pyexiv2' in sys.modules)"
+    code = "import sys, lablr.metadata; sys.exit('pyexiv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 

@@ -14,10 +14,10 @@ from exif_reader import read_lists
 from photo_makers import jpeg, photo, save
 
 from lablr.errors import MissingExtra, WritingError
-from lablr.writing import Keyword, forget, list_runs, undo, write_tags
-from lablr.writing import files as files_room
-from lablr.writing.journal import Journal
-from lablr.writing.sidecars import sidecar_of
+from lablr.metadata import Keyword, forget, list_runs, undo, write_tags
+from lablr.metadata import files as files_room
+from lablr.metadata.journal import Journal
+from lablr.metadata.sidecars import sidecar_of
 
 BEACH = [Keyword("beach", "accepted")]
 SEA = [Keyword("sea")]

@@ -9,9 +9,9 @@ import skimage
 from exif_reader import other_values, read_lists
 from photo_makers import find_segment, jpeg, segment, with_segments
 
-from lablr.writing.anatomy import untouched
-from lablr.writing.embedding import embed
-from lablr.writing.keywords import IPTC, Keyword
+from lablr.metadata.embedding import embed
+from lablr.metadata.integrity import untouched
+from lablr.metadata.keywords import IPTC, Keyword
 
 KEYWORDS = [Keyword("beach"), Keyword("places|europe|paris"), Keyword("写真")]
 DUCKY = segment(0xEC, b"Ducky\0\1\0\4\0\0\0\x3c")

@@ -10,8 +10,8 @@ import torch
 from training_makers import make_corpus
 
 from lablr.corpus import Corpus
-from lablr.training import TrainingConfig, train
-from lablr.vae import VAEConfig
+from lablr.training.train import TrainingConfig, train
+from lablr.training.vae import VAEConfig
 
 LITE = {
     "backbone": "efficientnet-lite0",

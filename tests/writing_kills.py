@@ -17,7 +17,7 @@ from exif_reader import lists_of, read_all
 from photo_makers import photo, save
 from PIL import Image
 
-from lablr.writing.anatomy import untouched
+from lablr.metadata.integrity import untouched
 
 __all__ = ["Files", "kill_often"]
 

@@ -5,7 +5,8 @@ With a database, pages for judging tags as well; with a folder, a desk for its p
 The application keeps nothing: no cookie, no session, no file, no photo once its
 answer is sent; but for the judgements of those who sign in, where judging is on, and
 for what is done at the desk.
-`create_app` is the only thing to import; `webapp.server.serve` runs what it returns.
+`create_app` is the only thing to import; `webapp.http.server.serve` runs what it
+returns.
 """
 
 from __future__ import annotations
@@ -16,28 +17,20 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import (
-    access,
-    api,
-    assets,
-    compare,
-    desk,
-    errors,
-    explanations,
-    health,
-    judging,
-    metrics,
-    model,
-    pages,
-    rate,
-    results,
-    search,
-    security,
-    signing_in,
+from webapp import model
+from webapp.api import explanations, routes
+from webapp.desk import desk
+from webapp.http import access, assets, errors, health, metrics, security
+from webapp.http.admission import Admission
+from webapp.http.settings import Settings
+from webapp.http.uploads import (
+    FORM_SLACK_BYTES,
+    MAX_FIELD_BYTES,
+    MAX_PARTS,
+    UploadRequest,
 )
-from webapp.admission import Admission
-from webapp.settings import Settings
-from webapp.uploads import FORM_SLACK_BYTES, MAX_FIELD_BYTES, MAX_PARTS, UploadRequest
+from webapp.pages import compare, photo, search
+from webapp.rate import judging, rate, results, sign_in
 
 __all__ = ["create_app"]
 
@@ -65,7 +58,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     limits = app.extensions["lablr.model"].tagger.limits
     app.config.update(
         MAX_CONTENT_LENGTH=limits.max_bytes + FORM_SLACK_BYTES,
-        MAX_BODY_BYTES=dict(api.MAX_BODY_BYTES),  # by address, where it is another
+        MAX_BODY_BYTES=dict(routes.MAX_BODY_BYTES),  # by address, where it is another
         MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
         MAX_FORM_PARTS=MAX_PARTS,
     )
@@ -74,8 +67,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         settings.max_running, settings.max_waiting, settings.max_wait_s
     )
     # in the order in which they see a request
-    parts = (metrics, security, access, errors, assets, health, api, pages, compare)
-    own = (judging, signing_in, rate, results, search, desk)
+    parts = (metrics, security, access, errors, assets, health, routes, photo, compare)
+    own = (judging, sign_in, rate, results, search, desk)
     for part in (*parts, explanations, *own):
         part.init_app(app)
     return app

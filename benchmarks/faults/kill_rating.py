@@ -16,7 +16,7 @@ from judging_pages import stored
 from rating_under_kills import rate_and_kill, stored_ratings
 
 from benchmarks.faults.shared import show, timed, verdict
-from lablr.judging.database import Database
+from lablr.annotation.database.database import Database
 
 PHOTOS_A_KILL = 6  # five at most are rated, and one a life
 

@@ -12,14 +12,14 @@ from telegram import Bot, Message, ReplyParameters, Update
 from telegram.constants import ChatAction, ChatType, ParseMode
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from lablr.bot.answered import Answered
 from lablr.bot.chats import Chat, Chats
 from lablr.bot.commands import reply_to_text
+from lablr.bot.dedup import Answered
 from lablr.bot.fetching import Files, PhotoFile, photo_of
-from lablr.bot.looking import Looking, rankings_of
+from lablr.bot.inference import Looking, rankings_of
 from lablr.bot.replies import DEFECT, NOT_FETCHED, Reply
 from lablr.errors import PhotoError
-from lablr.rate_limit import RateLimit
+from lablr.system.rate_limit import RateLimit
 
 __all__ = ["MALFORMED", "Conversation"]
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
+from lablr.bot.dispatch import ALLOWED_UPDATES, Intake, read_update
 from lablr.bot.fetching import call
-from lablr.bot.intake import ALLOWED_UPDATES, Intake, read_update
 from lablr.bot.transport import Pause, Transport
 from lablr.errors import BotError
 

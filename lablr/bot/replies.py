@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lablr.bot.chats import Chat
-from lablr.map_layout import percent
+from lablr.figures.map_layout import percent
 from lablr.photos import PhotoLimits
-from lablr.tagger import Suggestion
+from lablr.ranking.tagger import Suggestion
 
 __all__ = ["MAX_K", "Reply", "help_text", "tags_text"]
 

@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
-from lablr.bot.answered import Answered
 from lablr.bot.commands import COMMANDS
 from lablr.bot.conversation import MALFORMED, Conversation
+from lablr.bot.dedup import Answered
+from lablr.bot.dispatch import ALLOWED_UPDATES, Intake
 from lablr.bot.fetching import Files
-from lablr.bot.hiding import masked, nothing_of, secret_part
-from lablr.bot.intake import ALLOWED_UPDATES, Intake
-from lablr.bot.looking import Looking
+from lablr.bot.inference import Looking
 from lablr.bot.polling import POLL_S, Polling
+from lablr.bot.redaction import masked, nothing_of, secret_part
 from lablr.bot.settings import BotSettings
 from lablr.bot.transport import Pause, Transport
 from lablr.bot.webhook import Webhook
 from lablr.errors import BotError
-from lablr.rate_limit import RateLimit
-from lablr.tagger import Tagger
+from lablr.ranking.tagger import Tagger
+from lablr.system.rate_limit import RateLimit
 
 __all__ = ["GRACE_S", "run_bot"]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lablr.bot.hiding import secret_part
+from lablr.bot.redaction import secret_part
 from lablr.errors import BotError
-from lablr.private_file import read_private
+from lablr.system.private_file import read_private
 
 __all__ = ["BotSettings", "checked_url", "read_token", "state_file"]
 

@@ -20,7 +20,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from lablr.bot.intake import Intake, read_update
+from lablr.bot.dispatch import Intake, read_update
 from lablr.errors import BotError
 
 __all__ = ["SECRET_HEADER", "Webhook"]

@@ -121,7 +121,7 @@ def _run(settings: BotSettings, bundle: Path | None) -> None:
         if error.name is None or error.name.partition(".")[0] not in EXTRA:
             raise
         raise MissingExtra("bot", "answer on Telegram") from error
-    from lablr.tagger import Tagger
+    from lablr.ranking.tagger import Tagger
 
     tagger = Tagger.load(bundle)
 

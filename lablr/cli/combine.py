@@ -67,9 +67,9 @@ def combine_command(
     from dataclasses import replace
 
     from lablr.bundle import Bundle
-    from lablr.combining import MethodRun, combine
     from lablr.corpus import Corpus
-    from lablr.ranker import Ranker
+    from lablr.fitting.methods import MethodRun, combine
+    from lablr.ranking.ranker import Ranker
 
     combined = combine(
         Bundle.load(bundle),

@@ -15,7 +15,7 @@ from lablr.cli.options import bundle_option, json_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from lablr.comparing import Compared
+    from lablr.fitting.compare import Compared
 
 __all__ = ["compare_command"]
 
@@ -79,8 +79,8 @@ def compare_command(
         _compare_photo(place, k, bundle, as_json)
         return
     from lablr.bundle import Bundle, default_folder
-    from lablr.comparing import compare_bundle, with_comparison
     from lablr.corpus import Corpus
+    from lablr.fitting.compare import compare_bundle, with_comparison
 
     folder = default_folder() if bundle is None else bundle
     model = Bundle.load(folder)
@@ -102,7 +102,7 @@ def _is_photo(place: Path) -> bool:
 
 def _compare_photo(photo: Path, k: int, bundle: Path | None, as_json: bool) -> None:
     from lablr.photos import FOLDER_LIMITS
-    from lablr.tagger import Tagger
+    from lablr.ranking.tagger import Tagger
 
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     images = tagger.read(photo)[None]

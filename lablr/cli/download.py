@@ -136,8 +136,8 @@ def download_command(
 
 def _tags(options: dict[str, Any]) -> list[str] | None:
     """Return the tags that were asked for, None for the hot ones."""
-    from lablr.flickr.search import read_tags
     from lablr.tags import normalize
+    from lablr.tags.lists import read_tags
 
     given = [
         name for name in ("tags", "tags_file", "popular", "hot") if options.get(name)
@@ -159,7 +159,7 @@ def _tags(options: dict[str, Any]) -> list[str] | None:
 
 
 def _most_popular(count: int) -> list[str]:
-    from lablr.flickr.search import popular_tags
+    from lablr.tags.lists import popular_tags
 
     tags = popular_tags()
     if count > len(tags):

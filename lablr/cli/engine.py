@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from lablr.engines import Engine
+    from lablr.encoders.engines import Engine
 
 __all__ = ["chosen_engine", "engine_options"]
 
@@ -38,11 +38,11 @@ def engine_options(command: Command) -> Command:
 def chosen_engine(engine: str, ray_address: str | None) -> Engine:
     """The engine that the options name; raises a usage error for an idle address."""
     if engine == "ray":
-        from lablr.ray_engine import RayEngine
+        from lablr.encoders.ray_engine import RayEngine
 
         return RayEngine(ray_address)
     if ray_address:
         raise click.UsageError("--ray-address needs --engine ray")
-    from lablr.engines import LocalEngine
+    from lablr.encoders.engines import LocalEngine
 
     return LocalEngine()

@@ -20,8 +20,8 @@ from lablr.cli.progress_bar import progress_bar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lablr.accepting import AcceptReport
-    from lablr.evaluation import Report
+    from lablr.fitting.metrics import Report
+    from lablr.fitting.rerank_gain import AcceptReport
 
 __all__ = ["evaluate_command"]
 
@@ -97,7 +97,7 @@ def evaluate_command(
         return
     from lablr.bundle import Bundle
     from lablr.corpus import Corpus
-    from lablr.fitting import evaluate_bundle
+    from lablr.fitting.evaluate import evaluate_bundle
 
     reports = evaluate_bundle(
         Bundle.load(bundle),
@@ -138,9 +138,9 @@ def _evaluate_accepting(
     bundle: Path | None,
     as_json: bool,
 ) -> None:
-    from lablr.accepting import evaluate_accepting
     from lablr.bundle import Bundle
     from lablr.corpus import Corpus
+    from lablr.fitting.rerank_gain import evaluate_accepting
 
     reports = evaluate_accepting(
         Bundle.load(bundle),

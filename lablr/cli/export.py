@@ -15,7 +15,7 @@ from lablr.cli.progress_bar import progress_bar
 
 __all__ = ["export_command"]
 
-# lablr.judging.export.FORMATS, written again so that --help needs no SQLAlchemy; a
+# lablr.annotation.export.FORMATS, written again so that --help needs no SQLAlchemy; a
 # test holds the two equal.
 FORMATS = ("tsv", "csv", "json")
 
@@ -49,13 +49,13 @@ def export_command(database: str, kind: str, out: Path | None) -> None:
       lablr export --database judgements.sqlite > judgements.tsv
       lablr export --format json --out judgements.jsonl
     """
-    from lablr.judging import open_database
-    from lablr.progress import silent
-    from lablr.whole_file import write_whole
+    from lablr.annotation import open_database
+    from lablr.system.progress import silent
+    from lablr.system.whole_file import write_whole
 
     with open_database(database, create=False) as opened:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.judging.export import write_export
+        from lablr.annotation.export import write_export
 
         if out is None:
             # A bar and the lines would write over each other.

@@ -94,8 +94,9 @@ def fit_command(
       lablr serve --bundle my-bundle
     """
     from lablr.corpus import Corpus
-    from lablr.fitting import FitConfig, fit, read_encoder, read_provenance
-    from lablr.joined_encoder import joined
+    from lablr.encoders.ensemble import joined
+    from lablr.encoders.source import read_encoder, read_provenance
+    from lablr.fitting.fit import FitConfig, fit
 
     model, preprocessing = joined([read_encoder(run) for run in encoders])
     bundle = fit(

@@ -41,9 +41,9 @@ def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) ->
     """
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
-    from lablr.searching import build
-    from lablr.searching.views import Viewer
-    from lablr.tagger import Tagger
+    from lablr.ranking.tagger import Tagger
+    from lablr.search import build
+    from lablr.search.features import Viewer
 
     viewer = Viewer(Tagger.load(bundle, FOLDER_LIMITS))
     built = build(folder, out, viewer, progress_bar)

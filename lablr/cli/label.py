@@ -20,10 +20,9 @@ from lablr.cli.options import bundle_option, json_option, ranking_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from lablr.bundle import Bundle
-    from lablr.judging.database import Database
-    from lablr.judging.records import Model
-    from lablr.labelling import (
+    from lablr.annotation.database.database import Database
+    from lablr.annotation.database.records import Model
+    from lablr.annotation.labelling import (
         Engine,
         Fields,
         Input,
@@ -32,12 +31,13 @@ if TYPE_CHECKING:
         Labeller,
         Output,
     )
+    from lablr.bundle import Bundle
 
 __all__ = ["label_command"]
 
 STDOUT = "-"
-# lablr.labelling.FORMATS, written again so that --help need not load NumPy; a test
-# holds the two equal.
+# lablr.annotation.labelling.FORMATS, written again so that --help need not load NumPy;
+# a test holds the two equal.
 FORMATS = ("csv", "jsonl", "parquet")
 
 
@@ -140,7 +140,7 @@ def label_command(
         counts = _to_stdout(source, format_name, spreadsheet, options)
         say(_summary(counts))
     else:
-        from lablr.labelling import LabelCounts, Output
+        from lablr.annotation.labelling import LabelCounts, Output
 
         output = Output(Path(out), format_name, spreadsheet)
         if resume and output.is_finished:
@@ -171,13 +171,13 @@ def _format_of(out: str) -> str:
 
 
 def _input(photos: str, options: dict[str, Any]) -> Input:
-    from lablr.labelling import open_input
+    from lablr.annotation.labelling import open_input
 
     return open_input(photos, fields=_fields(options), base=options["base"])
 
 
 def _fields(options: dict[str, Any]) -> Fields | None:
-    from lablr.labelling import Fields
+    from lablr.annotation.labelling import Fields
 
     given = {
         name: options[f"{name}_field"]
@@ -194,9 +194,9 @@ def _bundle(options: dict[str, Any]) -> Bundle:
 
 
 def _labeller(bundle: Bundle, options: dict[str, Any]) -> Labeller:
-    from lablr.labelling import Labeller
+    from lablr.annotation.labelling import Labeller
     from lablr.photos import FOLDER_LIMITS
-    from lablr.tagger import Tagger
+    from lablr.ranking.tagger import Tagger
 
     return Labeller(Tagger(bundle, FOLDER_LIMITS), options["k"], options["ranking"])
 
@@ -206,7 +206,7 @@ def _engine(bundle: Bundle, options: dict[str, Any]) -> Engine | None:
         if options["ray_address"]:
             raise click.UsageError("--ray-address needs --engine ray")
         return None
-    from lablr.labelling.on_ray import on_ray
+    from lablr.annotation.labelling.on_ray import on_ray
 
     return on_ray(bundle, options["k"], options["ranking"], options["ray_address"])
 
@@ -214,8 +214,8 @@ def _engine(bundle: Bundle, options: dict[str, Any]) -> Engine | None:
 def _to_stdout(
     source: Input, format_name: str, spreadsheet: bool, options: dict[str, Any]
 ) -> LabelCounts:
-    from lablr.labelling import label_to_stream
-    from lablr.progress import silent
+    from lablr.annotation.labelling import label_to_stream
+    from lablr.system.progress import silent
 
     if format_name == "parquet":
         raise click.UsageError("Parquet needs a file: name it with --out")
@@ -235,7 +235,7 @@ def _to_stdout(
 def _to_file(
     source: Input, output: Output, resume: bool, options: dict[str, Any]
 ) -> LabelCounts:
-    from lablr.labelling import label
+    from lablr.annotation.labelling import label
 
     bundle = _bundle(options)
     labeller = _labeller(bundle, options)
@@ -261,13 +261,13 @@ def _opened(url: str | None) -> AbstractContextManager[Database | None]:
     """Open the database, before anything is labelled, if there is one to open."""
     if url is None:
         return nullcontext()
-    from lablr.judging import open_database
+    from lablr.annotation import open_database
 
     return open_database(url)
 
 
 def _model(bundle: Bundle, options: dict[str, Any]) -> Model:
-    from lablr.judging.records import Model
+    from lablr.annotation.database.records import Model
 
     folder = options["bundle"]
     return Model.of(bundle, folder.resolve().name if folder else "bundled")
@@ -277,7 +277,7 @@ def _store(
     database: Database, model: Model, source: Input, photos: Iterator[Labelled]
 ) -> None:
     """Store predictions; a photo's place is a path that holds anywhere."""
-    from lablr.judging.records import StoredPhoto
+    from lablr.annotation.database.records import StoredPhoto
 
     root = source.root.absolute()
     stored = (

@@ -14,8 +14,8 @@ from lablr.cli.options import bundle_option, json_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
+    from lablr.annotation.update import LearningReport, Lesson
     from lablr.bundle import Bundle
-    from lablr.learning import LearningReport, Lesson
 
 __all__ = ["learn_command"]
 
@@ -45,8 +45,8 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
 @click.option(
     "--weight",
     type=click.FloatRange(min=0, min_open=True),
-    # lablr.learning.DEFAULT_WEIGHT, written again so that --help need not load NumPy;
-    # a test holds the two equal.
+    # lablr.annotation.update.DEFAULT_WEIGHT, written again so that --help need not load
+    # NumPy; a test holds the two equal.
     default=3.0,
     show_default=True,
     help="How many training photos a judged photo counts for.",
@@ -104,8 +104,8 @@ def learn_command(
         return
     if out is None and not dry_run:
         raise click.UsageError("give --out BUNDLE, --dry-run or --undo BUNDLE")
+    from lablr.annotation.update import save_learned
     from lablr.bundle import Bundle
-    from lablr.learning import save_learned
 
     lesson = _lesson(Bundle.load(bundle), database, weight, corpus, base)
     report, digest = lesson.report, None
@@ -132,14 +132,14 @@ def _lesson(
     base: Path | None,
 ) -> Lesson:
     """Read the judgements, encode their photos and learn from them."""
+    from lablr.annotation import open_database
+    from lablr.annotation.update import encode_judgements, judged_on_validation, learn
     from lablr.corpus import Corpus
-    from lablr.encoder import Encoder, Preprocessing
-    from lablr.judging import open_database
-    from lablr.learning import encode_judgements, judged_on_validation, learn
+    from lablr.encoders.encoder import Encoder, Preprocessing
 
     with open_database(database, create=False) as opened:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.judging.learnable import read_judgements
+        from lablr.annotation.consensus import read_judgements
 
         judgements = read_judgements(opened)
     photos = encode_judgements(
@@ -160,7 +160,7 @@ def _lesson(
 
 
 def _undo(folder: Path, as_json: bool) -> None:
-    from lablr.learning import undo
+    from lablr.annotation.update import undo
 
     digest = undo(folder).digest
     if as_json:

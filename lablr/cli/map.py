@@ -13,7 +13,7 @@ from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.options import bundle_option
 
 if TYPE_CHECKING:
-    from lablr.tagger import Suggestion, Tagger
+    from lablr.ranking.tagger import Suggestion, Tagger
 
 __all__ = ["map_command"]
 
@@ -74,8 +74,8 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
     """
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
-    from lablr.tagger import Tagger
-    from lablr.whole_file import write_whole
+    from lablr.ranking.tagger import Tagger
+    from lablr.system.whole_file import write_whole
 
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     # All tags: the map shows the most relevant ones, wherever they rank.
@@ -87,14 +87,14 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
 
 
 def _draw_picture(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
-    from lablr.charts import draw_map_png
+    from lablr.figures.charts import draw_map_png
 
     return draw_map_png(tagger.latent_map, tagger.tags, suggestion)
 
 
 def _draw_page(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
     """Return one HTML file that needs no network: Plotly is written into it."""
-    from lablr.charts import latent_map_figure
+    from lablr.figures.charts import latent_map_figure
 
     figure = latent_map_figure(tagger.latent_map, tagger.tags, suggestion)
     page = PAGE.format(plotly=_plotly_script(), figure=_script_json(figure))

@@ -29,7 +29,8 @@ __all__ = [
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-# lablr.ranker.RANKINGS and the methods that a bundle may hold, written again so that
+# lablr.ranking.ranker.RANKINGS and the methods that a bundle may hold, written again so
+# that
 # --help need not load NumPy; a test holds them equal.
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
 METHODS = ("blend", "classifier", "triplet", "semantic", "neighbours", "conse")

@@ -17,7 +17,7 @@ T = TypeVar("T")
 def progress_bar(items: Iterable[T], total: int | None, label: str) -> Iterator[T]:
     """Yield ``items`` under a bar of how many have gone by, the rate and the time left.
 
-    A ``lablr.progress.Progress``. Nothing is drawn where nobody watches: when
+    A ``lablr.system.progress.Progress``. Nothing is drawn where nobody watches: when
     standard error is not a terminal.
     """
     if not sys.stderr.isatty():

@@ -17,10 +17,10 @@ from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from lablr.flickr.account import Account
+    from lablr.flickr.push import Outcome
     from lablr.flickr.session import FlickrSession
-    from lablr.pushing import Outcome
-    from lablr.writing import Keyword
-    from lablr.writing.keywords import Origin
+    from lablr.metadata import Keyword
+    from lablr.metadata.keywords import Origin
 
 __all__ = ["push_command"]
 
@@ -112,7 +112,7 @@ def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None
       {"photo", "status": "failed", "run", "error": {"code", "message"}}
     """
     _check_usage(photos, options)
-    from lablr.writing import default_state
+    from lablr.metadata import default_state
 
     state = options["state"] or default_state()
     if options["sign_in"]:
@@ -145,7 +145,7 @@ def _check_usage(photos: tuple[str, ...], options: dict[str, Any]) -> None:
 def _push(
     state: Path, photos: tuple[str, ...], options: dict[str, Any], as_json: bool
 ) -> None:
-    from lablr.pushing import push
+    from lablr.flickr.push import push
 
     if options["desk"] is None:
         wanted = _wanted(photos, options)
@@ -160,7 +160,7 @@ def _push(
 def _wanted(
     photos: tuple[str, ...], options: dict[str, Any]
 ) -> dict[str, list[Keyword]]:
-    from lablr.pushing import read_photo_id, read_tag, read_wanted
+    from lablr.flickr.push import read_photo_id, read_tag, read_wanted
 
     if options["source"] is None:
         words = [word for option in options["tags"] for word in option.split(",")]
@@ -174,14 +174,14 @@ def _wanted(
 
 
 def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyword]]:
-    from lablr.judging import desk_database, open_database
+    from lablr.annotation import desk_database, open_database
 
     own = desk_database(state)
     if not (options["database"] or own.exists()):
         fail(f"no tag was decided at a desk yet: lablr desk {options['desk']}")
     with open_database(options["database"] or str(own), create=False) as database:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.desk import open_desk, wanted_on_flickr
+        from lablr.annotation.desk import open_desk, wanted_on_flickr
 
         desk = open_desk(options["desk"], lambda: database, state)
         wanted, unknown = wanted_on_flickr(desk.photos())
@@ -198,7 +198,7 @@ def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyw
 
 
 def _undo(state: Path, options: dict[str, Any], as_json: bool) -> None:
-    from lablr.pushing import undo
+    from lablr.flickr.push import undo
 
     session, account = _signed_in(state, options["credentials"])
     outcomes = undo(session, account, state=state, run=options["undone"] or None)
@@ -246,7 +246,7 @@ def _sign_out(state: Path) -> None:
 
 
 def _list_runs(state: Path, as_json: bool) -> None:
-    from lablr.pushing import list_runs
+    from lablr.flickr.push import list_runs
 
     for run in list_runs(state):
         numbers = {

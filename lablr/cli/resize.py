@@ -81,7 +81,7 @@ def resize_command(photos: Path, out: Path, as_json: bool, **options: object) ->
       {"attempted": ..., "written": ..., "kept": ..., "failed": ...}
     """
     from lablr.corpus import Corpus
-    from lablr.resize import ResizeConfig, resize_corpus
+    from lablr.corpus.resize import ResizeConfig, resize_corpus
 
     counts = resize_corpus(
         Corpus.open(photos, untagged=True),

@@ -11,8 +11,8 @@ from lablr.cli.messages import say
 from lablr.cli.options import database_option, json_option, model_option
 
 if TYPE_CHECKING:
-    from lablr.judging.curves import AtThreshold, Share
-    from lablr.judging.results import Results, TagRow
+    from lablr.annotation.curves import AtThreshold, Share
+    from lablr.annotation.results import Results, TagRow
 
 __all__ = ["effect_lines", "results_command"]
 
@@ -40,11 +40,11 @@ def results_command(
       lablr results --database judgements.sqlite
       lablr results --threshold 0.6 --json
     """
-    from lablr.judging import open_database
+    from lablr.annotation import open_database
 
     with open_database(database, create=False) as opened:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.judging.results import HOW_TO_JUDGE, results_of
+        from lablr.annotation.results import HOW_TO_JUDGE, results_of
 
         results = results_of(opened, model)
     effect = None if threshold is None else results.at(threshold)

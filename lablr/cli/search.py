@@ -65,9 +65,9 @@ def search_command(
     """
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
-    from lablr.searching import Index, Query, Search
-    from lablr.searching.views import Viewer
-    from lablr.tagger import Tagger
+    from lablr.ranking.tagger import Tagger
+    from lablr.search import Index, Query, Search
+    from lablr.search.features import Viewer
 
     photo, plus = _split(words)
     minus = tuple(word for word in minus if word.strip())
@@ -94,7 +94,7 @@ def _split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     What ends as a photo's name does is one, there or not: looking for the letters of
     a mistyped name would find photos that nobody asked for.
     """
-    from lablr.layouts import EXTENSIONS
+    from lablr.corpus.layouts import EXTENSIONS
 
     photos = [
         word

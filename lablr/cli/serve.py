@@ -98,7 +98,7 @@ def run_server(host: str, port: int, given: Mapping[str, object | None]) -> NoRe
     def work(on_ready: Callable[[], None]) -> None:
         # imported in the worker only: the supervisor stays small
         from webapp import create_app
-        from webapp.server import serve
+        from webapp.http.server import serve
 
         app = create_app(config)
         serve(app, listener, on_ready)

@@ -26,9 +26,11 @@ from lablr.cli.options import (
 from lablr.errors import PhotoError
 
 if TYPE_CHECKING:
-    from lablr.tagger import Suggestion, Tagger
-    from lablr.vocabulary import ShownSuggestion, ShownTag, UnlikelyTag, Vocabulary
-    from lablr.wishes import Wishes
+    from lablr.ranking.feedback import Wishes
+    from lablr.ranking.shown import ShownSuggestion, ShownTag
+    from lablr.ranking.tagger import Suggestion, Tagger
+    from lablr.ranking.unlikely import UnlikelyTag
+    from lablr.tags import Vocabulary
 
 __all__ = ["suggest_command"]
 
@@ -103,8 +105,8 @@ def suggest_command(
     """
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
-    from lablr.tagger import Tagger
-    from lablr.vocabulary import ENGLISH, Vocabulary, split_words
+    from lablr.ranking.tagger import Tagger
+    from lablr.tags import ENGLISH, Vocabulary, split_words
 
     words = Vocabulary.load(vocabulary, language)
     labelled = vocabulary is not None or language != ENGLISH
@@ -147,12 +149,13 @@ class _Answer:
         labelled: bool,
         existing: list[str] | None,
     ) -> _Answer:
-        from lablr.vocabulary import unlikely_tags
+        from lablr.ranking.shown import show
+        from lablr.ranking.unlikely import unlikely_tags
 
         doubted = None
         if existing is not None:
             doubted = unlikely_tags(suggestion, existing, words)
-        return cls(words.apply(suggestion, k), labelled, doubted)
+        return cls(show(suggestion, words, k), labelled, doubted)
 
     def to_dict(self) -> dict[str, Any]:
         record = self.shown.to_dict()
@@ -166,7 +169,7 @@ class _Answer:
 
 def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Wishes:
     """What was said; a tag that the model does not know is named on stderr."""
-    from lablr.wishes import Wishes
+    from lablr.ranking.feedback import Wishes
 
     try:
         wishes = Wishes(tuple(accepted.split(",")), tuple(rejected.split(",")), reach)

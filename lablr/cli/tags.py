@@ -19,7 +19,7 @@ from lablr.cli.options import (
 from lablr.errors import VocabularyError
 
 if TYPE_CHECKING:
-    from lablr.vocabulary import Vocabulary
+    from lablr.tags import Vocabulary
 
 __all__ = ["tags_command"]
 
@@ -65,7 +65,7 @@ def tags_command(
     if checked is not None and written is not None:
         raise click.UsageError("--check and --clean do not go together")
     from lablr.bundle import Bundle
-    from lablr.vocabulary import Vocabulary
+    from lablr.tags import Vocabulary
 
     tags = Bundle.load(bundle).tags
     if checked is not None:
@@ -93,7 +93,7 @@ def _list(words: Vocabulary, tags: Sequence[str], as_json: bool) -> None:
 
 
 def _clean(written: str, words: Vocabulary, tags: Sequence[str], as_json: bool) -> None:
-    from lablr.vocabulary import split_words
+    from lablr.tags import split_words
 
     clean = words.hygiene(tags).clean_all(split_words(written))
     width = max((len(tag) for tag in clean.words), default=0)
@@ -113,7 +113,7 @@ def _clean(written: str, words: Vocabulary, tags: Sequence[str], as_json: bool) 
 
 
 def _check(path: Path, tags: Sequence[str], as_json: bool) -> None:
-    from lablr.vocabulary import Vocabulary, check_vocabulary
+    from lablr.tags import Vocabulary, check_vocabulary
 
     try:
         found = check_vocabulary(Vocabulary.load(path), tags)

@@ -56,13 +56,13 @@ def thresholds_command(
     """
     if youden == (precision is not None):
         raise click.UsageError("give one of --precision and --youden")
+    from lablr.annotation import open_database
     from lablr.bundle import Bundle
-    from lablr.judging import open_database
 
     with open_database(database, create=False) as opened:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.judging.results import results_of
-        from lablr.judging.thresholds import apply_threshold, judged_digest
+        from lablr.annotation.results import results_of
+        from lablr.annotation.thresholds import apply_threshold, judged_digest
 
         if bundle is not None and model is None:
             model = judged_digest(Bundle.load(bundle))

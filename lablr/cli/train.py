@@ -22,11 +22,11 @@ from lablr.cli.train_head import (
     train_head_command,
 )
 from lablr.errors import CorpusError, MissingExtra
-from lablr.progress import silent
+from lablr.system.progress import silent
 
 __all__ = ["train_command"]
 
-# lablr.training_run.PRECISIONS, written again so that --help need not load PyTorch; a
+# lablr.training.run.PRECISIONS, written again so that --help need not load PyTorch; a
 # test holds the two equal.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
@@ -169,8 +169,8 @@ def train_command(
       lablr train corpus/ --method conse --backbone efficientnet-lite0 --out zero
     """
     try:
-        from lablr.training import TrainingConfig, kept_epoch, train
-        from lablr.vae import VAEConfig
+        from lablr.training.train import TrainingConfig, kept_epoch, train
+        from lablr.training.vae import VAEConfig
     except ModuleNotFoundError as error:
         raise MissingExtra("train", "train a model") from error
     from lablr.corpus import Corpus

@@ -13,7 +13,7 @@ from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from lablr.corpus import Corpus
-    from lablr.heads.run import HeadRun
+    from lablr.training.heads.run import HeadRun
 
 __all__ = [
     "CONSE",
@@ -24,8 +24,8 @@ __all__ = [
     "train_head_command",
 ]
 
-# Beside "vae": the keys of lablr.heads.settings.CONFIGS, written again so that --help
-# need not load PyTorch; a test holds the two equal.
+# Beside "vae": the keys of lablr.training.heads.settings.CONFIGS, written again so that
+# --help need not load PyTorch; a test holds the two equal.
 METHODS = ("classifier", "triplet", "semantic")
 # Looks at the photo itself, by the names of ImageNet's classes; learns nothing.
 CONSE = "conse"
@@ -100,7 +100,7 @@ def _useful(method: str, has_encoders: bool) -> Any:
         return lambda name: name in {"corpus", "out", "method", "tags", "backbone"}
     import dataclasses
 
-    from lablr.heads.settings import CONFIGS
+    from lablr.training.heads.settings import CONFIGS
 
     settings = {field.name for field in dataclasses.fields(CONFIGS[method])}
     useful = COMMON | settings | ({"encoders"} if has_encoders else OF_A_BACKBONE)
@@ -111,7 +111,7 @@ def _useful(method: str, has_encoders: bool) -> Any:
 
 def make_conse_command(corpus: Corpus, out: Path, backbone: str) -> None:
     """Make ConSE of the corpus's tags and say where it is."""
-    from lablr.conse_making import write_conse_run
+    from lablr.training.conse import write_conse_run
 
     conse = write_conse_run(corpus, out, backbone)
     say(f"conse of {len(conse.tags)} tags in {shown(str(out))}")
@@ -128,9 +128,9 @@ def train_head_command(
     options: dict[str, Any],
 ) -> None:
     """Train a head, print its figures and say where it is."""
-    from lablr.heads.frozen import Frozen
-    from lablr.heads.run import train_head
-    from lablr.heads.settings import CONFIGS
+    from lablr.training.heads.frozen import Frozen
+    from lablr.training.heads.run import train_head
+    from lablr.training.heads.settings import CONFIGS
 
     given = {name: value for name, value in options.items() if value is not None}
     sizes = {
@@ -152,7 +152,7 @@ def train_head_command(
 
 def _print(run: HeadRun) -> None:
     """The table of figures, on standard output."""
-    from lablr.heads.judging import table
+    from lablr.training.heads.judging import table
 
     rows = table(run.figures)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

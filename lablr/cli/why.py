@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from lablr.occlusion import Saliency
-    from lablr.why import Explanation, Typicality
+    from lablr.ranking.explanation import Explanation, Typicality
+    from lablr.ranking.saliency import Saliency
 
 __all__ = ["why_command"]
 
@@ -72,11 +72,11 @@ def why_command(
     """
     use_one_blas_thread()
     from lablr.errors import UnknownTag
-    from lablr.occlusion import painted
     from lablr.photos import FOLDER_LIMITS, bounded_image, read_bytes
-    from lablr.tagger import Tagger
+    from lablr.ranking.explanation import explain
+    from lablr.ranking.saliency import painted
+    from lablr.ranking.tagger import Tagger
     from lablr.tags import normalize
-    from lablr.why import explain
 
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     raw = read_bytes(photo)
@@ -129,7 +129,7 @@ def _seen(saliency: Saliency) -> str:
 def _write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     from PIL import Image
 
-    from lablr.whole_file import write_whole
+    from lablr.system.whole_file import write_whole
 
     picture = Image.fromarray(image)
     write_whole(path, lambda file: picture.save(file, "PNG"))

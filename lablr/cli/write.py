@@ -15,11 +15,11 @@ from lablr.cli.options import json_option, runs_option, state_option, undo_optio
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from lablr.writing import Outcome
+    from lablr.metadata import Outcome
 
 __all__ = ["write_command"]
 
-# lablr.writing.ORIGINS, written again so that --help need not load NumPy; a test holds
+# lablr.metadata.ORIGINS, written again so that --help need not load NumPy; a test holds
 # the two equal.
 ORIGINS = ("suggested", "accepted", "typed")
 
@@ -97,7 +97,7 @@ def write_command(
     if dry_run and any(is_other):
         # it would be done, where somebody asked to see it first
         raise click.UsageError("--dry-run goes with PHOTO... and --tags")
-    from lablr.writing import Keyword, default_state, undo, write_tags
+    from lablr.metadata import Keyword, default_state, undo, write_tags
 
     state = state or default_state()
     if lists_runs:
@@ -166,7 +166,7 @@ def _show(outcome: Outcome) -> None:
 
 
 def _list_runs(state: Path, as_json: bool) -> None:
-    from lablr.writing import list_runs
+    from lablr.metadata import list_runs
 
     for run in list_runs(state):
         numbers = {"run": run.name, "files": len(run.changes), "to_undo": len(run.left)}
@@ -179,7 +179,7 @@ def _list_runs(state: Path, as_json: bool) -> None:
 
 
 def _forget(state: Path, run: str) -> None:
-    from lablr.writing import forget
+    from lablr.metadata import forget
 
     say(f"run {run} is forgotten; backups of files removed: {forget(state, run):,}")
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lablr.errors import PushError
-from lablr.private_file import read_private
-from lablr.whole_file import flush_folder, write_whole
+from lablr.system.private_file import read_private
+from lablr.system.whole_file import flush_folder, write_whole
 
 __all__ = ["Account", "account_file", "forget_account", "keep_account", "read_account"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lablr.errors import DownloadError
-from lablr.private_file import read_private
+from lablr.system.private_file import read_private
 
 __all__ = ["Credentials", "read_credentials"]
 

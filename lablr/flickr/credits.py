@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from lablr.corpus.layouts import json_records
 from lablr.errors import CorpusError
-from lablr.layouts import json_records
 
 __all__ = ["credit_lines"]
 

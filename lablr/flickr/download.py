@@ -28,8 +28,8 @@ from lablr.flickr.search import (
 )
 from lablr.flickr.session import FlickrSession
 from lablr.flickr.state import Outcome, State
-from lablr.progress import Progress, silent
-from lablr.whole_file import write_whole
+from lablr.system.progress import Progress, silent
+from lablr.system.whole_file import write_whole
 
 __all__ = ["Estimate", "download", "estimate"]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lablr.errors import DownloadError
-from lablr.whole_file import whole_lines
+from lablr.system.whole_file import whole_lines
 
 __all__ = ["Journal"]
 

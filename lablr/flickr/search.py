@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from lablr.errors import CorpusError, DownloadError
@@ -23,8 +22,6 @@ __all__ = [
     "Page",
     "SearchConfig",
     "hot_tags",
-    "popular_tags",
-    "read_tags",
     "search_page",
 ]
 
@@ -32,8 +29,6 @@ EXTRAS = ("date_upload", "license", "owner_name", "tags", "views")
 # Suffix of Flickr's url_ fields, from small to large; "o" is the original.
 SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
 MAX_PER_TAG = 4000  # "Flickr will return at most the first 4,000 results"
-POPULAR = Path(__file__).parent.parent / "data" / "popular_tags.txt"
-MAX_TAGS_BYTES = 16 << 20
 _SORTS = {"relevance": "relevance", "interestingness": "interestingness-desc"}
 
 
@@ -122,34 +117,6 @@ def hot_tags(session: FlickrSession, count: int = 20) -> list[str]:
     except (KeyError, TypeError) as error:
         raise DownloadError("Flickr's list of hot tags holds no tags") from error
     return _normal(str(name) for name in names)
-
-
-def popular_tags() -> list[str]:
-    """Return the tags that are most popular on Flickr, the most popular first."""
-    return read_tags(POPULAR)
-
-
-def read_tags(path: Path) -> list[str]:
-    """Return the tags of a file, one a line; ``#`` begins a comment.
-
-    Raises CorpusError, naming file and line, for a line without a tag and a file
-    without one; DownloadError without a file.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_TAGS_BYTES).decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise DownloadError(f"{path}: {error.strerror}") from error
-    tags: dict[str, None] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if written := line.partition("#")[0].strip():
-            try:
-                tags[normalize(written)] = None
-            except CorpusError as error:
-                raise CorpusError(f"{path}:{number}: {error}") from error
-    if not tags:
-        raise CorpusError(f"{path}: holds no tag; write one a line, without #")
-    return list(tags)
 
 
 def _found(record: object, tag: str, size: str) -> Found | None:

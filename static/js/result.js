@@ -9,7 +9,7 @@ import { labelOf, neighbourItem, percent, signed } from "./words.js";
 
 const part = (id) => document.getElementById(id);
 const clone = (id) => part(id).content.firstElementChild.cloneNode(true);
-const BAR_PX = 36; // as lablr.charts draws them
+const BAR_PX = 36; // as lablr.figures.charts draws them
 const AXIS_PX = 56;
 
 let shown = null; // the photo in the markup

@@ -9,7 +9,7 @@ const part = (id) => document.getElementById(id);
 const clone = (id) => part(id).content.firstElementChild.cloneNode(true);
 
 const MAX_TAGS = 20; // of one request; several cost no more than one
-const FOR = [255, 140, 0]; // as lablr.occlusion paints them
+const FOR = [255, 140, 0]; // as lablr.ranking.saliency paints them
 const AGAINST = [30, 110, 255];
 const MAX_ALPHA = 0.7 * 255;
 const PAINT_PX = 512;

@@ -3,7 +3,7 @@
 /** What a tag is called: in the language asked for, else the model's word. */
 export const labelOf = (score) => score.label ?? score.tag;
 
-/** The same words as lablr.map_layout.percent. */
+/** The same words as lablr.figures.map_layout.percent. */
 export function percent(probability) {
   if (probability > 0 && probability < 0.01) return "< 1 %";
   return `${Math.min(Math.round(100 * probability), probability < 1 ? 99 : 100)} %`;

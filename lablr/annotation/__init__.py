@@ -1,0 +1,58 @@
+"""What the model and people say of tags: labelled, judged, decided, learned from.
+
+``labelling`` tags long lists of photos, ``database`` keeps predictions and what people
+say of them, ``results`` and ``curves`` turn it into figures, ``thresholds`` into a
+threshold, ``export`` writes all of it out. ``desk`` is where a person decides the tags
+of a folder of photos; ``consensus`` is what people agree on, and ``update`` learns
+from it.
+
+SQLAlchemy and Alembic come with the extra ``judge``, for SQLite as for PostgreSQL:
+suggesting tags needs no database, so the base install has none.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lablr.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from lablr.annotation.database.database import Database
+
+__all__ = ["DEFAULT_DATABASE", "desk_database", "open_database"]
+
+DEFAULT_DATABASE = "judgements.sqlite"
+EXTRA = {"alembic", "psycopg", "sqlalchemy"}
+
+
+def open_database(url: str | None = None, create: bool = True) -> Database:
+    """Open a database and bring its tables up to this version of Lablr.
+
+    url : the path of an SQLite file, ``sqlite:///PATH`` or
+        ``postgresql://USER@HOST/NAME``; None is the variable LABLR_DATABASE, or
+        ``judgements.sqlite`` in the working folder.
+    create : whether to make the SQLite file when there is none.
+
+    Raises `DatabaseError` when it cannot be opened, is none of Lablr's or is newer
+    than this Lablr; `MissingExtra` without SQLAlchemy.
+    """
+    try:
+        from lablr.annotation.database.database import Database
+
+        return Database(
+            url or os.environ.get("LABLR_DATABASE") or DEFAULT_DATABASE, create
+        )
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        raise MissingExtra("judge", "keep judgements in a database") from error
+
+
+def desk_database(state: Path) -> Path:
+    """The SQLite file of the desks that no database of judgements was named for.
+
+    state : the folder in which Lablr keeps its journals.
+    """
+    return state / "desk" / "desk.sqlite"

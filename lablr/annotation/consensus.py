@@ -1,0 +1,85 @@
+"""What the judgements of a database say of each photo, for `lablr.annotation.update`.
+
+**Several raters.** A photo counts once. A tag is what the majority of those who
+decided it said; with as many for as against, nobody knows.
+
+**What was asked.** A verdict decides the first tag whatever it is. Of the others it
+decides sometimes, depending on the answer, unless the rater said yes or no to each
+tag that was shown, one by one. Tags that were typed were never asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from lablr.annotation.database.database import Database
+from lablr.annotation.database.tables import Decision, Photo, Prediction, Rating
+from lablr.annotation.update.judgement import Judgement
+
+__all__ = ["read_judgements"]
+
+
+@dataclass
+class _Votes:
+    """Votes on one photo: for minus against of each tag, and which were asked."""
+
+    place: str
+    balance: Counter[str] = field(default_factory=Counter)
+    asked: set[str] = field(default_factory=set)
+
+    def judgement(self, photo: str) -> Judgement:
+        accepted = frozenset(tag for tag, votes in self.balance.items() if votes > 0)
+        rejected = frozenset(tag for tag, votes in self.balance.items() if votes < 0)
+        asked = frozenset(self.asked) & (accepted | rejected)
+        return Judgement(photo, self.place, accepted, rejected, asked)
+
+
+def read_judgements(database: Database) -> list[Judgement]:
+    """What people said of each judged photo, in the order of the photos' names.
+
+    Ratings on every model's tags count: they are of the photos, not of a model.
+    """
+    photos: dict[str, _Votes] = {}
+    with database.reading() as session:
+        asked = _asked(session)
+        rows = session.execute(
+            select(Photo.name, Photo.place, Rating.id, Decision.tag, Decision.decision)
+            .join_from(Decision, Rating, Decision.rating_id == Rating.id)
+            .join(Photo, Photo.id == Rating.photo_id)
+        )
+        for name, place, rating, tag, decision in rows:
+            votes = photos.setdefault(name, _Votes(place))
+            votes.balance[tag] += -1 if decision == "no" else 1
+            if tag in asked[rating]:
+                votes.asked.add(tag)
+    return [photos[name].judgement(name) for name in sorted(photos)]
+
+
+def _asked(session: Session) -> defaultdict[int, set[str]]:
+    """Of each rating, the tags that were decided whatever the answer."""
+    shown = select(Rating.id, Prediction.rank, Prediction.tag).join(
+        Prediction,
+        (Prediction.model_id == Rating.model_id)
+        & (Prediction.photo_id == Rating.photo_id)
+        & (Prediction.rank <= Rating.k),
+    )
+    stated = (
+        select(Decision.rating_id, func.count())
+        .where(~Decision.implied, Decision.decision != "typed")
+        .group_by(Decision.rating_id)
+    )
+    n_stated = dict(session.execute(stated).all())
+    first: dict[int, str] = {}
+    tags: defaultdict[int, set[str]] = defaultdict(set)
+    for rating, rank, tag in session.execute(shown):
+        tags[rating].add(tag)
+        if rank == 1:
+            first[rating] = tag
+    for rating, some in tags.items():
+        if n_stated.get(rating, 0) < len(some):
+            tags[rating] = {first[rating]}
+    return tags

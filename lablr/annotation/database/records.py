@@ -1,0 +1,153 @@
+"""What goes into the database and comes out of it, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Protocol
+
+from lablr.bundle import Bundle
+from lablr.errors import JudgementError
+
+__all__ = [
+    "JudgedPhoto",
+    "Model",
+    "PhotoToJudge",
+    "PredictedTag",
+    "RaterProgress",
+    "StoredPhoto",
+    "TagLike",
+]
+
+MAX_CHARACTERS = 4096
+
+
+class TagLike(Protocol):
+    """A tag with its probability, such as a `lablr.ranking.tagger.TagScore`."""
+
+    @property
+    def tag(self) -> str: ...
+    @property
+    def probability(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """Whose predictions are stored: a bundle by its digest, with a name for people."""
+
+    digest: str
+    name: str
+    created: datetime
+
+    @classmethod
+    def of(cls, bundle: Bundle, name: str) -> Model:
+        """Read from a bundle; without the time of its making, now."""
+        written = str(bundle.provenance.get("created", ""))
+        try:
+            created = datetime.fromisoformat(written.replace("Z", "+00:00"))
+        except ValueError:
+            created = datetime.now(timezone.utc)
+        if created.tzinfo is None:
+            created = created.replace(tzinfo=timezone.utc)
+        return cls(bundle.digest, name, created)
+
+
+@dataclass(frozen=True)
+class StoredPhoto:
+    """A photo by its stable name; ``place`` is a file's path or a link.
+
+    Raises `JudgementError` for what no database keeps: text that is not Unicode
+    (a file's name may be any bytes), a NUL, or more than 4,096 characters.
+    """
+
+    name: str
+    place: str
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for what in ("name", "place", "source"):
+            check_text(getattr(self, what), f"the photo's {what}")
+        if not self.name:
+            raise JudgementError("the photo has no name")
+
+
+@dataclass(frozen=True)
+class PredictedTag:
+    """A tag of a photo as a model ranked it, from 1."""
+
+    rank: int
+    tag: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class PhotoToJudge:
+    """A photo with the first k tags of one model; ``model`` is its digest."""
+
+    photo: StoredPhoto
+    model: str
+    tags: tuple[PredictedTag, ...]
+
+
+@dataclass(frozen=True)
+class JudgedPhoto:
+    """A rating as it is kept; ``decisions`` are those given one by one."""
+
+    photo: str
+    rater: str
+    model: str
+    verdict: str
+    k: int
+    at: datetime
+    token: str
+    decisions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RaterProgress:
+    """How far a rater is among the photos of a model.
+
+    ``per_minute`` is over the last ratings of one sitting, None before the second.
+    """
+
+    n_judged: int
+    n_skipped: int
+    n_left: int
+    per_minute: float | None
+
+    @property
+    def n_photos(self) -> int:
+        """All photos of the model."""
+        return self.n_judged + self.n_skipped + self.n_left
+
+
+def check_text(value: str, what: str) -> None:
+    """Raise `JudgementError` for text that a database cannot keep."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise JudgementError(f"{what} is not Unicode: {ascii(value)[:80]}") from error
+    if "\0" in value or len(value) > MAX_CHARACTERS:
+        raise JudgementError(
+            f"{what} holds a NUL, or more than {MAX_CHARACTERS:,} characters"
+        )
+
+
+def ranked(tags: Iterable[TagLike | tuple[str, float]]) -> list[PredictedTag]:
+    """Give tags, best first, their ranks from 1.
+
+    Raises `JudgementError` for a tag that comes twice or a probability that is none.
+    """
+    found = []
+    for rank, given in enumerate(tags, start=1):
+        tag, probability = (
+            given if isinstance(given, tuple) else (given.tag, given.probability)
+        )
+        check_text(tag, "a tag")
+        if not 0 <= probability <= 1:
+            raise JudgementError(f"{tag!r}: {probability!r} is no probability")
+        found.append(PredictedTag(rank, tag, float(probability)))
+    if len({row.tag for row in found}) != len(found):
+        raise JudgementError("a tag comes twice in one photo's predictions")
+    return found

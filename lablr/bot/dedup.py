@@ -1,0 +1,94 @@
+"""Which updates were answered: Telegram may bring one twice, also after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import OrderedDict
+from pathlib import Path
+
+from lablr.errors import BotError
+from lablr.system.whole_file import write_whole
+
+__all__ = ["Answered"]
+
+log = logging.getLogger("lablr.bot")
+
+MAX_KEPT = 1000
+MAX_FILE_BYTES = 64 << 10
+
+
+class Answered:
+    """The numbers of the updates answered last, and of those being answered.
+
+    An update is kept just before its answer is sent. So whenever the process is
+    killed, none is answered twice; the one whose answer is on its way just then may
+    get none.
+
+    file : where they outlast a restart; None keeps them in memory.
+
+    Raises BotError when the file cannot be read or written, or holds something else.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._kept: OrderedDict[int, None] = OrderedDict()
+        self._begun: set[int] = set()
+        self._writing = asyncio.Lock()
+        if file is None:
+            return
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if file.exists():
+                self._kept = _read(file)
+            write_whole(file, lambda stream: stream.write(self._text()))
+        except OSError as error:
+            raise BotError(f"{file}: {error.strerror}") from error
+
+    def __len__(self) -> int:
+        """How many are kept."""
+        return len(self._kept)
+
+    def begin(self, update_id: int) -> bool:
+        """Say whether an update is new, and if it is, that it is being answered."""
+        if update_id in self._kept or update_id in self._begun:
+            return False
+        self._begun.add(update_id)
+        return True
+
+    def end(self, update_id: int) -> None:
+        """Say that nothing more is done about an update."""
+        self._begun.discard(update_id)
+
+    async def keep(self, update_id: int) -> None:
+        """Count an update as answered, on the disk too."""
+        self._kept[update_id] = None
+        while len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        if self._file is None:
+            return
+        async with self._writing:
+            try:
+                await asyncio.to_thread(_write, self._file, self._text())
+            except OSError as error:
+                log.warning("%s: %s", self._file, error.strerror)
+
+    def _text(self) -> bytes:
+        return "".join(f"{number}\n" for number in self._kept).encode()
+
+
+def _write(file: Path, text: bytes) -> None:
+    write_whole(file, lambda stream: stream.write(text))
+
+
+def _read(file: Path) -> OrderedDict[int, None]:
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        text = stream.read(MAX_FILE_BYTES + 1)
+    lines = text.decode("ascii", "replace").split()
+    if len(text) > MAX_FILE_BYTES or not all(
+        line.isascii() and line.isdigit() and len(line) < 20 for line in lines
+    ):
+        raise BotError(f"{file}: not a file of answered updates; remove it")
+    return OrderedDict((int(line), None) for line in lines)

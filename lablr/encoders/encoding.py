@@ -1,0 +1,202 @@
+"""Photos through the encoder: one pass, from files on disk to latents.
+
+Reading and encoding happen together, block by block; the latents come back in the
+order of the photos. A photo that cannot be read is left out and named.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.corpus import Corpus, Photo, membership
+from lablr.encoders.encoder import Encoder
+from lablr.encoders.engines import in_threads
+from lablr.errors import FitError, PhotoError
+from lablr.photos import FOLDER_LIMITS, read_image
+from lablr.system.progress import Progress, silent
+
+__all__ = [
+    "LABEL",
+    "EncodedPhotos",
+    "count_left_out",
+    "encode_corpus",
+    "encode_photos",
+    "name_left_out",
+]
+
+log = logging.getLogger("lablr")
+
+BATCH_SIZE = 16
+LABEL = "encoding photos"
+
+Latents = npt.NDArray[np.float32]
+See = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class EncodedPhotos:
+    """Tagged photos in the latent space.
+
+    Attributes
+    ----------
+    latents : (N, d) posterior means, or what was seen instead of them.
+    mirrored : the same of the mirror images, or None.
+    membership : (N, T), True where a photo has a tag.
+    files, sources : (N,), is_validation : (N,) bool.
+    tags : T names, sorted.
+    left_out : file and reason of each photo that cannot be read.
+    """
+
+    latents: Latents
+    mirrored: Latents | None
+    membership: npt.NDArray[np.bool_]
+    files: npt.NDArray[np.str_]
+    sources: npt.NDArray[np.str_]
+    is_validation: npt.NDArray[np.bool_]
+    tags: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def rows(
+        self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]
+    ) -> EncodedPhotos:
+        """Those of the photos that are `chosen`: a mask (N,), or their numbers."""
+        return replace(
+            self,
+            latents=self.latents[chosen],
+            mirrored=None if self.mirrored is None else self.mirrored[chosen],
+            membership=self.membership[chosen],
+            files=self.files[chosen],
+            sources=self.sources[chosen],
+            is_validation=self.is_validation[chosen],
+        )
+
+    def with_tags(self, tags: Sequence[str]) -> EncodedPhotos:
+        """The same photos with these `tags`, whether or not one of them has a tag."""
+        place = {tag: column for column, tag in enumerate(tags)}
+        carries = np.zeros((len(self.latents), len(tags)), dtype=np.bool_)
+        for tag, members in zip(self.tags, self.membership.T, strict=True):
+            if tag in place:
+                carries[:, place[tag]] = members
+        return replace(self, membership=carries, tags=tuple(tags))
+
+    @classmethod
+    def joined(cls, parts: Sequence[EncodedPhotos]) -> EncodedPhotos:
+        """All photos of the parts, one part after another, with the tags of all."""
+        tags = sorted({tag for part in parts for tag in part.tags})
+        alike = [part.with_tags(tags) for part in parts]
+        mirrored = [part.mirrored for part in parts if part.mirrored is not None]
+        return cls(
+            latents=np.concatenate([part.latents for part in parts]),
+            mirrored=np.concatenate(mirrored) if len(mirrored) == len(parts) else None,
+            membership=np.concatenate([part.membership for part in alike]),
+            files=np.concatenate([part.files for part in parts]),
+            sources=np.concatenate([part.sources for part in parts]),
+            is_validation=np.concatenate([part.is_validation for part in parts]),
+            tags=tuple(tags),
+            left_out=tuple(name for part in parts for name in part.left_out),
+        )
+
+
+def encode_corpus(
+    corpus: Corpus,
+    encoder: Encoder,
+    *,
+    splits: Collection[str] = (),
+    tags: Sequence[str] | None = None,
+    mirror: bool = False,
+    see: See | None = None,
+    progress: Progress = silent,
+) -> EncodedPhotos:
+    """Encode the photos of `corpus`, of some `splits` or (none named) of all.
+
+    `see` is as in `encode_photos`; `tags` (default: all that occur) are the columns of
+    the membership. Photos that
+    cannot be read are left out and named in the log. Raises `FitError` when none
+    is left.
+    """
+    do = partial(encode_photos, encoder=encoder, splits=splits, mirror=mirror, see=see)
+    n_records = corpus.count_records()
+    parts = list(in_threads(do, corpus.photos(), n_records, progress, LABEL))
+    for part in parts:
+        name_left_out(part.left_out)
+    n_photos = sum(len(part.latents) for part in parts)
+    count_left_out(n_photos, sum(len(part.left_out) for part in parts))
+    encoded = EncodedPhotos.joined(parts)
+    return encoded if tags is None else encoded.with_tags(tags)
+
+
+def encode_photos(
+    photos: Sequence[Photo],
+    encoder: Encoder,
+    splits: Collection[str] = (),
+    mirror: bool = False,
+    see: See | None = None,
+) -> EncodedPhotos:
+    """Encode those of the photos that are of some `splits` (none named: of all).
+
+    `see` gives other rows of numbers than the encoder's posterior means.
+    """
+    see = see or encoder.encode
+    chosen = [photo for photo in photos if not splits or photo.split in splits]
+    kept: list[Photo] = []
+    left_out: list[str] = []
+    latents = [see(np.zeros((0, encoder.size, encoder.size, 3), np.uint8))]
+    mirrored = latents[:]
+    for start in range(0, len(chosen), BATCH_SIZE):
+        images = _read(chosen[start : start + BATCH_SIZE], encoder.size, kept, left_out)
+        if images:
+            stack = np.stack(images)
+            latents.append(see(stack))
+            if mirror:
+                mirrored.append(see(stack[:, :, ::-1]))
+    tags = tuple(sorted({tag for photo in kept for tag in photo.tags}))
+    return EncodedPhotos(
+        latents=np.concatenate(latents),
+        mirrored=np.concatenate(mirrored) if mirror else None,
+        membership=membership(kept, tags),
+        files=np.array([photo.file for photo in kept], np.str_),
+        sources=np.array([photo.source for photo in kept], np.str_),
+        is_validation=np.array([photo.split == "val" for photo in kept], np.bool_),
+        tags=tags,
+        left_out=tuple(left_out),
+    )
+
+
+def _read(
+    photos: Iterable[Photo], size: int, kept: list[Photo], left_out: list[str]
+) -> list[npt.NDArray[np.uint8]]:
+    """The images of the readable photos; says of each whether it was kept."""
+    images = []
+    for photo in photos:
+        try:
+            images.append(read_image(photo.path, size, FOLDER_LIMITS))
+        except PhotoError as error:
+            left_out.append(f"{photo.file}: {error}")
+        else:
+            kept.append(photo)
+    return images
+
+
+def name_left_out(left_out: Iterable[str]) -> None:
+    """Name photos that were left out in the log."""
+    for photo in left_out:
+        log.warning("left out %s", photo)
+
+
+def count_left_out(n_photos: int, n_left_out: int) -> None:
+    """Say in the log how many photos were left out, if any were.
+
+    Raises `FitError` when there are none beside them.
+    """
+    n_all = n_photos + n_left_out
+    if not n_photos:
+        raise FitError(f"none of the {n_all} photos can be read")
+    if n_left_out:
+        log.warning("%d of %d photos left out", n_left_out, n_all)

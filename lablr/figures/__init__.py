@@ -1,0 +1,1 @@
+"""The latent map and the charts of a suggestion, as numbers and as pictures."""

@@ -1,0 +1,245 @@
+"""What stands on the latent map and where: circles, frame, places of the labels.
+
+Shared by the Plotly figures (`lablr.figures.charts`) and the drawn picture
+(`lablr.figures.map_image`). Lengths are in the units of the latent plane; ``*_px`` are
+pixels. Nothing here draws.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Box",
+    "Circle",
+    "Frame",
+    "RankedTags",
+    "ScoredTag",
+    "TagPlane",
+    "circles_of",
+    "frame_of",
+    "padded_frame",
+    "percent",
+    "place_labels",
+]
+
+_CLOSEST = 3  # so many circles are drawn strong when no tag reaches the threshold
+
+
+class ScoredTag(Protocol):
+    """What a chart needs of a `lablr.ranking.tagger.TagScore`."""
+
+    @property
+    def tag(self) -> str: ...
+    @property
+    def probability(self) -> float: ...
+    @property
+    def squared_mahalanobis(self) -> float: ...
+    @property
+    def log_likelihood_ratio(self) -> float: ...
+
+
+class RankedTags(Protocol):
+    """What a chart needs of a `lablr.ranking.tagger.Suggestion`."""
+
+    @property
+    def tags(self) -> Sequence[ScoredTag]: ...
+    @property
+    def position(self) -> NDArray[Any] | tuple[float, ...]: ...
+    @property
+    def threshold(self) -> float: ...
+
+
+class TagPlane(Protocol):
+    """What a chart needs of a `lablr.latent_space.plane.LatentMap` of T tags."""
+
+    @property
+    def centroids(self) -> NDArray[Any]: ...
+    @property
+    def dispersion_radii(self) -> NDArray[Any]: ...
+    @property
+    def explained_variance_ratio(self) -> NDArray[Any]: ...
+    def photos_of(self, tag: int) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Circle:
+    """A tag on the map: its name, its place, its radius and how it is drawn."""
+
+    tag: str
+    label: str
+    x: float
+    y: float
+    radius: float
+    strong: bool
+    note: str
+
+    @property
+    def role(self) -> str:
+        """How the palette of a picture names it: ``"tag"`` or ``"faint"``."""
+        return "tag" if self.strong else "faint"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The part of the plane that is shown: x and y from low to high."""
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+
+    def scale(self, size_px: tuple[int, int]) -> float:
+        """Pixels per unit that fit the frame into `size_px`, equal on both axes."""
+        width, height = (
+            high - low for low, high in zip(self.low, self.high, strict=True)
+        )
+        return min(size_px[0] / width, size_px[1] / height)
+
+
+def circles_of(
+    latent_map: TagPlane,
+    tags: Sequence[str],
+    suggestion: RankedTags | None,
+    n_tags: int,
+    labels: Mapping[str, str] | None = None,
+) -> list[Circle]:
+    """The `n_tags` most relevant tags; every tag, faint, without a suggestion.
+
+    labels: what to call a tag, where that is not the tag itself.
+    """
+    names = labels or {}
+    index = {tag: number for number, tag in enumerate(tags)}
+    if suggestion is None:
+        chosen = [(tag, False, html.escape(names.get(tag, tag))) for tag in tags]
+    else:
+        bar = _strong_from(suggestion)
+        chosen = [
+            (score.tag, score.probability >= bar, _note(score, names))
+            for score in suggestion.tags[:n_tags]
+        ]
+    return [
+        Circle(
+            tag=tag,
+            label=names.get(tag, tag),
+            x=float(latent_map.centroids[index[tag], 0]),
+            y=float(latent_map.centroids[index[tag], 1]),
+            radius=float(latent_map.dispersion_radii[index[tag]]),
+            strong=strong,
+            note=note,
+        )
+        for tag, strong, note in chosen
+    ]
+
+
+def _strong_from(suggestion: RankedTags) -> float:
+    """The probability from which a circle is drawn strong: as the bars are."""
+    likeliest = sorted((score.probability for score in suggestion.tags), reverse=True)
+    if not likeliest or likeliest[0] >= suggestion.threshold:
+        return suggestion.threshold
+    return likeliest[:_CLOSEST][-1]
+
+
+def _note(score: ScoredTag, names: Mapping[str, str]) -> str:
+    name = html.escape(names.get(score.tag, score.tag))
+    return (
+        f"<b>{name}</b><br>probability {percent(score.probability)}"
+        f"<br>squared Mahalanobis distance {score.squared_mahalanobis:.1f}"
+    )
+
+
+def percent(probability: float) -> str:
+    """``"93 %"``; never 0 % for what is possible nor 100 % for what is not sure."""
+    if 0 < probability < 0.01:
+        return "< 1 %"
+    return f"{min(round(100 * probability), 99 if probability < 1 else 100)} %"
+
+
+def frame_of(circles: Sequence[Circle], suggestion: RankedTags | None) -> Frame:
+    """Everything in sight: the whole of every circle, and the photo."""
+    corners = [
+        (circle.x + sign * circle.radius, circle.y + sign * circle.radius)
+        for circle in circles
+        for sign in (-1, 1)
+    ]
+    if suggestion is not None:
+        corners.append((float(suggestion.position[0]), float(suggestion.position[1])))
+    points = np.asarray(corners or [(0.0, 0.0)])
+    return padded_frame(points.min(0), points.max(0), 0.04)
+
+
+def padded_frame(low: NDArray[Any], high: NDArray[Any], share: float) -> Frame:
+    """The frame from `low` (2,) to `high` (2,), wider by a share of its length."""
+    margin = share * max(float((high - low).max()), 1e-6)
+    return Frame(
+        (float(low[0] - margin), float(low[1] - margin)),
+        (float(high[0] + margin), float(high[1] + margin)),
+    )
+
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
+
+
+def place_labels(
+    anchors: Sequence[tuple[float, float]],
+    sizes: Sequence[tuple[float, float]],
+    bounds: Box,
+    keep_out: Sequence[Box] = (),
+) -> list[tuple[float, float]]:
+    """Greedy placement: each label takes the nearest spot that covers nothing.
+
+    anchors: (n) points in pixels, most important first; sizes: (n) widths and
+    heights; bounds: the box to stay in; keep_out: boxes to leave free. Returns
+    (n) offsets of the labels' centres from their anchors. When every spot
+    covers something, the one that covers least is taken.
+    """
+    taken: list[Box] = [*keep_out]
+    taken += [(x - 5, y - 5, x + 5, y + 5) for x, y in anchors]
+    offsets = []
+    for anchor, size in zip(anchors, sizes, strict=True):
+        best, least = (0.0, -size[1]), float("inf")
+        for offset in _spots(*size):
+            box = _box(anchor, offset, size)
+            covered = sum(_overlap(box, other) for other in taken)
+            covered += 4 * (size[0] * size[1] - _overlap(box, bounds))
+            if covered < least:
+                best, least = offset, covered
+            if covered < 1:  # a square pixel; rounding leaves less
+                break
+        offsets.append(best)
+        taken.append(_box(anchor, best, size))
+    return offsets
+
+
+def _box(
+    anchor: tuple[float, float],
+    offset: tuple[float, float],
+    size: tuple[float, float],
+) -> Box:
+    x, y = anchor[0] + offset[0], anchor[1] + offset[1]
+    return x - size[0] / 2, y - size[1] / 2, x + size[0] / 2, y + size[1] / 2
+
+
+def _spots(width: float, height: float) -> Iterator[tuple[float, float]]:
+    """Offsets to try, nearest first: above, beside, below, then wider rings."""
+    for ring in range(7):
+        reach = 8 + height / 2 + 15 * ring
+        side = 8 + width / 2 + 15 * ring
+        yield 0.0, -reach
+        yield side, 0.0
+        yield -side, 0.0
+        yield 0.0, reach
+        for turn in (-1, 1):
+            yield side * 0.8, turn * reach * 0.8
+            yield -side * 0.8, turn * reach * 0.8
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Area in square pixels that both boxes cover."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)

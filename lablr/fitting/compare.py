@@ -1,0 +1,148 @@
+"""Every ranking of a bundle on the same photos: how right, how quick, how large."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.bundle import Bundle
+from lablr.corpus import Corpus
+from lablr.encoders.encoding import encode_corpus
+from lablr.fitting.evaluate import numbers_of, well_known
+from lablr.fitting.metrics import Report, evaluate
+from lablr.latent_space.calibration import cross_fitted
+from lablr.ranking.tagger import Tagger
+from lablr.system.progress import Progress, silent
+
+__all__ = ["Compared", "compare_bundle", "compared_before", "with_comparison"]
+
+# Rankings of one photo that are timed; the median counts.
+N_TIMED = 50
+KEY = "comparison"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One ranking's figures.
+
+    Attributes
+    ----------
+    ranking : its name.
+    reports : a `Report` a source and "all" last.
+    rank_ms : from a photo's description to its ranked tags, milliseconds, alone on one
+        thread; reading and encoding the photo come on top, the same for every
+        ranking but "conse", whose own network is counted here.
+    n_bytes : what it adds to the bundle.
+    """
+
+    ranking: str
+    reports: tuple[Report, ...]
+    rank_ms: float
+    n_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; a figure that is not defined is None."""
+        return {
+            "ranking": self.ranking,
+            "rank_ms": round(self.rank_ms, 3),
+            "n_bytes": self.n_bytes,
+            "reports": [report.to_dict() for report in self.reports],
+        }
+
+
+def compare_bundle(
+    bundle: Bundle,
+    corpus: Corpus,
+    split: str | None = "val",
+    min_photos: int = 0,
+    progress: Progress = silent,
+) -> list[Compared]:
+    """Every ranking of `bundle` on the photos of one split (None: all), in one pass.
+
+    Calibration errors are cross-fitted and `min_photos` is as in
+    `lablr.fitting.fit.evaluate_bundle`.
+    """
+    tagger = Tagger(bundle)
+    encoded = encode_corpus(
+        corpus,
+        tagger.encoder,
+        splits=[split] if split else [],
+        tags=tagger.tags,
+        see=partial(_every_ranking, tagger),
+        progress=progress,
+    )
+    sources = encoded.sources.tolist()
+    known = well_known(bundle, set(sources), min_photos)
+    parts = np.split(encoded.latents.astype(np.float64), len(tagger.rankings), axis=1)
+    found = []
+    for ranking, part in zip(tagger.rankings, parts, strict=True):
+        ranked_by, _, logits = np.split(part, 3, axis=1)
+        chances = cross_fitted(logits, encoded.membership)
+        reports = evaluate(encoded.membership, ranked_by, chances, sources, known)
+        found.append(
+            Compared(
+                ranking,
+                tuple(reports),
+                _rank_ms(tagger, ranking),
+                _n_bytes(bundle, ranking),
+            )
+        )
+    return found
+
+
+def with_comparison(bundle: Bundle, compared: Sequence[Compared]) -> Bundle:
+    """The bundle with its figures inside, for the page that compares."""
+    figures = [_without_nan(one.to_dict()) for one in compared]
+    provenance = dict(bundle.provenance) | {KEY: figures}
+    return dataclasses.replace(bundle, provenance=provenance)
+
+
+def compared_before(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The figures that `with_comparison` put into a bundle; none if there are none."""
+    figures = provenance.get(KEY, [])
+    return list(figures) if isinstance(figures, list) else []
+
+
+def _every_ranking(
+    tagger: Tagger, images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float64]:
+    """What each ranking orders by, its probabilities and logits: (N, R * 3T)."""
+    described = tagger.encode(images)
+    return np.hstack(
+        [numbers_of(tagger, name, described, images) for name in tagger.rankings]
+    )
+
+
+def _rank_ms(tagger: Tagger, ranking: str) -> float:
+    image = np.zeros((1, tagger.encoder.size, tagger.encoder.size, 3), np.uint8)
+    described = tagger.encode(image)
+    times = []
+    for _ in range(N_TIMED):
+        begin = time.perf_counter()
+        tagger.rank(described, 0, ranking, images=image)
+        times.append(1000 * (time.perf_counter() - begin))
+    return float(np.median(times))
+
+
+def _n_bytes(bundle: Bundle, ranking: str) -> int:
+    """Bytes of a method's arrays and network; the Gaussians' for their rankings."""
+    arrays = bundle.methods.get(ranking, bundle.gaussians)
+    network = bundle.networks.get(ranking, b"")
+    return len(network) + sum(array.nbytes for array in arrays.values())
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON values with None where a figure is not a number."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

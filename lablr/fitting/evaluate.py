@@ -1,0 +1,90 @@
+"""A bundle's figures on the photos of a corpus, source by source."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.bundle import Bundle
+from lablr.corpus import Corpus
+from lablr.encoders.encoding import encode_corpus
+from lablr.fitting.metrics import Report, evaluate
+from lablr.latent_space.calibration import cross_fitted
+from lablr.latent_space.gaussians import GaussianStatistics
+from lablr.ranking.tagger import Tagger
+from lablr.system.progress import Progress, silent
+
+__all__ = ["evaluate_bundle", "numbers_of", "well_known"]
+
+
+def evaluate_bundle(
+    bundle: Bundle,
+    corpus: Corpus,
+    split: str | None = "val",
+    ranking: str = "calibrated",
+    cross_fit: bool = False,
+    min_photos: int = 0,
+    progress: Progress = silent,
+) -> list[Report]:
+    """Figures of a bundle on the photos of one split (None: all), per source.
+
+    With `cross_fit` the calibration error is that of probabilities which the other
+    photos calibrated: honest on the photos the bundle was calibrated on. Tags are
+    ranked by the bundle as it is, since two photos calibrated by different parts
+    could not be compared. With `min_photos` the means over tags leave out those of
+    which the bundle has seen fewer training photos in the source: their few
+    validation photos say little.
+    """
+    tagger = Tagger(bundle)
+    encoded = encode_corpus(
+        corpus,
+        tagger.encoder,
+        splits=[split] if split else [],
+        tags=tagger.tags,
+        see=partial(_see, tagger, ranking),
+        progress=progress,
+    )
+    numbers = encoded.latents.astype(np.float64)
+    ranked_by, probability, logits = np.split(numbers, 3, axis=1)
+    if cross_fit:
+        probability = cross_fitted(logits, encoded.membership)
+    return evaluate(
+        encoded.membership,
+        ranked_by,
+        probability,
+        encoded.sources.tolist(),
+        well_known(bundle, set(encoded.sources.tolist()), min_photos),
+    )
+
+
+def _see(
+    tagger: Tagger, ranking: str, images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float64]:
+    return numbers_of(tagger, ranking, tagger.encode(images), images)
+
+
+def numbers_of(
+    tagger: Tagger,
+    ranking: str,
+    described: npt.NDArray[np.float32],
+    images: npt.NDArray[np.uint8],
+) -> npt.NDArray[np.float64]:
+    """What a ranking orders by, its probabilities and its logits: (N, 3T)."""
+    ranker = tagger.ranker
+    scores = ranker.scores(described, ranking, images)
+    logits = ranker.logits(described, ranking, images)
+    return np.hstack([scores.ranking(ranking), scores.probability, logits])
+
+
+def well_known(
+    bundle: Bundle, sources: set[str], min_photos: int
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Of each source and of "all", which tags (T,) have that many training photos."""
+    statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
+    seen = dict(zip(statistics.sources, statistics.counts, strict=True))
+    none = np.zeros(len(bundle.tags))
+    counts = {source: seen.get(source, none) for source in sources}
+    counts["all"] = statistics.counts.sum(axis=0)
+    return {source: n_photos >= min_photos for source, n_photos in counts.items()}

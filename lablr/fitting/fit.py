@@ -1,0 +1,215 @@
+"""From an encoder and tagged photos to a bundle, and from a bundle to its figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+import lablr
+from lablr.bundle import Bundle
+from lablr.corpus import Corpus
+from lablr.encoders.encoder import Preprocessing
+from lablr.encoders.encoding import LABEL, EncodedPhotos
+from lablr.encoders.engines import Engine, LocalEngine
+from lablr.encoders.quantization import quantize
+from lablr.errors import FitError
+from lablr.fitting.metrics import evaluate, quality_of
+from lablr.fitting.sums import FitSums, FitWork
+from lablr.latent_space.calibration import Calibration, threshold_at_precision
+from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
+from lablr.latent_space.plane import LatentMap
+from lablr.ranking.coupling import Listening
+from lablr.ranking.reach import Reach, ViewSums
+from lablr.system.npz import Arrays
+from lablr.system.progress import Progress, silent
+
+__all__ = [
+    "FitConfig",
+    "fit",
+    "fit_encoded",
+]
+
+# Tried on validation when the shrinkage is not given, from hardly any to all tied.
+SHRINKAGES = (10.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0, 100_000.0)
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How the Gaussians are fitted.
+
+    Parameters
+    ----------
+    shrinkage : nu of `TagGaussians`; None tries several on validation.
+    ridge : share of the tied mean variance added to the diagonals.
+    unknown_weight : evidence of a missing tag where its source never uses it.
+    mirror : count each training photo's mirror image too, half a photo each.
+    precision : share of suggested tags that should be right; sets the threshold.
+    seed : picks the photos shown on the map.
+    quantize : turn the encoder into 8-bit integers first
+        (`lablr.encoders.quantization`).
+    """
+
+    shrinkage: float | None = None
+    ridge: float = 0.01
+    unknown_weight: float = 0.1
+    mirror: bool = True
+    precision: float = 0.8
+    seed: int = 0
+    quantize: bool = False
+
+
+def fit(
+    corpus: Corpus,
+    encoder_onnx: bytes,
+    preprocessing: Preprocessing,
+    config: FitConfig,
+    *,
+    model_card: str = "",
+    provenance: Mapping[str, Any] | None = None,
+    engine: Engine | None = None,
+    progress: Progress = silent,
+) -> Bundle:
+    """Fit Gaussians, calibration and map to `corpus` and put them in a bundle.
+
+    Gaussians see the photos of the split "train", calibration and threshold those
+    of "val"; photos of other splits are not read. The `engine` (default: threads of
+    this machine) encodes them; memory does not grow with the training photos.
+    Raises `FitError` when a tag has fewer than five training photos, or when there
+    are no validation photos; `MissingExtra` when the encoder cannot be quantized.
+    """
+    if config.quantize:
+        encoder_onnx = quantize(encoder_onnx, preprocessing, corpus, progress)
+    work = FitWork(encoder_onnx, preprocessing, config.mirror, config.seed)
+    parts = (engine or LocalEngine()).map(
+        work, corpus.photos(), corpus.count_records(), progress, LABEL
+    )
+    return _bundle(
+        FitSums.total(parts),
+        config,
+        encoder_onnx=encoder_onnx,
+        preprocessing=preprocessing.to_dict(),
+        model_card=model_card,
+        provenance=dict(provenance or {}) | {"corpus_digest": corpus.digest},
+        views=ViewSums.of(corpus.photos()),
+    )
+
+
+def fit_encoded(encoded: EncodedPhotos, config: FitConfig, **described: Any) -> Bundle:
+    """The part of `fit` after encoding: seconds, so several configs can be tried.
+
+    `described` are encoder_onnx, preprocessing, model_card and provenance.
+    """
+    counted = encoded if config.mirror else dataclasses.replace(encoded, mirrored=None)
+    sums = FitSums.total([FitSums.of(counted, config.seed)])
+    return _bundle(sums, config, **described)
+
+
+def _bundle(
+    sums: FitSums,
+    config: FitConfig,
+    *,
+    encoder_onnx: bytes,
+    preprocessing: Mapping[str, Any],
+    model_card: str,
+    provenance: Mapping[str, Any],
+    views: ViewSums | None = None,
+) -> Bundle:
+    """The bundle that follows from the sums."""
+    statistics, validation = sums.statistics, sums.validation
+    if not statistics.sources or not len(validation.latents):
+        raise FitError("both training and validation photos are needed")
+    shrinkage = config.shrinkage
+    if shrinkage is None:
+        shrinkage = _best_shrinkage(statistics, validation, config)
+    config = dataclasses.replace(config, shrinkage=shrinkage)
+    gaussians = _gaussians(statistics, config, shrinkage)
+    calibration, threshold = _calibrate(gaussians, validation, config.precision)
+    latent_map = LatentMap.fit(
+        statistics.source_moments,
+        sums.dots,
+        gaussians.means_,
+        gaussians.log_determinants_,
+    )
+    settings = dataclasses.asdict(config) | {"threshold": threshold}
+    return Bundle(
+        tags=statistics.tags,
+        encoder_onnx=encoder_onnx,
+        preprocessing=preprocessing,
+        gaussians=statistics.to_arrays()
+        | _listening(sums, gaussians, calibration)
+        | _reach(statistics.tags, views),
+        calibration=calibration.to_arrays(),
+        latent_map=latent_map.to_arrays(),
+        settings=settings,
+        model_card=model_card,
+        provenance=_where_and_when() | dict(provenance),
+    )
+
+
+def _gaussians(
+    statistics: GaussianStatistics, config: FitConfig, shrinkage: float
+) -> TagGaussians:
+    absence = statistics.absence(config.unknown_weight)
+    return TagGaussians(statistics, absence, shrinkage, config.ridge)
+
+
+def _calibrate(
+    gaussians: TagGaussians, validation: EncodedPhotos, precision: float
+) -> tuple[Calibration, float]:
+    """Calibration on the validation photos, and the threshold at a precision there."""
+    relevant = validation.membership
+    ratio = gaussians.log_likelihood_ratio(validation.latents)
+    calibration = Calibration.fit(ratio, relevant)
+    probability = calibration.probability(ratio)
+    return calibration, threshold_at_precision(relevant, probability, precision)
+
+
+def _listening(
+    sums: FitSums, gaussians: TagGaussians, calibration: Calibration
+) -> Arrays:
+    """What tags say of each other beyond what the validation photos say of them."""
+    ratio = gaussians.log_likelihood_ratio(sums.validation.latents)
+    listening = Listening.fit(
+        sums.pairs,
+        sums.statistics.counts,
+        sums.statistics.source_moments.n,
+        calibration.probability(ratio),
+        sums.validation.sources,
+    )
+    return sums.pairs.to_arrays() | listening.to_arrays()
+
+
+def _reach(tags: tuple[str, ...], views: ViewSums | None) -> Arrays:
+    reach = Reach.fit(tags, views or ViewSums())
+    return {} if reach is None else reach.to_arrays()
+
+
+def _best_shrinkage(
+    statistics: GaussianStatistics, validation: EncodedPhotos, config: FitConfig
+) -> float:
+    """The shrinkage with the best macro AP plus image MAP, summed over sources."""
+    relevant, sources = validation.membership, validation.sources.tolist()
+
+    def quality(shrinkage: float) -> float:
+        gaussians = _gaussians(statistics, config, shrinkage)
+        ratio = gaussians.log_likelihood_ratio(validation.latents)
+        probability = Calibration.fit(ratio, relevant).probability(ratio)
+        reports = evaluate(relevant, probability, None, sources)
+        return quality_of(reports)
+
+    return max(SHRINKAGES, key=quality)
+
+
+def _where_and_when() -> dict[str, Any]:
+    packages = ("numpy", "onnxruntime", "pillow")
+    return {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "lablr": lablr.__version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+    }

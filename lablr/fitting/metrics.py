@@ -1,0 +1,276 @@
+"""How well scores rank tags and photos, and whether probabilities mean what they say.
+
+Two directions are judged. Down a tag: are the photos that carry it scored above
+those that do not (`average_precision`, `roc_auc`, ties handled as such)? Across a
+photo: are its own tags at the top of its ranking (`mean_average_precision`,
+`precision_at_k`, `recall_at_k`)? The second kind works on `rank_relevance`: higher
+numbers first, equal ones in the order of the tags, as a person would be shown them.
+
+N photos, T tags. Scores may be infinite, never NaN (ValueError).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Report",
+    "average_precision",
+    "calibration_error",
+    "evaluate",
+    "macro_average_precision",
+    "mean_average_precision",
+    "precision_at_k",
+    "quality_of",
+    "rank_relevance",
+    "recall_at_k",
+    "roc_auc",
+]
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of one source of photos, or of all of them; nan where undefined.
+
+    Means over tags are over those that occur (for ROC AUC: and are absent) in the
+    source; means over photos are over those that carry a tag.
+    """
+
+    source: str
+    n_photos: int
+    macro_average_precision: float
+    mean_average_precision: float
+    precision_at_1: float
+    precision_at_5: float
+    recall_at_5: float
+    recall_at_10: float
+    roc_auc: float
+    calibration_error: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures as JSON holds them, None for nan."""
+        return {
+            key: None if isinstance(value, float) and math.isnan(value) else value
+            for key, value in asdict(self).items()
+        }
+
+
+def evaluate(
+    relevant: ArrayLike,
+    ranking_scores: ArrayLike,
+    probabilities: ArrayLike | None,
+    sources: Sequence[str],
+    counted: Mapping[str, ArrayLike] | None = None,
+) -> list[Report]:
+    """Judge a ranking per source, in the order of their names, then of ``"all"``.
+
+    ``relevant`` (N, T) bool, ``ranking_scores`` (N, T), ``probabilities`` (N, T) or
+    None, ``sources`` (N,). Every tag competes in every ranking, whether or not it
+    occurs in the source. ``counted`` (T,) of a source and of ``"all"`` says which
+    tags its means over tags are of; the default is all of them.
+    """
+    truth, scores = _table(relevant, ranking_scores)
+    chances = None if probabilities is None else _table(truth, probabilities)[1]
+    names = np.asarray(sources, dtype=object)
+    if len(names) != len(truth):
+        raise ValueError(f"{len(names)} sources of {len(truth)} photos")
+    ranked = rank_relevance(truth, scores)
+    parts = [(name, names == name) for name in sorted(set(sources))]
+    parts.append(("all", np.ones(len(truth), dtype=np.bool_)))
+    return [
+        _report(
+            name,
+            truth[rows],
+            scores[rows],
+            None if chances is None else chances[rows],
+            ranked[rows],
+            slice(None) if counted is None else np.asarray(counted[name], np.bool_),
+        )
+        for name, rows in parts
+    ]
+
+
+def _report(
+    source: str,
+    relevant: Bools,
+    scores: Floats,
+    chances: Floats | None,
+    ranked: Bools,
+    counted: slice | Bools,
+) -> Report:
+    tagged = ranked[ranked.any(axis=1)]
+    columns = relevant[:, counted], scores[:, counted]
+    return Report(
+        source=source,
+        n_photos=len(relevant),
+        macro_average_precision=macro_average_precision(*columns),
+        mean_average_precision=mean_average_precision(tagged),
+        precision_at_1=_mean(precision_at_k(tagged, 1)),
+        precision_at_5=_mean(precision_at_k(tagged, 5)),
+        recall_at_5=_mean(recall_at_k(tagged, 5)),
+        recall_at_10=_mean(recall_at_k(tagged, 10)),
+        roc_auc=_mean(
+            [roc_auc(*tag) for tag in zip(*(part.T for part in columns), strict=True)]
+        ),
+        calibration_error=(
+            math.nan if chances is None else calibration_error(relevant, chances)
+        ),
+    )
+
+
+def average_precision(relevant: ArrayLike, score: ArrayLike) -> float:
+    """Return the average precision of scores (N,) of which some are relevant (N,).
+
+    AP = Σ_n (R_n − R_{n−1}) P_n over the thresholds n, one per distinct score, with
+    the precision P_n and the recall R_n of everything scored at or above it; nan
+    when nothing is relevant.
+    """
+    truth, scores = _table(relevant, score)
+    order = np.argsort(-scores)
+    last = _last_of_ties(scores[order])
+    n_hits = np.cumsum(truth[order])[last]
+    if not len(n_hits) or not n_hits[-1]:
+        return math.nan
+    precision = n_hits / (last + 1)
+    recall = n_hits / n_hits[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def roc_auc(relevant: ArrayLike, score: ArrayLike) -> float:
+    """Return the chance that a relevant score is above an irrelevant one.
+
+    AUC = (Σ_{i relevant} rank_i − P (P + 1) / 2) / (P Q), P relevant and Q
+    irrelevant, ranks from 1 upwards and shared by ties (Mann and Whitney's U); nan
+    when P or Q is 0.
+    """
+    truth, scores = _table(relevant, score)
+    n_relevant = int(truth.sum())
+    n_irrelevant = len(truth) - n_relevant
+    if not n_relevant or not n_irrelevant:
+        return math.nan
+    order = np.argsort(scores)
+    last = _last_of_ties(scores[order])
+    n_ties = np.diff(last, prepend=-1)
+    shared_rank = last + 1 - (n_ties - 1) / 2
+    rank_sum = np.repeat(shared_rank, n_ties)[truth[order]].sum()
+    u = rank_sum - n_relevant * (n_relevant + 1) / 2
+    return float(u / (n_relevant * n_irrelevant))
+
+
+def macro_average_precision(relevant: ArrayLike, scores: ArrayLike) -> float:
+    """Return the mean average precision of the tags (N, T) that any photo carries."""
+    truth, table = _table(relevant, scores)
+    return _mean(
+        [average_precision(*column) for column in zip(truth.T, table.T, strict=True)]
+    )
+
+
+def rank_relevance(relevant: ArrayLike, scores: ArrayLike) -> Bools:
+    """Return (N, T): whether the tag at each place of photo n's ranking is its own."""
+    truth, table = _table(relevant, scores)
+    order = np.argsort(-table, axis=1, kind="stable")
+    return np.take_along_axis(truth, order, axis=1)
+
+
+def mean_average_precision(ranked: Bools) -> float:
+    """Return the image MAP: the mean over photos of their ranking's precision.
+
+    AP of a photo = (1/R) Σ_r r / (place of its r-th own tag), R its number of own
+    tags; photos without one are left out. ``ranked`` as of `rank_relevance`.
+    """
+    tagged = ranked[ranked.any(axis=1)]
+    places = np.arange(1, ranked.shape[1] + 1)
+    precision = np.cumsum(tagged, axis=1, dtype=np.int64) / places
+    return _mean(np.sum(precision * tagged, axis=1) / np.sum(tagged, axis=1))
+
+
+def precision_at_k(ranked: Bools, k: int) -> Floats:
+    """Return (N,): the share of the first k tags of a ranking that are the photo's.
+
+    Of fewer than k tags, all count. ``ranked`` as of `rank_relevance`.
+    """
+    share: Floats = ranked[:, :k].mean(axis=1, dtype=np.float64)
+    return share
+
+
+def recall_at_k(ranked: Bools, k: int) -> Floats:
+    """Return (N,): the share of the photo's tags among the first k of its ranking.
+
+    nan for a photo without tags. ``ranked`` as of `rank_relevance`.
+    """
+    n_own = ranked.sum(axis=1).astype(np.float64)
+    n_own[n_own == 0] = math.nan
+    share: Floats = ranked[:, :k].sum(axis=1) / n_own
+    return share
+
+
+def calibration_error(
+    relevant: ArrayLike, probability: ArrayLike, n_bins: int = 15
+) -> float:
+    """Return the expected calibration error of probabilities, all pairs pooled.
+
+    ECE = Σ_b n_b/n |mean relevant in b − mean probability in b|. Every (photo, tag)
+    pair is one case, whatever its tag, and the bins b hold equally many cases in
+    the order of their probability. Most tags are absent from most photos, so most
+    bins lie near 0 and the figure is small: compare it between rankings of the
+    same photos and tags, not with that of another task. Equal probabilities share
+    their mean relevance, so that the order of the photos does not matter.
+    Source: Naeini, Cooper and Hauskrecht, AAAI 2015, with equal-mass bins.
+    """
+    truth, chances = _table(relevant, probability)
+    chance = chances.ravel()
+    if not len(chance):
+        return math.nan
+    order = np.argsort(chance)
+    chance = chance[order]
+    last = _last_of_ties(chance)
+    n_ties = np.diff(last, prepend=-1)
+    n_hits = np.diff(np.cumsum(truth.ravel()[order])[last], prepend=0)
+    gap = np.repeat(n_hits / n_ties, n_ties) - chance
+    bins = np.array_split(gap, n_bins)
+    return float(sum(abs(part.sum()) for part in bins) / len(gap))
+
+
+def _last_of_ties(ordered: Floats) -> NDArray[np.int64]:
+    """Return the index of the last of each run of equal numbers."""
+    changes = np.flatnonzero(ordered[1:] != ordered[:-1])
+    return np.append(changes, len(ordered) - 1) if len(ordered) else changes
+
+
+def _table(relevant: ArrayLike, scores: ArrayLike) -> tuple[Bools, Floats]:
+    """Return both as arrays of one shape; raises ValueError."""
+    truth = np.asarray(relevant, dtype=np.bool_)
+    table = np.asarray(scores, dtype=np.float64)
+    if truth.shape != table.shape:
+        raise ValueError(f"relevant is {truth.shape} and scores are {table.shape}")
+    if np.isnan(table).any():
+        raise ValueError("a score is NaN")
+    return truth, table
+
+
+def _mean(figures: Sequence[float] | Floats) -> float:
+    """Return the mean of the figures that are not nan; nan of none."""
+    known = np.asarray(figures, dtype=np.float64)
+    known = known[~np.isnan(known)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def quality_of(reports: list[Report]) -> float:
+    """Macro AP plus image MAP, summed over the sources: what choices are made by."""
+    return sum(_qualities(reports))
+
+
+def _qualities(reports: list[Report]) -> Iterator[float]:
+    for report in reports:
+        quality = report.macro_average_precision + report.mean_average_precision
+        # Undefined where no photo of the source has a tag.
+        if report.source != "all" and not math.isnan(quality):
+            yield quality

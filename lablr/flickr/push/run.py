@@ -1,0 +1,298 @@
+"""Putting tags on many photos, one after the other.
+
+For each photo: Flickr is asked what is there; the journal says what is about to happen;
+Flickr is asked to add the tags, and then which numbers they got. After a fault nobody
+knows whether the tags were added, so the photo is looked at before anything is tried
+again; a process that was killed in between is looked after by the next.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from lablr.errors import DownloadError, LablrError, PushError, RefusedByFlickr
+from lablr.flickr.account import Account
+from lablr.flickr.push.journal import Change, PushJournal, Run
+from lablr.flickr.push.photo import FlickrPhoto, form_of, look, quoted, text_of
+from lablr.flickr.session import FlickrSession
+from lablr.metadata import Keyword
+
+__all__ = [
+    "MAX_TAGS",
+    "OnePhotoError",
+    "Outcome",
+    "in_turn",
+    "list_runs",
+    "opened",
+    "push",
+]
+
+Status = Literal["ok", "would be pushed", "unchanged", "failed"]
+
+log = logging.getLogger(__name__)
+
+MAX_TAGS = 75  # of one photo
+MAX_UNANSWERED = 3  # photos in a row, before a run gives up
+NO_PHOTO = "1"  # for getInfo and addTags
+# What Flickr refuses because of one photo or its tags; all else ends the run.
+OF_THE_PHOTO = {NO_PHOTO, "2", "116"}
+SIGNED_OUT, NOT_ALLOWED = "98", "99"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo.
+
+    run : what to call for to undo it; None for a dry run.
+    found : the tags that were there, as their authors wrote them.
+    changed : those that were added, or taken off: (tag, its origin).
+    """
+
+    photo: str
+    status: Status
+    run: str | None = None
+    title: str = ""
+    found: tuple[str, ...] = ()
+    changed: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    error: LablrError | None = None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Say whether Flickr, or the disk, may do it another time."""
+        return type(self.error) is DownloadError
+
+
+class OnePhotoError(PushError):
+    """A photo of which this cannot be done; the others go on."""
+
+
+def push(
+    wanted: Mapping[str, Sequence[Keyword]],
+    session: FlickrSession,
+    account: Account,
+    *,
+    state: Path,
+    dry_run: bool = False,
+) -> Iterator[Outcome]:
+    """Put tags on photos of one's own on Flickr; yield what became of each.
+
+    wanted : number of the photo -> tags that a person accepted or typed.
+    session : one that calls as ``account``.
+    state : the folder of the journal; a dry run changes nothing, not even that.
+
+    A photo that cannot have the tags is yielded as "failed", and the others go on.
+    Raises PushError when Flickr does not accept the sign-in, or a tag was only
+    suggested; DownloadError when Flickr does not answer for several photos in a row, or
+    the journal cannot be had.
+    """
+    if any(key.origin == "suggested" for tags in wanted.values() for key in tags):
+        raise PushError("a person accepts tags before they go to Flickr")
+    if dry_run:
+        yield from in_turn(
+            (photo, None, partial(_one, session, account, photo, keywords, None))
+            for photo, keywords in wanted.items()
+        )
+        return
+    with opened(state, session, account) as journal:
+        run = journal.begin(account.nsid)
+        add = partial(_add, session, journal, run)
+        yield from in_turn(
+            (photo, run.name, partial(_one, session, account, photo, keywords, add))
+            for photo, keywords in wanted.items()
+        )
+
+
+def list_runs(state: Path) -> Sequence[Run]:
+    """Return the runs that changed photos, the oldest first."""
+    journal = PushJournal(state)
+    try:
+        return [run for run in journal.runs.values() if run.changes]
+    finally:
+        journal.close()
+
+
+@contextmanager
+def opened(
+    state: Path, session: FlickrSession, account: Account
+) -> Iterator[PushJournal]:
+    """Hold the journal, after finding out what became of changes that were cut off."""
+    journal = PushJournal(state)
+    try:
+        for run in journal.runs.values():
+            for number in run.unsettled if run.owner == account.nsid else ():
+                with _sign_in_explained():
+                    _settle(session, journal, run, number)
+        yield journal
+    finally:
+        journal.close()
+
+
+def in_turn(
+    photos: Iterable[tuple[str, str | None, Callable[[], Outcome]]],
+) -> Iterator[Outcome]:
+    """Do something with each photo: (its number, name of the run, what to do).
+
+    Raises what ends the run, see `push`.
+    """
+    n_unanswered = 0
+    for photo, run, act in photos:
+        try:
+            with _sign_in_explained():
+                outcome = replace(act(), run=run)
+        except RefusedByFlickr as error:
+            if error.number not in OF_THE_PHOTO:
+                raise
+            outcome = Outcome(photo, "failed", run, error=_explained(error))
+        except (DownloadError, OnePhotoError) as error:
+            outcome = Outcome(photo, "failed", run, error=error)
+        yield outcome
+        n_unanswered = n_unanswered + 1 if outcome.is_unanswered else 0
+        if outcome.error and n_unanswered >= MAX_UNANSWERED:
+            raise outcome.error
+
+
+@contextmanager
+def _sign_in_explained() -> Iterator[None]:
+    try:
+        yield
+    except RefusedByFlickr as error:
+        if error.number not in (SIGNED_OUT, NOT_ALLOWED):
+            raise
+        what = {
+            SIGNED_OUT: "Flickr does not accept the sign-in any more",
+            NOT_ALLOWED: "the sign-in does not allow changes to photos",
+        }
+        raise PushError(
+            f"{what[error.number]}; sign in again with: lablr push --sign-in"
+        ) from error
+
+
+def _explained(error: RefusedByFlickr) -> LablrError:
+    if error.number == NO_PHOTO:
+        return PushError(
+            "Flickr has no such photo, or does not show it to you: it may be removed, "
+            "or private."
+        )
+    return error
+
+
+# --- one photo
+
+
+def _one(
+    session: FlickrSession,
+    account: Account,
+    photo_id: str,
+    keywords: Sequence[Keyword],
+    add: Callable[[FlickrPhoto, Sequence[Keyword]], tuple[str, ...]] | None,
+) -> Outcome:
+    """Put tags on one photo, or only say what would be put."""
+    if not keywords:
+        return Outcome(photo_id, "unchanged", notes=("No tag of it is accepted.",))
+    photo = look(session, photo_id)
+    if photo.owner != account.nsid:
+        raise OnePhotoError(f"It is a photo of {photo.owner_name}'s, not of yours.")
+    new = photo.lacking(keywords)
+    if len(photo.tags) + len(new) > MAX_TAGS:
+        raise OnePhotoError(
+            f"It has {len(photo.tags)} tags of at most {MAX_TAGS}: {len(new)} more "
+            f"({', '.join(map(text_of, new))}) do not fit."
+        )
+    notes = add(photo, new) if new and add else ()
+    done: Status = "ok" if add else "would be pushed"
+    return Outcome(
+        photo=photo_id,
+        status=done if new else "unchanged",
+        title=photo.title,
+        found=tuple(tag.raw for tag in photo.tags),
+        changed=tuple((text_of(keyword), keyword.origin) for keyword in new),
+        notes=notes,
+    )
+
+
+def _add(
+    session: FlickrSession,
+    journal: PushJournal,
+    run: Run,
+    photo: FlickrPhoto,
+    new: Sequence[Keyword],
+) -> tuple[str, ...]:
+    """Add tags, with the journal; return what is to be said of it."""
+    tags = {form_of(text_of(k)): (text_of(k), k.origin) for k in new}
+    before = [tag.id for tag in photo.tags]
+    number = journal.about_to_add(run, photo.id, tags, before)
+    change = run.changes[number]
+    try:
+        here = _add_once(session, change, run.owner)
+    except RefusedByFlickr:
+        with suppress(LablrError):  # then the next run finds out
+            _settle(session, journal, run, number)
+        raise
+    found = here.tags_since(change.before, change.tags, run.owner)
+    journal.added(run, number, {form: tag.id for form, tag in found.items()})
+    unseen = [raw for form, (raw, _) in tags.items() if form not in found]
+    return tuple(
+        f"Flickr took {raw!r} and does not show it; --undo leaves it alone."
+        for raw in unseen
+    )
+
+
+def _add_once(session: FlickrSession, change: Change, owner: str) -> FlickrPhoto:
+    """Ask Flickr to add tags, again only where it did not; return the photo then."""
+    n_calls = 0
+
+    def attempt() -> FlickrPhoto:
+        nonlocal n_calls
+        if n_calls:  # it may have been carried out, whatever became of the answer
+            here = look(session, change.photo)
+            if _is_whole(here, change, owner):
+                return here
+        n_calls += 1
+        raws = [raw for raw, _ in change.tags.values()]
+        session.call_once(
+            "flickr.photos.addTags", photo_id=change.photo, tags=quoted(raws)
+        )
+        return look(session, change.photo)
+
+    return session.retrying(attempt)
+
+
+def _is_whole(here: FlickrPhoto, change: Change, owner: str) -> bool:
+    found = here.tags_since(change.before, change.tags, owner)
+    return found.keys() == change.tags.keys()
+
+
+def _settle(
+    session: FlickrSession, journal: PushJournal, run: Run, number: int
+) -> None:
+    """Find out whether a change that was cut off happened, and say it in the journal.
+
+    Flickr adds all tags of a call or none. Where only some are there, a person has had
+    a hand in it, and --undo must not take off what may be theirs.
+    """
+    change = run.changes[number]
+    ids: dict[str, str] = {}
+    try:
+        here = look(session, change.photo)
+        found = here.tags_since(change.before, change.tags, run.owner)
+        if _is_whole(here, change, run.owner):
+            ids = {form: tag.id for form, tag in found.items()}
+        elif found:
+            raws = ", ".join(tag.raw for tag in found.values())
+            log.warning(
+                "photo %s: %s: added by Lablr before it was stopped, or by you; "
+                "--undo leaves it alone",
+                change.photo,
+                raws,
+            )
+    except RefusedByFlickr as error:
+        if error.number != NO_PHOTO:
+            raise
+    journal.added(run, number, ids)

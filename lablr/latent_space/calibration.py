@@ -1,0 +1,224 @@
+"""From a log-likelihood ratio to a probability that can be believed.
+
+A tag's Gaussians are fitted on photos the encoder has learned from, so their
+ratios are too sure of themselves. Platt scaling (Platt, "Probabilistic outputs
+for support vector machines", 1999) mends that on photos kept aside, per tag::
+
+    P(tag | photo) = sigmoid(a_t * ratio + b_t)
+
+A tag with few validation photos cannot carry two numbers of its own, so each
+(a_t, b_t) is drawn toward the pair that fits all tags together: a Gaussian prior
+worth `PRIOR_STRENGTH`, the mode of which is found by Newton's method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.errors import BundleError
+
+__all__ = ["Calibration", "cross_fitted", "threshold_at_precision"]
+
+Array = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.float64]
+
+PRIOR_STRENGTH = 2.0
+# A calibration that was fitted before gives way to more photos, but slowly.
+UPDATE_STRENGTH = 10.0
+NEWTON_STEPS = 100
+MIN_SLOPE = 1e-3
+
+# Calibration is judged on photos it was not fitted on, this many parts in turn.
+N_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt scaling of T tags: `slopes` (T,) and `intercepts` (T,)."""
+
+    slopes: npt.NDArray[np.float64]
+    intercepts: npt.NDArray[np.float64]
+
+    def probability(self, log_likelihood_ratio: Array) -> npt.NDArray[np.float64]:
+        """Probabilities (N, T) of log-likelihood ratios (N, T)."""
+        logits = self.slopes * log_likelihood_ratio + self.intercepts
+        # 1 / (1 + e^-z) without overflow, and exact where it is next to nothing:
+        # the last tags of a photo are still in order.
+        return np.asarray(np.exp(-np.logaddexp(0, -logits)), np.float64)
+
+    @classmethod
+    def fit(
+        cls, log_likelihood_ratio: Array, membership: npt.NDArray[np.bool_]
+    ) -> Calibration:
+        """Fit on photos kept aside: ratios and membership, each (N, T).
+
+        Without photos the ratios are taken at their word: slope 1, intercept 0.
+        """
+        # In units of the ratios' spread the prior means the same for any d.
+        unit = float(np.std(log_likelihood_ratio)) if len(membership) else 0.0
+        unit = unit or 1.0
+        ratios = np.asarray(log_likelihood_ratio, np.float64) / unit
+        relevant = membership.astype(np.float64)
+        start = np.array([[1.0], [0.0]])
+        pooled = _platt(
+            ratios.reshape(-1, 1), relevant.reshape(-1, 1), start, strength=1e-6
+        )
+        slopes, intercepts = _platt(ratios, relevant, pooled, PRIOR_STRENGTH)
+        return cls(slopes / unit, intercepts)
+
+    def updated(
+        self,
+        log_likelihood_ratio: Array,
+        membership: npt.NDArray[np.bool_],
+        known: npt.NDArray[np.bool_],
+    ) -> Calibration:
+        """Drawn from this one toward what more photos say, all (N, T).
+
+        Only pairs that are `known` count. This calibration is the prior, worth
+        `UPDATE_STRENGTH`, so a tag without known pairs keeps its own.
+        """
+        ratios = np.where(known, log_likelihood_ratio, 0.0)
+        unit = float(np.std(ratios[known])) if known.any() else 0.0
+        unit = unit or 1.0
+        slopes, intercepts = _platt(
+            ratios / unit,
+            (membership & known).astype(np.float64),
+            np.stack([self.slopes * unit, self.intercepts]),
+            UPDATE_STRENGTH,
+            weights=known.astype(np.float64),
+        )
+        return Calibration(slopes / unit, intercepts)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Arrays for the bundle."""
+        return {"slopes": self.slopes, "intercepts": self.intercepts}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[np.generic]], n_tags: int
+    ) -> Calibration:
+        """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
+        values = {}
+        for name in ("slopes", "intercepts"):
+            shape = arrays[name].shape if name in arrays else "nothing"
+            if shape != (n_tags,):
+                raise BundleError(
+                    f"calibration.npz: expected {name} {(n_tags,)}, found {shape}"
+                )
+            values[name] = np.asarray(arrays[name], np.float64)
+            if not np.isfinite(values[name]).all():
+                raise BundleError(f"calibration.npz: the {name} are not all finite")
+        return cls(**values)
+
+
+def _platt(
+    ratios: Floats,
+    relevant: Floats,
+    prior: Floats,
+    strength: float,
+    held: npt.NDArray[np.bool_] | None = None,
+    weights: Floats | float = 1.0,
+) -> Floats:
+    """The most probable (2, T) slopes and intercepts, by damped Newton steps.
+
+    With ``z = a ratio + b`` minimizes, for each tag,
+    ``sum w (log(1 + e^z) - y z) + strength/2 |theta - prior|^2``, the `weights` w
+    (N, T) or 1. Slopes are at least
+    `MIN_SLOPE`: a tag whose ratio says nothing, or the contrary, still ranks by it,
+    faintly. The problem is convex, so where the free minimum is below the bound the
+    slope is `held` (T,) there and the intercept found for it.
+    """
+    theta = np.repeat(prior, ratios.shape[1] // prior.shape[1], axis=1)
+    held = np.zeros(len(theta[0]), np.bool_) if held is None else held
+    theta[0, held] = MIN_SLOPE
+    for _ in range(NEWTON_STEPS):
+        step = _newton_step(theta, ratios, relevant, prior, strength, held, weights)
+        # Far from the solution the curvature vanishes and a full step overshoots. One
+        # of log(1 + m) / m, m the most that a logit moves, is sure to descend (Sun &
+        # Tran-Dinh, "Generalized self-concordant functions", 2019).
+        moved = np.abs(step[0] * ratios + step[1]).max(axis=0, initial=1e-12)
+        theta = theta - step * np.log1p(moved) / moved
+        if np.abs(step).max() < 1e-9:
+            break
+    low = theta[0] < MIN_SLOPE
+    if low.any():
+        return _platt(ratios, relevant, prior, strength, held | low, weights)
+    return theta
+
+
+def _newton_step(
+    theta: Floats,
+    ratios: Floats,
+    relevant: Floats,
+    prior: Floats,
+    strength: float,
+    held: npt.NDArray[np.bool_],
+    weights: Floats | float,
+) -> Floats:
+    """Hessian^-1 gradient, (2, T).
+
+    The gradient is ``sum w (p - y)(ratio, 1)``, the Hessian
+    ``sum w p (1 - p) (ratio, 1)(ratio, 1)^T``, each plus the prior's. Of `held` tags
+    only the intercept moves.
+    """
+    p = 0.5 * (1 + np.tanh(0.5 * (theta[0] * ratios + theta[1])))
+    error = weights * (p - relevant)
+    curvature = weights * p * (1 - p)
+    gradient = np.stack([(error * ratios).sum(0), error.sum(0)])
+    gradient += strength * (theta - prior)
+    aa = (curvature * ratios**2).sum(0) + strength
+    ab = (curvature * ratios).sum(0)
+    bb = curvature.sum(0) + strength
+    gradient[0, held], ab[held] = 0.0, 0.0
+    determinant = aa * bb - ab**2
+    return np.stack(
+        [
+            (bb * gradient[0] - ab * gradient[1]) / determinant,
+            (aa * gradient[1] - ab * gradient[0]) / determinant,
+        ]
+    )
+
+
+def threshold_at_precision(
+    membership: npt.NDArray[np.bool_], probability: Array, precision: float
+) -> float:
+    """The lowest probability from which on `precision` of the tags are right.
+
+    Parameters
+    ----------
+    membership, probability : (N, T), pooled over all photos and tags.
+    precision : share of accepted tags that must be right, 0 to 1.
+
+    Returns
+    -------
+    A probability; 1.0 when no threshold reaches the precision.
+    """
+    order = np.argsort(-probability, axis=None, kind="stable")
+    accepted = probability.ravel()[order]
+    right = np.cumsum(membership.ravel()[order])
+    reached = right / np.arange(1, len(order) + 1) >= precision
+    # Equal probabilities are accepted together or not at all.
+    reached[:-1] &= accepted[:-1] > accepted[1:]
+    if not reached.any():
+        return 1.0
+    return float(accepted[np.flatnonzero(reached)[-1]])
+
+
+def cross_fitted(
+    ratio: npt.NDArray[np.float64], membership: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Probabilities (N, T), each photo's by a calibration fitted without it.
+
+    Photo i belongs to part ``i mod 5`` in a fixed random order.
+    """
+    fold = np.random.default_rng(0).permutation(len(ratio)) % N_FOLDS
+    probability = np.empty_like(ratio)
+    for part in range(min(N_FOLDS, len(ratio))):
+        held_out = fold == part
+        calibration = Calibration.fit(ratio[~held_out], membership[~held_out])
+        probability[held_out] = calibration.probability(ratio[held_out])
+    return probability

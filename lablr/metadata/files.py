@@ -1,0 +1,212 @@
+"""Replacing one file as a whole, with its old bytes kept beside it.
+
+The new bytes are written into the folder ``.lablr/NAME`` beside the file, flushed to
+the disk, given the file's mode, owner, and further attributes, and renamed over it: at
+any moment the file is the old one or the new one. Its old bytes stay in the same
+folder under their SHA-256: as a hard link, which takes no time and no room, or as a
+copy where the file system or the file has others links.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lablr.errors import PhotoError, WritingError
+from lablr.photos import PhotoLimits, read_bytes
+from lablr.system.whole_file import flush_folder, write_whole
+
+__all__ = [
+    "LIMITS",
+    "Snapshot",
+    "back_up",
+    "check_writable",
+    "create",
+    "digest_of",
+    "read_backup",
+    "replace",
+    "take",
+    "tidy",
+    "vault_of",
+]
+
+LIMITS = PhotoLimits(max_bytes=256 << 20)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A file as it was when it was read: its bytes and what the system says of it."""
+
+    path: Path
+    content: bytes
+    status: os.stat_result
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its bytes."""
+        return digest_of(self.content)
+
+    def check_unchanged(self) -> None:
+        """Raise WritingError when the file is another by now."""
+        now, then = self.path.lstat(), self.status
+        if (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns) != (
+            then.st_dev,
+            then.st_ino,
+            then.st_size,
+            then.st_mtime_ns,
+        ):
+            raise WritingError("Another program changed it just now. Retry.")
+
+
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def take(path: Path, to_replace: bool = True) -> Snapshot:
+    """Read a plain file of at most 256 MiB.
+
+    Raises PhotoError for a link, folder, pipe, device or what cannot be read, and with
+    `to_replace` WritingError for a file or folder that is write-protected.
+    """
+    content = read_bytes(path, LIMITS)
+    status = path.lstat()
+    if to_replace:
+        check_writable(path.parent, "Its folder is")
+        _check_writable(path, status, "It is")
+    return Snapshot(path, content, status)
+
+
+def check_writable(folder: Path, what: str) -> None:
+    """Raise WritingError for a folder in which no file may be made."""
+    _check_writable(folder, folder.stat(), what)
+
+
+def _check_writable(path: Path, status: os.stat_result, what: str) -> None:
+    # The superuser may write everywhere, but the protection is a person's wish.
+    if not stat.S_IMODE(status.st_mode) & 0o222 or not os.access(path, os.W_OK):
+        raise WritingError(f"{what} write-protected, and left alone.")
+
+
+def vault_of(target: Path, name: str) -> Path:
+    """Return the folder for a file's backups."""
+    return target.parent / ".lablr" / name
+
+
+def _unfinished(vault: Path) -> Path:
+    """Return where the new bytes of a file lie until they are whole."""
+    return vault / "unfinished"
+
+
+def back_up(snapshot: Snapshot, backup: Path) -> None:
+    """Keep a file's bytes at ``backup``, flushed to the disk."""
+    _make_vault(backup.parent)
+    try:
+        read_backup(backup, snapshot.digest)  # of another file of the same bytes
+    except WritingError:
+        _link_or_copy(snapshot, backup)
+    flush_folder(backup.parent)
+
+
+def _make_vault(vault: Path) -> None:
+    for folder in (vault.parent, vault):
+        with suppress(FileExistsError):
+            folder.mkdir()
+        if folder.is_symlink() or not folder.is_dir():
+            raise WritingError(f"{folder.name} beside it is no folder.")
+    flush_folder(vault.parent.parent)
+    flush_folder(vault.parent)
+
+
+def _link_or_copy(snapshot: Snapshot, backup: Path) -> None:
+    if snapshot.status.st_nlink == 1:
+        # Not every file system has links, nor may everybody make them.
+        with suppress(OSError):
+            backup.unlink(missing_ok=True)
+            os.link(snapshot.path, backup, follow_symlinks=False)
+            if os.path.samestat(backup.lstat(), snapshot.status):
+                return
+    write_whole(backup, lambda file: file.write(snapshot.content))
+
+
+def replace(
+    snapshot: Snapshot, content: bytes, vault: Path, mtime_ns: int | None = None
+) -> None:
+    """Put these bytes in the file's place, whole or not at all.
+
+    Mode, owner where possible, access control lists and further attributes are kept;
+    the time of change is `mtime_ns` or now. Raises WritingError when somebody changed
+    the file since the snapshot, and OSError where the system refuses.
+    """
+    new = _unfinished(vault)
+    _make_vault(vault)
+    _write(new, content)
+    _dress(new, snapshot.path, snapshot.status)
+    now = time.time_ns()
+    os.utime(new, ns=(now, now if mtime_ns is None else mtime_ns))
+    snapshot.check_unchanged()
+    new.replace(snapshot.path)
+    flush_folder(snapshot.path.parent)
+
+
+def create(target: Path, content: bytes, vault: Path) -> None:
+    """Make a new file of these bytes, whole or not at all."""
+    new = _unfinished(vault)
+    _make_vault(vault)
+    _write(new, content)
+    # A link, and not a rename: it fails where somebody made such a file meanwhile.
+    try:
+        os.link(new, target, follow_symlinks=False)
+    except FileExistsError as error:
+        raise WritingError("Another program made it just now. Retry.") from error
+    except OSError as error:
+        if target.exists():
+            raise WritingError("Another program made it just now. Retry.") from error
+        new.replace(target)
+    new.unlink(missing_ok=True)
+    flush_folder(target.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _dress(new: Path, old: Path, status: os.stat_result) -> None:
+    """Give a new file what the system knows of the old one."""
+    with suppress(PermissionError):  # only the superuser gives files away
+        os.chown(new, status.st_uid, status.st_gid)
+    try:
+        shutil.copystat(old, new, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOTSUP):
+            raise
+
+
+def tidy(vault: Path) -> None:
+    """Remove what was unfinished, and the folders of backups where they are empty."""
+    with suppress(OSError):  # the folder, or its disk, is not there
+        _unfinished(vault).unlink(missing_ok=True)
+    for folder in (vault, vault.parent):
+        with suppress(OSError):  # it holds backups
+            folder.rmdir()
+
+
+def read_backup(backup: Path, digest: str) -> bytes:
+    """Return the bytes that were kept; raises WritingError unless they are the same."""
+    try:
+        content = read_bytes(backup, LIMITS)
+    except PhotoError as error:
+        raise WritingError("Its backup is not there any more.") from error
+    if digest_of(content) != digest:
+        raise WritingError("Its backup is damaged. Nothing was changed.")
+    return content

@@ -1,0 +1,226 @@
+"""Tags without a single training photo, by what ImageNet's classes are called.
+
+Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings"
+(ICLR 2014): a network that knows 1,000 classes looks at the photo; the texts of the
+classes it finds likeliest, weighted by their probabilities, are a point among texts,
+
+    f(x) = sum_i w_i(x) s_i / sum_i w_i(x),  i over the K likeliest classes,
+
+and a tag fits by the cosine between that point and its own text. The paper's weights
+are the probabilities; a photo of people and dogs on a beach shows more than one
+class, so ours are softened by a temperature, w_i = p_i^(1/temperature). Any text can
+be a tag (`ConSE.scores_of`). Unlike the other methods' its x are images.
+
+As in `lablr.ranking.methods.semantic`, sentence embeddings all lean one way, so their
+mean over the classes, the `centre`, is taken off every text before its length is made
+1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lablr.encoders.encoder import Preprocessing
+from lablr.encoders.session import open_session
+from lablr.errors import BundleError
+
+__all__ = ["N_LIKELIEST", "ConSE", "pack_embeddings"]
+
+NETWORK = "conse.onnx"
+ARRAYS = "conse.npz"
+N_LIKELIEST = 10  # K, as in the paper
+TEMPERATURE = 2.0
+
+Floats = NDArray[np.float64]
+
+
+class ConSE:
+    """Cosines between photos and the texts of tags, with no photo to learn from.
+
+    Safe to call from several threads; a call takes one.
+
+    Parameters
+    ----------
+    network : the bytes of an ONNX graph with input ``image`` (N, 3, S, S) float32
+        and output ``classes`` (N, C), probabilities.
+    preprocessing : how images become its input.
+    arrays : ``class_embeddings`` and ``embeddings`` (of the tags) as
+        `pack_embeddings` packs (C, e) and (T, e); ``centre`` (e,) float32;
+        ``text_digest`` (32,) uint8, the digest of the text model they are from.
+    tags : T names.
+    Raises `BundleError` when the graph or an array makes no sense.
+    """
+
+    name: ClassVar[str] = "conse"
+
+    def __init__(
+        self,
+        network: bytes,
+        preprocessing: Preprocessing,
+        arrays: Mapping[str, NDArray[Any]],
+        tags: Sequence[str],
+    ) -> None:
+        self.network = network
+        self.preprocessing = preprocessing
+        self.tags = tuple(tags)
+        self._session = open_session(network, 1, NETWORK)
+        self._arrays = {
+            name: _array(arrays, name, dtype)
+            for name, dtype in (
+                ("class_embeddings", np.uint8),
+                ("embeddings", np.uint8),
+                ("centre", np.float32),
+                ("text_digest", np.uint8),
+            )
+        }
+        _check_shapes(self._arrays, len(self.tags))
+        _check_graph(
+            self._session, preprocessing.size, len(self._arrays["class_embeddings"])
+        )
+        self.centre = self._arrays["centre"].astype(np.float64)
+        self._classes = self.vectors_of(_unpacked(self._arrays["class_embeddings"]))
+        self._tags = self.vectors_of(_unpacked(self._arrays["embeddings"]))
+
+    @property
+    def text_digest(self) -> str:
+        """The digest of the text model whose embeddings `scores_of` understands."""
+        return self._arrays["text_digest"].tobytes().hex()
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities (N, C) of ImageNet's classes on images (N, S, S, 3).
+
+        Images of another side than its own are resized.
+
+        One photo at a time, as in `lablr.encoders.encoder`: its numbers do not depend
+        on the company it comes in, and memory does not grow.
+        """
+        found = np.empty((len(images), len(self._classes)), np.float32)
+        for row, image in enumerate(images):
+            fitted = _resized(image, self.preprocessing.size)
+            inputs = {"image": self.preprocessing.normalize(fitted[np.newaxis])}
+            found[row] = self._session.run(["classes"], inputs)[0][0]
+        return found
+
+    def vectors(self, images: NDArray[np.uint8]) -> Floats:
+        """Unit vectors (N, e) of images (N, S, S, 3), comparable with `vectors_of`."""
+        return self.combined(self.probabilities(images))
+
+    def combined(self, probabilities: NDArray[np.float32]) -> Floats:
+        """The convex combination (N, e) of the likeliest classes, of unit length."""
+        likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :N_LIKELIEST]
+        weights = np.take_along_axis(probabilities, likeliest, axis=1)
+        weights = weights ** (1 / TEMPERATURE)
+        weighted = weights[:, :, np.newaxis] * self._classes[likeliest]
+        return _unit_rows(weighted.sum(axis=1, dtype=np.float64))
+
+    def vectors_of(self, embeddings: ArrayLike) -> Floats:
+        """Unit vectors (M, e) of texts, from what the text model gives for them."""
+        rows = np.asarray(embeddings, np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self.centre):
+            raise ValueError(
+                f"expected (texts, {len(self.centre)}), found {rows.shape}"
+            )
+        return _unit_rows(rows - self.centre)
+
+    def scores_of(self, images: NDArray[np.uint8], embeddings: ArrayLike) -> Floats:
+        """Cosines (N, M) of images and any texts, by their embeddings (M, e)."""
+        return np.asarray(self.vectors(images) @ self.vectors_of(embeddings).T)
+
+    def logits(self, images: NDArray[np.uint8]) -> Floats:
+        """Cosines (N, T) of images (N, S, S, 3) and the tags."""
+        return np.asarray(self.vectors(images) @ self._tags.T)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays for a bundle, beside the bytes of the `network`."""
+        given = self.preprocessing
+        numbers = np.array([given.size, *given.mean, *given.scale], np.float64)
+        return self._arrays | {"preprocessing": numbers}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], tags: Sequence[str], network: bytes
+    ) -> ConSE:
+        """Read back `to_arrays`; raises `BundleError` when they make no sense."""
+        numbers = _array(arrays, "preprocessing", np.float64)
+        if numbers.shape != (7,):
+            raise BundleError(f"{ARRAYS}: preprocessing has shape {numbers.shape}")
+        size, *means_and_scales = numbers.tolist()
+        preprocessing = Preprocessing.from_dict(
+            {"size": size, "mean": means_and_scales[:3], "scale": means_and_scales[3:]}
+        )
+        return cls(network, preprocessing, arrays, tags)
+
+
+def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A square image (S, S, 3) at this side."""
+    if image.shape[:2] == (size, size):
+        return image
+    from PIL import Image
+
+    square = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(square)
+
+
+def pack_embeddings(rows: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Embeddings (N, e) in half precision, as bytes (N, 2e), low byte first."""
+    return rows.astype("<f2").view(np.uint8)
+
+
+def _unpacked(packed: NDArray[np.uint8]) -> NDArray[np.float16]:
+    return np.ascontiguousarray(packed).view("<f2")
+
+
+def _unit_rows(rows: Floats) -> Floats:
+    """Rows divided by their lengths; rows of nothing stay nothing."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1))
+
+
+def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any) -> NDArray[Any]:
+    """An array of this type; raises `BundleError` when it is another, or not there."""
+    array = arrays.get(name)
+    if array is None or array.dtype != dtype:
+        found = "nothing" if array is None else array.dtype
+        raise BundleError(
+            f"{ARRAYS}: {name}: expected {np.dtype(dtype)}, found {found}"
+        )
+    return array
+
+
+def _check_shapes(arrays: Mapping[str, NDArray[Any]], n_tags: int) -> None:
+    """Raise `BundleError` unless shapes fit each other and numbers are finite."""
+    n_bytes = 2 * arrays["centre"].size
+    shapes = {name: array.shape for name, array in arrays.items()}
+    expected = {
+        "class_embeddings": (*shapes["class_embeddings"][:1], n_bytes),
+        "embeddings": (n_tags, n_bytes),
+        "centre": (n_bytes // 2,),
+        "text_digest": (32,),
+    }
+    if shapes != expected or not n_bytes:
+        raise BundleError(f"{ARRAYS}: expected shapes {expected}, found {shapes}")
+    numbers = [
+        arrays["centre"],
+        _unpacked(arrays["class_embeddings"]),
+        _unpacked(arrays["embeddings"]),
+    ]
+    if not all(np.isfinite(array).all() for array in numbers):
+        raise BundleError(f"{ARRAYS}: a number is not finite")
+
+
+def _check_graph(session: Any, size: int, n_classes: int) -> None:
+    """Raise `BundleError` unless the graph takes such images and names the classes."""
+    found = {
+        given.name: (given.type, given.shape[1:])
+        for given in [*session.get_inputs(), *session.get_outputs()]
+    }
+    expected = {
+        "image": ("tensor(float)", [3, size, size]),
+        "classes": ("tensor(float)", [n_classes]),
+    }
+    if found != expected:
+        raise BundleError(f"{NETWORK}: expected {expected}, found {found}")

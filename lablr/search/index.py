@@ -1,0 +1,204 @@
+"""An index of photos on disk: what was seen of each, a row a photo.
+
+::
+
+    index.json         format, model, folder, and the generation that counts
+    photos-G.jsonl     file, size, time and SHA-256 of each photo
+    latents-G.npy      (N, d) float32, standardized latents of length 1
+    chances-G.npy      (N, T) float16, the probability of each tag
+    meaning-G.npy      (N, e) float16, places in a text model's space; e may be 0
+    graph-G.usearch    who is near whom, where there are very many photos
+
+Another generation is written beside the one that counts, and counts from the moment
+``index.json`` is replaced: a reader meets one or the other, whenever a writer stops.
+Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lablr.errors import IndexFolderError
+from lablr.search.nearest import EXACT_UP_TO, Graph
+from lablr.system.whole_file import flush_folder, write_whole
+
+__all__ = ["Entry", "Index", "Rows"]
+
+FORMAT = 1
+HEAD = "index.json"
+ARRAYS = ("latents", "chances", "meaning")
+MAX_HEAD_BYTES = 1 << 20
+# A reader that meets a writer reads again.
+MAX_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A photo of the folder: its name there, and what tells it from others."""
+
+    file: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What is known of N photos; see the module."""
+
+    latents: npt.NDArray[np.float32]
+    chances: npt.NDArray[np.float16]
+    meaning: npt.NDArray[np.float16]
+
+    def taken(self, numbers: Sequence[int]) -> Rows:
+        """Those of some rows, in memory."""
+        rows = np.asarray(numbers, np.int64)
+        return Rows(self.latents[rows], self.chances[rows], self.meaning[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """The rows of all parts, one part after another."""
+        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in ARRAYS))
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """An index that was read; its arrays are mapped, not loaded.
+
+    Attributes
+    ----------
+    folder : of the index; root : of the photos.
+    model : digest of the bundle it was made with; tags : T names.
+    entries : N photos; rows : what is known of them.
+    graph : finds the nearest among very many; None where all are compared.
+    """
+
+    folder: Path
+    root: Path
+    model: str
+    tags: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    rows: Rows
+    graph: Graph | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> Index:
+        """Read an index; raises `IndexFolderError` for none, or a broken one."""
+        for attempt in range(MAX_ATTEMPTS):
+            head = _read_head(folder)
+            try:
+                return cls._of(folder, head)
+            except FileNotFoundError as error:
+                # Another generation has taken its place meanwhile.
+                if attempt + 1 == MAX_ATTEMPTS or _read_head(folder) == head:
+                    raise IndexFolderError(
+                        f"{folder}: {error.filename} is missing; build the index again"
+                    ) from error
+            except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+                raise IndexFolderError(
+                    f"{folder}: the index is damaged ({error}); build it again"
+                ) from error
+        raise AssertionError("unreachable")
+
+    @classmethod
+    def _of(cls, folder: Path, head: dict[str, Any]) -> Index:
+        generation, tags = str(head["generation"]), tuple(map(str, head["tags"]))
+        lines = (folder / f"photos-{generation}.jsonl").read_text("utf-8").splitlines()
+        entries = tuple(Entry(**json.loads(line)) for line in lines)
+        arrays = {
+            name: np.load(folder / f"{name}-{generation}.npy", "r", allow_pickle=False)
+            for name in ARRAYS
+        }
+        shapes = {"latents": np.float32, "chances": np.float16, "meaning": np.float16}
+        for name, dtype in shapes.items():
+            array = arrays[name]
+            fits = array.ndim == 2 and len(array) == len(entries)
+            if not fits or array.dtype != dtype:
+                raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+        if arrays["chances"].shape[1] != len(tags):
+            raise ValueError("the tags are others")
+        root, model = Path(str(head["root"])), str(head["model"])
+        rows, graph = Rows(**arrays), folder / f"graph-{generation}.usearch"
+        found = cls(folder, root, model, tags, entries, rows)
+        if len(entries) <= EXACT_UP_TO:
+            return found
+        n_latent = rows.latents.shape[1]
+        return replace(found, graph=Graph.read(graph, len(entries), n_latent))
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def path(self, row: int) -> Path:
+        """Where a photo lies."""
+        return self.root / self.entries[row].file
+
+    def write(self) -> None:
+        """Make these rows the ones that count; raises OSError, and leaves what was."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / HEAD).exists() and any(self.folder.iterdir()):
+            raise IndexFolderError(
+                f"{self.folder} holds something else; name a new folder for the index"
+            )
+        generation = secrets.token_hex(6)
+        lines = [json.dumps(asdict(entry)) for entry in self.entries]
+        text = "".join(line + "\n" for line in lines)
+        write_whole(
+            self.folder / f"photos-{generation}.jsonl",
+            lambda file: file.write(text.encode("ascii")),
+        )
+        for name in ARRAYS:
+            array = np.ascontiguousarray(getattr(self.rows, name))
+            save = partial(np.save, arr=array, allow_pickle=False)
+            write_whole(self.folder / f"{name}-{generation}.npy", save)
+        if len(self.entries) > EXACT_UP_TO:
+            write = Graph.of(self.rows.latents).write
+            write_whole(self.folder / f"graph-{generation}.usearch", write)
+        head = {
+            "format": FORMAT,
+            "generation": generation,
+            "model": self.model,
+            "root": str(self.root),
+            "tags": list(self.tags),
+            "n_photos": len(self.entries),
+        }
+        raw = json.dumps(head, indent=1).encode("ascii")
+        write_whole(self.folder / HEAD, lambda file: file.write(raw))
+        flush_folder(self.folder)
+        self._forget_others(generation)
+
+    def _forget_others(self, generation: str) -> None:
+        """Remove the files of other generations, whoever left them."""
+        for path in self.folder.iterdir():
+            kind, dash, _ = path.name.partition("-")
+            is_ours = dash and kind in {*ARRAYS, "photos", "graph"}
+            if is_ours and f"-{generation}." not in path.name:
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _read_head(folder: Path) -> dict[str, Any]:
+    try:
+        with (folder / HEAD).open("rb") as file:
+            head = json.loads(file.read(MAX_HEAD_BYTES))
+        if head["format"] != FORMAT:
+            raise IndexFolderError(
+                f"{folder}: an index of format {head['format']}, this Lablr reads "
+                f"{FORMAT}; build it again"
+            )
+    except FileNotFoundError as error:
+        raise IndexFolderError(
+            f"{folder} holds no index; lablr index makes one"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IndexFolderError(f"{folder}/{HEAD} cannot be read: {error}") from error
+    return dict(head)

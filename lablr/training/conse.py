@@ -1,0 +1,116 @@
+"""Make ConSE of a list of tags: a network in 8-bit integers, and texts as points.
+
+Nothing is trained and no tag of a photo is looked at. Photos are needed only for the
+ranges of the integers, any photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lablr.corpus import Corpus
+from lablr.encoders.quantization import quantized
+from lablr.encoders.text import SentenceEncoder, TextModel
+from lablr.errors import TrainingError
+from lablr.photos import FOLDER_LIMITS, read_image
+from lablr.ranking.methods.conse import ConSE, pack_embeddings
+from lablr.system.npz import pack_arrays
+from lablr.system.whole_file import write_whole
+from lablr.training.imagenet import SIZE, class_names, imagenet_network
+from lablr.training.run_folder import write_json
+
+__all__ = ["make_conse", "write_conse_run"]
+
+N_SHOWN = 200  # photos that show the network its ranges
+
+
+def make_conse(
+    tags: Sequence[str],
+    backbone: str,
+    text_model: TextModel,
+    images: Iterable[NDArray[np.uint8]] | None = None,
+    texts: Sequence[str] | None = None,
+) -> ConSE:
+    """Return ConSE of these tags, over one of `backbones.EFFICIENTNET_LITE`.
+
+    `images` (S, S, 3), a few hundred of side `lablr.training.imagenet.SIZE`, show the
+    network its ranges; they are taken one by one. Without any it stays in floating
+    point, four times as large. `texts` say the tags in words, by default as they are.
+    Raises `TrainingError` for another backbone, `MissingExtra` without the packages
+    that it needs, `TextError` for a text that `text_model` cannot read.
+    """
+    network, preprocessing = imagenet_network(backbone)
+    if images is not None:
+        inputs = (preprocessing.normalize(image[np.newaxis]) for image in images)
+        network = _slim(quantized(network, inputs))
+    classes = text_model.embed(class_names())
+    arrays = {
+        "class_embeddings": pack_embeddings(classes),
+        "embeddings": pack_embeddings(text_model.embed(texts or tags)),
+        "centre": classes.mean(axis=0),
+        "text_digest": np.frombuffer(bytes.fromhex(text_model.digest), np.uint8),
+    }
+    return ConSE(network, preprocessing, arrays, tags)
+
+
+def _slim(network: bytes) -> bytes:
+    """The same graph without what says nothing: a fortieth of a quantized one.
+
+    Weights and biases are symmetric, so their zero points are zeros, which is what
+    ONNX takes one that is left out to be.
+    """
+    import onnx  # quantizing needed it
+
+    model = onnx.load_from_string(network)
+    graph = model.graph
+    zeros = {
+        tensor.name
+        for tensor in graph.initializer
+        if tensor.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.INT32)
+        and not onnx.numpy_helper.to_array(tensor).any()
+    }
+    for node in graph.node:
+        node.ClearField("name")
+        if node.op_type == "DequantizeLinear" and node.input[-1] in zeros:
+            del node.input[2:]
+    used = {name for node in graph.node for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:], graph.value_info[:]
+    graph.initializer.extend(kept)
+    slim: bytes = model.SerializeToString()
+    return slim
+
+
+def write_conse_run(
+    corpus: Corpus, folder: Path, backbone: str = "efficientnet-lite0"
+) -> ConSE:
+    """Make ConSE of the corpus's tags and leave a run for `lablr.fitting.methods`.
+
+    Some training photos show the network its ranges; what they are tagged with is not
+    looked at. ``config.json`` comes last: a folder without it holds no run. Raises
+    `TrainingError` when there is one, and as `make_conse`.
+    """
+    if (folder / "config.json").exists():
+        raise TrainingError(f"{folder} holds a run: choose another folder")
+    photos = [photo for photo in corpus.photos() if photo.split == "train"]
+    some = photos[:: max(1, len(photos) // N_SHOWN)][:N_SHOWN]
+    tags = sorted(corpus.tag_counts())
+    images = (read_image(photo.path, SIZE, FOLDER_LIMITS) for photo in some)
+    conse = make_conse(tags, backbone, SentenceEncoder.load(), images)
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = pack_arrays(conse.to_arrays(), "method.npz")
+    write_whole(folder / "network.onnx", lambda file: file.write(conse.network))
+    write_whole(folder / "method.npz", lambda file: file.write(packed))
+    described = {
+        "method": ConSE.name,
+        "tags": tags,
+        "corpus_digest": corpus.digest,
+        "backbone": backbone,
+        "text_model": conse.text_digest,
+    }
+    write_json(folder / "config.json", described)
+    return conse

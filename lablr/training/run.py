@@ -1,0 +1,351 @@
+"""A training run in progress: its configuration, its state, its checkpoint.
+
+What a run keeps is a running average of its weights: that of the last epoch, or
+of the best one on validation when the run was stopped early.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import io
+import math
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lablr.errors import TrainingError
+from lablr.training.batches import Batch
+from lablr.training.distributed import Processes
+from lablr.training.run_folder import read_checkpoint, write_checkpoint, write_json
+from lablr.training.vae import VAE, Losses, check_ranges
+
+__all__ = [
+    "PRECISIONS",
+    "History",
+    "Run",
+    "TrainingConfig",
+    "first_line",
+    "kept_epoch",
+]
+
+History = list[dict[str, float]]
+
+# Least and most of the numbers of a TrainingConfig, that a slip of the keyboard
+# is answered at once and in words.
+RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (1, 100_000),
+    "batch_size": (1, 65_536),
+    "train_size": (0, 1024),
+    "min_crop": (0.01, 1),
+    "learning_rate": (0, 10),
+    "backbone_learning_rate": (0, 10),
+    "weight_decay": (0, 10),
+    "warmup_steps": (0, 1e9),
+    "beta_warmup_epochs": (0, 1e5),
+    "average_decay": (0, 1),
+    "gradient_clip": (1e-6, 1e9),
+    "patience": (0, 100_000),
+    "unknown_weight": (0, 1),
+    "seed": (0, 2**32 - 1),
+}
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a VAE is trained.
+
+    Parameters
+    ----------
+    epochs : passes over the training photos.
+    batch_size : photos a step, of all processes together.
+    train_size : side of a training crop in pixels; smaller than the serving size
+        is quicker and generalizes better, since random crops show things larger
+        than they are (Touvron et al., "Fixing the train-test resolution
+        discrepancy", 2019). 0 means the serving size.
+    min_crop : smallest share of a photo's area that a random crop keeps.
+    learning_rate : of the heads and the decoder.
+    backbone_learning_rate : of pretrained stages.
+    optimizer : ``"adamw"``, or ``"rmsprop"`` as the seed.
+    warmup_steps : steps until the full learning rate; a cosine follows.
+    beta_warmup_epochs : epochs over which beta grows from 0 to its full weight.
+    average_decay : of the running average of the weights, which is what is kept.
+    patience : epochs without a better validation objective before stopping; 0
+        never stops early.
+    unknown_weight : evidence of a missing tag where its source never uses it.
+    precision : of the numbers that layers compute with; weights, sums and losses are
+        always float32 (Micikevicius et al., "Mixed precision training", ICLR 2018).
+        ``"auto"`` is float32 on a CPU, and on a GPU bfloat16, or float16 where it
+        has no bfloat16.
+
+    Raises `TrainingError` when a number makes no sense.
+    """
+
+    epochs: int = 8
+    batch_size: int = 48
+    train_size: int = 0
+    min_crop: float = 0.35
+    learning_rate: float = 2e-3
+    backbone_learning_rate: float = 1e-4
+    optimizer: str = "adamw"
+    weight_decay: float = 0.02
+    warmup_steps: int = 200
+    beta_warmup_epochs: float = 1.0
+    average_decay: float = 0.99
+    gradient_clip: float = 5.0
+    patience: int = 4
+    unknown_weight: float = 0.1
+    seed: int = 0
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_ranges(self, RANGES)
+        if self.precision not in PRECISIONS:
+            raise TrainingError(
+                f"precision is {self.precision!r}: give {', '.join(PRECISIONS)}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a JSON file beside the weights."""
+        return dataclasses.asdict(self)
+
+
+@dataclass
+class Run:
+    """A run in progress: the model, its running average and what drives them."""
+
+    folder: Path
+    config: TrainingConfig
+    model: VAE
+    tags: tuple[str, ...]
+    n_steps_an_epoch: int
+    processes: Processes = dataclasses.field(default_factory=Processes)
+    history: History = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.average = copy.deepcopy(self.model).eval()
+        self.optimizer = _optimizer(self.model, self.config)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.dtype = _dtype(self.config.precision, self.processes.device)
+        # Small gradients would be zero in half precision.
+        self.scaler = torch.amp.GradScaler(
+            self.processes.device.type, enabled=self.dtype is torch.float16
+        )
+        self.n_steps = 0
+        # The averaged weights of the best epoch so far, when they may be needed.
+        self.best: dict[str, Tensor] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return len(self.history)
+
+    @property
+    def done(self) -> bool:
+        """Whether every epoch is done, or validation has stopped improving."""
+        return self.epoch >= self.config.epochs or _stopped_early(
+            self.history, self.config
+        )
+
+    def end_epoch(self, record: dict[str, float]) -> None:
+        """Enter the losses of an epoch into the history, and write the checkpoint."""
+        self.history.append(record)
+        if self.config.patience and _best_epoch(self.history) == self.epoch:
+            weights = self.average.state_dict()
+            self.best = {name: kept.clone() for name, kept in weights.items()}
+        if self.best and _stopped_early(self.history, self.config):
+            self.average.load_state_dict(self.best)
+        self.save()
+
+    def _rate_factor(self, step: int) -> float:
+        """Linear warm-up, then half a cosine down to zero at the last epoch."""
+        total = max(self.config.epochs * self.n_steps_an_epoch, 1)
+        warm = min((step + 1) / max(self.config.warmup_steps, 1), 1.0)
+        return min(warm, 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0))))
+
+    def beta(self) -> float:
+        """The weight of the KL divergence at this step."""
+        warm_steps = self.config.beta_warmup_epochs * self.n_steps_an_epoch
+        warm = min(self.n_steps / warm_steps, 1.0) if warm_steps else 1.0
+        return warm * self.model.config.beta
+
+    def losses(self, model: VAE, batch: Batch, beta: float) -> Losses:
+        """The objective of this process's part of a batch, and its parts."""
+        with self.processes.drawing(batch.n_photos, batch.seed), self._autocast():
+            return model.negative_elbo(
+                batch.posterior(model),
+                batch.pixels,
+                batch.tags,
+                batch.tag_weights,
+                beta,
+            )
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(
+            self.processes.device.type,
+            self.dtype,
+            enabled=self.dtype is not torch.float32,
+        )
+
+    def step(self, batch: Batch) -> list[float]:
+        """Descend along the gradient of the whole batch's objective once.
+
+        Returns the batch's losses. Raises `TrainingError` when the objective is no
+        number any more.
+        """
+        losses = self.losses(self.model, batch, self.beta())
+        self.optimizer.zero_grad()
+        self.scaler.scale(losses.objective * batch.share).backward()
+        whole = torch.stack(losses).detach() * batch.share
+        gradients = (weight.grad for weight in self.model.parameters())
+        self.processes.sum([*(g for g in gradients if g is not None), whole])
+        if not torch.isfinite(whole[0]):
+            raise TrainingError(
+                f"the objective is {whole[0].item()} in epoch {self.epoch + 1}: "
+                "lower the learning rate"
+            )
+        self._descend()
+        self.n_steps += 1
+        self._update_average()
+        numbers: list[float] = whole.tolist()
+        return numbers
+
+    def _descend(self) -> None:
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        factor = self._rate_factor(self.n_steps)
+        groups = self.optimizer.param_groups
+        for group, rate in zip(groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Exponential moving average of the weights, shorter while it is young."""
+        young = (1 + self.n_steps) / (10 + self.n_steps)
+        decay = min(self.config.average_decay, young)
+        weights = zip(self.average.parameters(), self.model.parameters(), strict=True)
+        for kept, new in weights:
+            if new.requires_grad:
+                kept.lerp_(new, 1 - decay)
+        buffers = zip(self.average.buffers(), self.model.buffers(), strict=True)
+        for kept_buffer, new_buffer in buffers:
+            kept_buffer.copy_(new_buffer)
+
+    def save(self) -> None:
+        """Write the checkpoint and the history, each whole or not at all.
+
+        Only the leader of several processes writes.
+        """
+        if self.processes.leader:
+            write_checkpoint(self.folder, self._state())
+            write_json(self.folder / "history.json", self.history)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "n_steps": self.n_steps,
+            "history": self.history,
+            "best": self.best,
+        }
+
+    def load(self) -> None:
+        """Go back to the last checkpoint of the folder.
+
+        Raises `TrainingError` when it does not fit the configuration.
+        """
+        self._take(read_checkpoint(self.folder))
+
+    def share(self) -> None:
+        """Give every process the leader's state."""
+        if self.processes.count == 1:
+            return
+
+        def packed() -> bytes:
+            buffer = io.BytesIO()
+            torch.save(self._state(), buffer)
+            return buffer.getvalue()
+
+        state = io.BytesIO(self.processes.share(packed))
+        self._take(torch.load(state, map_location="cpu", weights_only=True))
+
+    def _take(self, state: dict[str, Any]) -> None:
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            reason = first_line(error)
+            raise TrainingError(f"cannot resume {self.folder}: {reason}") from error
+        self.n_steps = state["n_steps"]
+        self.history = state["history"]
+        self.best = state.get("best")
+
+
+def _best_epoch(history: History) -> int:
+    """The epoch of the least validation objective, the first one being 1."""
+    return int(np.argmin([record["validation_objective"] for record in history])) + 1
+
+
+def _stopped_early(history: History, config: TrainingConfig) -> bool:
+    """Whether validation did not improve for `patience` epochs before the last."""
+    if not config.patience or not 0 < len(history) < config.epochs:
+        return False
+    return len(history) - _best_epoch(history) >= config.patience
+
+
+def kept_epoch(history: History, config: TrainingConfig) -> int:
+    """The epoch whose averaged weights a finished run keeps, the first one being 1."""
+    if _stopped_early(history, config):
+        return _best_epoch(history)
+    return len(history)
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    """What layers compute with on `device`."""
+    if precision != "auto":
+        dtype: torch.dtype = getattr(torch, precision)
+        return dtype
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
+    """AdamW (or the seed's RMSprop) with a rate of its own for pretrained stages."""
+    backbone: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            pretrained = model.config.pretrained and name.startswith("encoder.")
+            (backbone if pretrained else others).append(parameter)
+    groups = [
+        {"params": backbone, "lr": config.backbone_learning_rate},
+        {"params": others, "lr": config.learning_rate},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups)
+    raise TrainingError(
+        f"no optimizer is called {config.optimizer!r}: use adamw or rmsprop"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What `load_state_dict` found first, of the many things it lists."""
+    _, _, details = str(error).partition("\n")
+    return (details or str(error)).strip().partition("\n")[0]

@@ -1,0 +1,112 @@
+"""The JSON API: a photo in, its tags out. Documented in docs/api.md."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
+
+from lablr.ranking.reach import Reach
+from lablr.tags import LANGUAGES, translations
+from webapp.api.explanations import AskedWhy, reasons
+from webapp.api.latents import MAX_LATENT_BODY_BYTES, posted_latent
+from webapp.api.openapi import document
+from webapp.api.suggestions import (
+    Asked,
+    as_json,
+    language_of,
+    rank,
+    refuse_lacking,
+    suggest,
+    suggest_each,
+)
+from webapp.http.access import PHOTO_COST, charge
+from webapp.http.uploads import MAX_PARTS, uploaded_photo, uploaded_photos
+from webapp.model import tagger
+
+__all__ = ["MAX_BODY_BYTES", "init_app"]
+
+MAX_BATCH_PHOTOS = 32
+MAX_BATCH_PARTS = MAX_BATCH_PHOTOS + MAX_PARTS
+MAX_BATCH_BYTES = 64 << 20
+MAX_BODY_BYTES = {
+    "/api/v1/rankings": MAX_LATENT_BODY_BYTES,
+    "/api/v1/suggestions/batch": MAX_BATCH_BYTES,
+}
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+def init_app(app: Flask) -> None:
+    """Add the routes under ``/api/v1``."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.before_request
+def bound_body() -> None:
+    """Hold the address's own limit, where it has one."""
+    limit = current_app.config["MAX_BODY_BYTES"].get(request.path)
+    if limit is not None:
+        request.max_content_length = limit
+
+
+@blueprint.post("/suggestions")
+def create_suggestion() -> Response:
+    """Suggest tags for the photo in the multipart field ``photo``."""
+    asked = Asked.read(request.args)
+    return jsonify(as_json(suggest(uploaded_photo(), asked), asked))
+
+
+@blueprint.post("/suggestions/batch")
+def create_batch() -> Response:
+    """Suggest tags for each photo of the multipart field ``photo``, in order."""
+    asked = Asked.read(request.args)
+    request.max_form_parts = MAX_BATCH_PARTS
+    photos = uploaded_photos(at_most=MAX_BATCH_PHOTOS)
+    charge(PHOTO_COST * (len(photos) - 1), read=True)
+    return jsonify(results=suggest_each(photos, asked))
+
+
+@blueprint.post("/explanations")
+def create_explanation() -> Response:
+    """Say why the photo got some tags, or did not."""
+    asked = AskedWhy.read(request.args)
+    return jsonify(explanations=reasons(uploaded_photo(), asked))
+
+
+@blueprint.post("/rankings")
+def create_ranking() -> Response:
+    """Rank the tags for the latent of an earlier answer; the photo is not needed."""
+    asked = Asked.read(request.args)
+    described = posted_latent(tagger().encoder)
+    refuse_lacking(described, asked.ranking)
+    return jsonify(as_json(rank(described, asked), asked))
+
+
+@blueprint.get("/openapi.json")
+def describe() -> Response:
+    """The OpenAPI document of this server."""
+    token = current_app.extensions["lablr.settings"].api_token
+    return jsonify(document(tagger(), MAX_BATCH_PHOTOS, token is not None))
+
+
+@blueprint.get("/tags")
+def list_tags() -> Response:
+    """Every tag the model knows, and with a language what each is called in it."""
+    tags, language = tagger().tags, language_of(request.args)
+    reach = tagger().reach
+    answer = {
+        "tags": list(tags),
+        "rankings": list(tagger().rankings),
+        "languages": list(LANGUAGES),
+        "bundle": tagger().bundle_digest,
+        "listens": tagger().listening is not None,
+        "reach": None if reach is None else _reach(reach),
+    }
+    if language:
+        names = translations(language)
+        answer["labels"] = [names.get(tag, tag) for tag in tags]
+    return jsonify(answer)
+
+
+def _reach(reach: Reach) -> dict[str, object]:
+    by_tag = dict(zip(reach.tags, reach.values.tolist(), strict=True))
+    return {"basis": reach.basis, "by_tag": by_tag}

@@ -1,0 +1,185 @@
+"""What people do at the desk: steps, taking them back, and writing tags into files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request, stream_with_context
+
+from lablr.annotation.desk import Said, Writing
+from lablr.errors import DeskError, LablrError, MissingExtra, WritingError
+from lablr.metadata import Keyword, same, tags_of
+from webapp.desk.photos import MAX_NUMBER, desk, shown
+from webapp.model import tagger
+
+__all__ = ["add_steps"]
+
+MAX_IDS = 50_000
+MAX_TAGS = 200
+MARKS = {
+    "accept": "accepted",
+    "type": "typed",
+    "reject": "rejected",
+    "clear": "cleared",
+}
+
+
+def add_steps(pages: Blueprint) -> None:
+    """Serve what changes something below the address of some pages."""
+    pages.add_url_rule("/steps", view_func=create_step, methods=["POST"])
+    pages.add_url_rule("/undo", view_func=create_undo, methods=["POST"])
+    pages.add_url_rule("/write", view_func=create_writing, methods=["POST"])
+    pages.add_url_rule("/write/undo", view_func=undo_writing, methods=["POST"])
+
+
+# ------------------------------------------------------------------------------ steps
+
+
+def create_step() -> Response:
+    """Keep what a person says of some photos, as one step."""
+    given = _json()
+    said = Said({mark: _tags(given, name) for name, mark in MARKS.items()})
+    known = {*tagger().tags}
+    for tag in said.tags["accepted"]:
+        if tag not in known:
+            raise DeskError("unknown_tag", f"The model does not know the tag {tag!r}.")
+    ids = _ids(given.get("photos"))
+    step, changed = desk().take(ids, said)
+    photos = [shown(photo) for photo in changed]
+    return jsonify(step=step, n_steps=desk().n_steps(), photos=photos)
+
+
+def create_undo() -> Response:
+    """Take the last step back, unless there were others than ``n_steps``."""
+    n_steps = _json().get("n_steps")
+    if n_steps is not None and not _is_number(n_steps):
+        raise DeskError("bad_parameter", "n_steps must be a whole number.")
+    said, changed = desk().undo(n_steps)
+    photos = [shown(photo) for photo in changed]
+    return jsonify(n_steps=desk().n_steps(), said=said, photos=photos)
+
+
+# ---------------------------------------------------------------------------- writing
+
+
+def create_writing() -> Response:
+    """Write tags into photos, or beside them; one line each as it is done."""
+    given = _json()
+    ids = None if given.get("photos") is None else _ids(given["photos"])
+    sidecar, dry_run = _flag(given, "sidecar"), _flag(given, "dry_run")
+    return _lines(desk().write(ids, sidecar, dry_run))
+
+
+def undo_writing() -> Response:
+    """Give the files of a run their bytes from before; one line each."""
+    run = _json().get("run")
+    if run is not None and not isinstance(run, str):
+        raise DeskError("bad_parameter", "run must be a run's name, or null.")
+    return _lines(desk().undo_writing(run))
+
+
+def _lines(writing: Generator[Writing, None, None]) -> Response:
+    """What becomes of each file as JSON lines, and the sum as the last.
+
+    The first is waited for: what hinders all of them is an answer of its own.
+    """
+    try:
+        first = list(_first(writing))
+    except WritingError as error:
+        raise DeskError(error.code, str(error), http_status=409) from error
+    except MissingExtra as error:
+        raise DeskError(error.code, f"{error}.", http_status=501) from error
+    lines = stream_with_context(_told(chain(first, writing)))
+    answer = Response(lines, mimetype="application/x-ndjson")
+    # whoever goes away leaves the rest unwritten, and the journal to others
+    answer.call_on_close(writing.close)
+    return answer
+
+
+def _first(writing: Iterator[Writing]) -> Iterable[Writing]:
+    for one in writing:
+        return [one]
+    return []
+
+
+def _told(writing: Iterable[Writing]) -> Iterator[str]:
+    n_written = n_failed = 0
+    run = error = None
+    try:
+        for one in writing:
+            outcome = one.outcome
+            n_written += outcome.status in ("written", "restored")
+            n_failed += outcome.status == "failed"
+            run = outcome.run if outcome.status in ("written", "restored") else run
+            yield _line(_written(one))
+    except LablrError as broken_off:
+        error = {"code": broken_off.code, "message": str(broken_off)}
+    total = {"run": run, "n_written": n_written, "n_failed": n_failed}
+    yield _line(total if error is None else {**total, "error": error})
+
+
+def _written(one: Writing) -> dict[str, Any]:
+    outcome, found = one.outcome, {*map(same, tags_of(one.outcome.found))}
+    error = outcome.error
+    return {
+        "id": one.number,
+        "name": one.name,
+        "status": outcome.status,
+        "added": [tag for tag in tags_of(outcome.added) if same(tag) not in found],
+        "notes": list(outcome.notes),
+        "error": error and {"code": error.code, "message": str(error)},
+    }
+
+
+def _line(values: dict[str, Any]) -> str:
+    return json.dumps(values) + "\n"
+
+
+# -------------------------------------------------------------------------- what came
+
+
+def _json() -> dict[str, Any]:
+    """The object of the body; raises `DeskError`."""
+    try:
+        given = json.loads(request.get_data(cache=False) or b"{}")
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise DeskError("bad_json", "The body must be a JSON object.", http_status=400)
+    return given
+
+
+def _tags(given: dict[str, Any], name: str) -> Sequence[str]:
+    tags = given.get(name, [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise DeskError("bad_tag", f"{name} must be a list of tags.")
+    if len(tags) > MAX_TAGS:
+        raise DeskError("bad_tag", f"A step has at most {MAX_TAGS} tags.")
+    try:
+        return [Keyword(tag).tag for tag in tags]
+    except WritingError as error:
+        text = str(error)
+        raise DeskError("bad_tag", text[:1].upper() + text[1:] + ".") from error
+
+
+def _ids(given: object) -> list[int]:
+    if not isinstance(given, list) or not all(map(_is_number, given)):
+        raise DeskError("unknown_photo", "photos must be a list of ids.")
+    if not 0 < len(given) <= MAX_IDS:
+        raise DeskError("unknown_photo", f"Give from 1 to {MAX_IDS:,} photos.")
+    return given
+
+
+def _is_number(given: object) -> bool:
+    is_int = isinstance(given, int) and not isinstance(given, bool)
+    return is_int and 0 <= given <= MAX_NUMBER  # type: ignore[operator]
+
+
+def _flag(given: dict[str, Any], name: str) -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise DeskError("bad_parameter", f"{name} must be true or false.")
+    return value

@@ -1,0 +1,1 @@
+"""Requests and answers: what may come in, who may ask, what errors say, the server."""

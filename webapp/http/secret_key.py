@@ -1,0 +1,62 @@
+"""The secret that cookies are signed with: given, or made on first use and kept.
+
+It outlasts a restart, so that nobody is signed out by one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from webapp.http.settings import SettingError
+
+__all__ = ["kept_secret", "secret_file"]
+
+N_BYTES = 32
+WAY_OUT = "; set LABLR_SECRET_KEY instead"
+
+
+def secret_file() -> Path:
+    """Where the secret is kept: one file for all of a person's servers."""
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "lablr" / "secret-key"
+
+
+def kept_secret(path: Path) -> str:
+    """The secret of a file of mode 600, which is made when there is none.
+
+    Two servers that start at once get the same one. Raises `SettingError` when the
+    file cannot be made, is readable by others or holds no secret.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            _make(path)
+        with path.open() as file:
+            status = os.fstat(file.fileno())
+            secret = file.read(1024).strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise SettingError(f"{path}: {reason}{WAY_OUT}") from error
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise SettingError(f"{path}: others may read it; 'chmod 600' it first")
+    if len(secret) < N_BYTES:
+        raise SettingError(f"{path}: it holds no secret; remove it{WAY_OUT}")
+    return secret
+
+
+def _make(path: Path) -> None:
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(N_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(unfinished, path)  # unlike a rename: never over another's
+    finally:
+        unfinished.unlink()

@@ -1,0 +1,52 @@
+"""A photo of a folder as it goes out: through the door, as a JPEG of bounded size.
+
+Its own bytes, with what they may carry, never leave.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+from flask import Response, current_app, request
+from PIL import Image
+
+from lablr.photos import bounded_image
+from webapp.http.errors import Refused
+
+__all__ = ["send_photo"]
+
+QUALITY = 88
+# Seconds; the browser asks again afterwards, and is told if nothing has changed.
+MAX_AGE_S = 3600
+
+
+def send_photo(path: Path, max_side_px: int) -> Response:
+    """The photo, at most so many pixels wide and high.
+
+    Raises `Refused` (404) when its file is gone, `PhotoError` when it is no photo.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        raise Refused(
+            "no_photo", "The photo's file is not there any more.", 404
+        ) from None
+    state = f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0{max_side_px}"
+    etag = hashlib.sha256(state.encode(errors="surrogateescape")).hexdigest()[:32]
+    if request.if_none_match.contains(etag):
+        response = Response(status=304)
+    else:
+        with current_app.extensions["lablr.admission"].admit():
+            response = Response(_jpeg(path, max_side_px), mimetype="image/jpeg")
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = f"private, max-age={MAX_AGE_S}"
+    return response
+
+
+def _jpeg(path: Path, max_side_px: int) -> bytes:
+    written = io.BytesIO()
+    image = Image.fromarray(bounded_image(path, max_side_px))
+    image.save(written, "JPEG", quality=QUALITY)
+    return written.getvalue()

@@ -1,0 +1,107 @@
+"""The pages for people: the photo's page, and what the model is."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from flask import Blueprint, Flask, render_template, request
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from lablr import Suggestion
+from lablr.figures.charts import PALETTE
+from lablr.figures.map_layout import percent
+from lablr.tags import LANGUAGES
+from webapp.api.suggestions import (
+    Asked,
+    existing_of,
+    language_of,
+    shown,
+    suggest,
+    unlikely,
+)
+from webapp.http.metrics import stage
+from webapp.http.uploads import uploaded_photo
+from webapp.model import tagger
+from webapp.pages import samples
+from webapp.pages.map_picture import MapPicture, map_picture
+
+__all__ = ["card_html", "init_app"]
+
+blueprint = Blueprint("pages", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages and what their templates need."""
+    app.register_blueprint(blueprint)
+    samples.init_app(app)
+    app.add_template_filter(percent, "percent")
+    app.add_template_global(_max_photo_bytes, "max_photo_bytes")
+    app.add_template_global(_threshold_percent, "threshold_percent")
+    app.jinja_env.globals["palette"] = PALETTE
+    app.jinja_env.globals["languages"] = LANGUAGES
+
+
+@blueprint.get("/")
+def index() -> str:
+    """The empty page."""
+    return render_template("index.html")
+
+
+@blueprint.post("/")
+def create_suggestion() -> str:
+    """The page with its result, for a browser without JavaScript.
+
+    With JavaScript the page asks the API and never comes here.
+    """
+    photo = uploaded_photo()
+    existing = existing_of(request.form) or ()
+    asked = Asked(language=language_of(request.form), existing=existing)
+    suggestion = suggest(photo, asked)
+    with stage("draw"):
+        maps = {
+            "map_wide": _map_picture(suggestion, asked, narrow=False),
+            "map_narrow": _map_picture(suggestion, asked, narrow=True),
+        }
+    return render_template(
+        "index.html",
+        suggestion=shown(suggestion, asked.k),
+        language=asked.language,
+        labels=asked.labels,
+        existing=existing,
+        unlikely=unlikely(suggestion, asked),
+        **maps,
+    )
+
+
+@blueprint.get("/about")
+def about() -> str:
+    """The model card of the bundle."""
+    return render_template("about.html", card=card_html(tagger().model_card))
+
+
+def _map_picture(suggestion: Suggestion, asked: Asked, narrow: bool) -> MapPicture:
+    plane, tags = tagger().latent_map, tagger().tags
+    return map_picture(plane, tags, suggestion, narrow, asked.labels)
+
+
+def _max_photo_bytes() -> int:
+    return tagger().limits.max_bytes
+
+
+def _threshold_percent() -> int:
+    return round(100 * tagger().threshold)
+
+
+@lru_cache(maxsize=4)
+def card_html(card: str) -> Markup:
+    """The card as HTML: raw HTML in it is shown as text, unsafe links are dropped."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    # wide tables and long commands scroll inside boxes of theirs, reachable by keyboard
+    opening = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+    rendered = markdown.render(card)
+    rendered = rendered.replace("<table>", opening + "<table>")
+    rendered = rendered.replace("</table>", "</table></div>")
+    region = '<pre tabindex="0" role="region" aria-label="Commands">'
+    rendered = rendered.replace("<pre>", region)
+    return Markup(rendered)  # noqa: S704  # markdown-it escapes; html is off

@@ -1,0 +1,1 @@
+"""Judging tags: sign in, rate photos, read the results."""

@@ -1,0 +1,115 @@
+"""The ROC and precision-recall curves as Plotly figures, in the page's palette."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lablr.figures.charts import PALETTE
+
+if TYPE_CHECKING:
+    from lablr.annotation.curves import AtThreshold, Curves
+
+__all__ = ["curve_figures", "effects", "shown_effect"]
+
+Figure = dict[str, Any]
+STEPS = 1000
+MAX_POINTS = 800
+
+
+def curve_figures(curves: Curves) -> dict[str, Figure]:
+    """Figures ``roc`` and ``precision_recall``; the last trace marks the threshold."""
+    recall = _thinned(curves.true_positive_rate)
+    roc = _figure(
+        ([0.0, *_thinned(curves.false_positive_rate)], [0.0, *recall]),
+        ([0, 1], [0, 1]),
+        ("False positive rate", "True positive rate"),
+    )
+    share = len(curves.right) and float(curves.right.mean())
+    precision_recall = _figure(
+        (recall, _thinned(curves.precision)),
+        ([0, 1], [share, share]),
+        ("Recall", "Precision"),
+    )
+    return {"roc": roc, "precision_recall": precision_recall}
+
+
+def effects(curves: Curves) -> list[list[int]]:
+    """Right and wrong tags accepted at 0, 1/1000, ..., 1: what the slider shows."""
+    found = (curves.at(step / STEPS) for step in range(STEPS + 1))
+    return [[one.accepted_right, one.accepted_wrong] for one in found]
+
+
+def percent_or_dash(value: float) -> str:
+    """A share for people; nothing is known of none."""
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def shown_effect(effect: AtThreshold) -> dict[str, Any]:
+    """What a threshold does, in the words of the page."""
+    return {
+        "threshold": effect.threshold,
+        "right": effect.accepted_right,
+        "wrong": effect.accepted_wrong,
+        "accepted": effect.accepted_right + effect.accepted_wrong,
+        "rejected": effect.rejected_right + effect.rejected_wrong,
+        "precision": percent_or_dash(effect.precision),
+        "recall": percent_or_dash(effect.recall),
+    }
+
+
+def _thinned(values: Sequence[float] | Any) -> list[float | None]:
+    """At most so many points, the last among them: a screen shows no more."""
+    step = max(1, math.ceil(len(values) / MAX_POINTS))
+    kept = [*values[::step], *values[-1:]]
+    return [None if math.isnan(x) else round(float(x), 5) for x in kept]
+
+
+def _figure(
+    curve: tuple[list[Any], list[Any]],
+    chance: tuple[list[Any], list[Any]],
+    titles: tuple[str, str],
+) -> Figure:
+    lines = [
+        (chance, {"color": PALETTE["faint"], "width": 1.5, "dash": "dot"}),
+        (curve, {"color": PALETTE["tag"], "width": 2.5, "shape": "linear"}),
+    ]
+    data: list[Figure] = [
+        {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line}
+        for (x, y), line in lines
+    ]
+    data[0]["hoverinfo"] = "skip"
+    data[1]["hovertemplate"] = (
+        f"{titles[0]} %{{x:.0%}}<br>{titles[1]} %{{y:.0%}}<extra></extra>"
+    )
+    mark = {"color": PALETTE["photo"], "size": 12, "symbol": "x"}
+    data.append(
+        {"type": "scatter", "mode": "markers", "x": [], "y": [], "marker": mark}
+    )
+    font = {"color": PALETTE["ink"], "size": 13, "family": "system-ui, sans-serif"}
+    layout = {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": font,
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": False,
+        "height": 340,
+        "margin": {"l": 56, "r": 12, "t": 12, "b": 52},
+        "xaxis": _axis(titles[0]),
+        "yaxis": _axis(titles[1]),
+    }
+    return {"data": data, "layout": layout}
+
+
+def _axis(title: str) -> Figure:
+    return {
+        "title": {"text": title, "font": {"color": PALETTE["ink"]}},
+        "range": [0, 1.02],
+        "tickformat": ".0%",
+        "fixedrange": True,
+        "gridcolor": PALETTE["grid"],
+        "zerolinecolor": PALETTE["grid"],
+        "tickfont": {"color": PALETTE["ink"]},
+    }

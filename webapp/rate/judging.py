@@ -1,0 +1,150 @@
+"""Judging on the web: whether it is on, with which database, and who takes part.
+
+Off unless a database is named. What is kept of a rater is a signed cookie with the
+name; what a rater says is in the database before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Flask, current_app, render_template
+from werkzeug.security import check_password_hash
+
+from lablr.annotation import open_database
+from lablr.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from lablr.annotation.database.database import Database
+
+__all__ = ["Judging", "init_app", "judging"]
+
+log = logging.getLogger("lablr.web")
+off = Blueprint("judging_off", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Open the database of the settings, or say on the pages that judging is off.
+
+    A database that cannot be opened now is tried again by every request: the other
+    pages do not need it. Raises `MissingExtra` without SQLAlchemy.
+    """
+    settings = app.extensions["lablr.settings"]
+    found = None
+    if settings.database is None:
+        app.register_blueprint(off)
+    else:
+        folder = None if settings.photos is None else Path(settings.photos)
+        found = Judging(settings.database, dict(settings.raters), folder)
+        try:
+            _ = found.database
+        except DatabaseError as error:
+            log.warning("judging: %s", error)
+    app.extensions["lablr.judging"] = found
+    app.jinja_env.globals["judging_on"] = found is not None
+
+
+@off.get("/rate")
+@off.get("/results")
+def show_off() -> str:
+    """How judging is turned on."""
+    return render_template("judging_off.html")
+
+
+def judging() -> Judging:
+    """The judging of this application, where it is on."""
+    found: Judging = current_app.extensions["lablr.judging"]
+    return found
+
+
+class Judging:
+    """A database and the people who may judge.
+
+    raters : name -> hash of the password, or None for one whom the name alone signs
+        in; empty: whoever sits at this machine, under any name.
+    folder : photos outside it are not shown, and relative places begin there; None:
+        the working folder, and absolute places wherever they are.
+    """
+
+    def __init__(
+        self, url: str, raters: Mapping[str, str | None], folder: Path | None
+    ) -> None:
+        self.raters = {normal(name): kept for name, kept in raters.items()}
+        self.folder = folder
+        self._url = url
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+        self._file: tuple[Path, int, int] | None = None
+
+    @property
+    def database(self) -> Database:
+        """The database; opened again when its file was replaced.
+
+        A connection to an SQLite file that was deleted goes on working, and all that
+        it stores is lost. Raises `DatabaseError` when there is none to open.
+        """
+        with self._lock:
+            if self._database is not None and not self._is_same_file():
+                self._database.close()
+                self._database = None
+            if self._database is None:
+                self._database = self._open()
+            return self._database
+
+    def _open(self) -> Database:
+        database = open_database(self._url, create=False)
+        # Only here: without the extra, open_database says what is missing.
+        from lablr.annotation.database.engine import parse_url
+
+        parsed = parse_url(self._url)
+        if parsed.get_backend_name() == "sqlite":
+            path = Path(str(parsed.database)).absolute()
+            status = path.stat()
+            self._file = path, status.st_dev, status.st_ino
+        for name in self.raters:
+            database.add_rater(name)
+        return database
+
+    def _is_same_file(self) -> bool:
+        if self._file is None:
+            return True
+        path, *identity = self._file
+        try:
+            status = path.stat()
+        except OSError:
+            return False
+        return [status.st_dev, status.st_ino] == identity
+
+    # --- raters
+
+    def may_judge(self, name: str) -> bool:
+        """Whether a signed-in rater is still one."""
+        return not self.raters or name in self.raters
+
+    def sign_in(self, name: str, password: str) -> str | None:
+        """The rater's name as it is kept; None when name or password is wrong.
+
+        Without a list of raters, a new name enters a new rater: whoever calls has
+        made sure that the client sits at this machine. Raises `JudgementError` for
+        what cannot be a name.
+        """
+        name = normal(name)
+        if not self.raters:
+            name = self.database.add_rater(name)
+            return name if self.database.may_sign_in(name, password) else None
+        kept = self.raters.get(name)
+        if kept is not None:
+            return name if check_password_hash(kept, password) else None
+        # a name that is not listed takes as long as a wrong password
+        known = self.database.may_sign_in(name, password)
+        return name if known and name in self.raters else None
+
+
+def normal(name: str) -> str:
+    """A name as the database keeps it: NFC, without outer spaces."""
+    return unicodedata.normalize("NFC", name.strip())

@@ -1,0 +1,239 @@
+"""The rating page: a photo, its tags, and three keys.
+
+With JavaScript or without, the same forms are posted to the same addresses; a script
+asks for JSON and gets the next question's markup in it, a browser is sent on to it.
+An answer that was stored is acknowledged after the commit, never before.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Flask,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response
+
+from lablr.annotation.database.records import PhotoToJudge
+from lablr.errors import AlreadyJudged, JudgementError
+from webapp.http.errors import Refused, wants_json
+from webapp.rate.judging import judging
+from webapp.rate.photos import MAX_NUMBER, add_photos
+from webapp.rate.sign_in import MAX_FORM_BYTES, current_rater, guard
+
+__all__ = ["init_app"]
+
+DEFAULT_K = 5
+MAX_K = 9  # a key for each
+ORDERS = ("queue", "uncertain")
+SAID = {
+    "top_right": "Saved: the top tag is right.",
+    "one_of_k_right": "Saved: another tag is right.",
+    "none_right": "Saved: no tag is right.",
+}
+
+blueprint = Blueprint("rate", __name__, url_prefix="/rate")
+add_photos(blueprint)
+guard(blueprint)
+
+
+def init_app(app: Flask) -> None:
+    """Add the page, where judging is on."""
+    if app.extensions["lablr.judging"] is None:
+        return
+    for name in ("ratings", "skips", "undo"):
+        app.config["MAX_BODY_BYTES"][f"/rate/{name}"] = MAX_FORM_BYTES
+    app.register_blueprint(blueprint)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the rater wants to be asked: the order, and how many tags a photo."""
+
+    order: str = ORDERS[0]
+    k: int = DEFAULT_K
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Asked:
+        """Read from a query or a form; raises `Refused`."""
+        order = given.get("order") or ORDERS[0]
+        if order not in ORDERS:
+            raise Refused("bad_parameter", f"order must be one of {', '.join(ORDERS)}.")
+        return cls(order, _whole(given.get("k") or str(DEFAULT_K), 1, MAX_K, "k"))
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """What of it goes into an address: all that is not usual."""
+        usual = Asked()
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if value != getattr(usual, name)
+        }
+
+
+def _whole(text: str, low: int, high: int, name: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 11):
+        raise Refused("bad_parameter", f"{name} must be a whole number.")
+    if not low <= int(text) <= high:
+        raise Refused("bad_parameter", f"{name} must be from {low} to {high}.")
+    return int(text)
+
+
+# -------------------------------------------------------------------------- questions
+
+
+@blueprint.get("")
+def ask() -> str:
+    """The page with the photo that is next, or with the one that is asked for."""
+    asked = Asked.read(request.args)
+    first = None
+    if "photo" in request.args:
+        number = _whole(request.args["photo"], 0, MAX_NUMBER, "photo")
+        first = _question(number, asked.k, None)
+    return render_template("rate.html", **_state(asked, first))
+
+
+def _question(number: int, k: int, model: str | None) -> PhotoToJudge:
+    from lablr.annotation.database.lookups import question_of_number
+
+    return question_of_number(judging().database, number, k, model)
+
+
+def _state(asked: Asked, first: PhotoToJudge | None = None) -> dict[str, Any]:
+    """What the templates show: a question, the photo after it, and the progress."""
+    from lablr.annotation.database.lookups import numbers_of
+
+    database, rater = judging().database, current_rater()
+    photos = database.next_photos(rater, 2, asked.order, asked.k)
+    if first is not None:
+        photos = [first, *(p for p in photos if p.photo.name != first.photo.name)]
+    numbers = numbers_of(database, [one.photo.name for one in photos])
+    images = [
+        url_for("rate.photo", number=numbers[one.photo.name]) for one in photos[:2]
+    ]
+    return {
+        "asked": asked,
+        "rater": rater,
+        "question": photos[0] if photos else None,
+        "number": numbers[photos[0].photo.name] if photos else None,
+        "image": images[0] if images else None,
+        "ahead": images[1] if len(images) > 1 else None,
+        "progress": database.progress(rater),
+        "token": secrets.token_hex(16),
+        "marks": {},
+    }
+
+
+# ---------------------------------------------------------------------------- answers
+
+
+@blueprint.post("/ratings")
+def create_rating() -> Response:
+    """Store a verdict, and go on to the next photo."""
+    form, asked = request.form, Asked.read(request.form)
+    question = _posted_question(asked)
+    verdict = form.get("verdict", "")
+    try:
+        judging().database.rate(
+            current_rater(),
+            question.photo.name,
+            verdict,
+            _decisions(question),
+            form.get("token") or None,
+            asked.k,
+            question.model,
+        )
+    except JudgementError as error:
+        return _refuse(asked, question, error)
+    return _go_on(asked, SAID[verdict])
+
+
+@blueprint.post("/skips")
+def create_skip() -> Response:
+    """Serve a photo to this rater no more."""
+    asked = Asked.read(request.form)
+    question = _posted_question(asked)
+    try:
+        judging().database.skip(current_rater(), question.photo.name)
+    except JudgementError as error:
+        return _refuse(asked, question, error)
+    return _go_on(asked, "Skipped.")
+
+
+@blueprint.post("/undo")
+def create_undo() -> Response:
+    """Take the last answer back and ask again.
+
+    ``done`` is how many answers the page knew of: the same undo sent twice must not
+    take two back.
+    """
+    asked = Asked.read(request.form)
+    database, rater = judging().database, current_rater()
+    progress = database.progress(rater)
+    done = str(progress.n_judged + progress.n_skipped)
+    if request.form.get("done", done) != done:
+        return _go_on(asked, "The page was not up to date; nothing was taken back.")
+    found = database.undo(rater, asked.k)
+    said = "Taken back." if found else "There is nothing to take back."
+    return _go_on(asked, said, found)
+
+
+def _posted_question(asked: Asked) -> PhotoToJudge:
+    number = _whole(request.form.get("photo", ""), 0, MAX_NUMBER, "photo")
+    return _question(number, asked.k, request.form.get("model") or None)
+
+
+def _decisions(question: PhotoToJudge) -> dict[str, str]:
+    marks = _marks(question)
+    stated = {row.tag: marks[row.rank] for row in question.tags if row.rank in marks}
+    typed = (tag.strip() for tag in request.form.get("typed", "").split(","))
+    return {**{tag: "typed" for tag in typed if tag}, **stated}
+
+
+def _marks(question: PhotoToJudge) -> dict[int, str]:
+    """What was said of single tags, by their ranks."""
+    said = {row.rank: request.form.get(f"tag-{row.rank}") for row in question.tags}
+    return {rank: word for rank, word in said.items() if word}
+
+
+def _go_on(asked: Asked, said: str, again: PhotoToJudge | None = None) -> Response:
+    """Show the next question, or one again."""
+    if wants_json():
+        state = _state(asked, again)
+        return jsonify(
+            said=said,
+            html=render_template("_question.html", **state),
+            photo=state["number"],
+            token=state["token"],
+            n_judged=state["progress"].n_judged,
+        )
+    query = asked.query
+    if again is not None:
+        from lablr.annotation.database.lookups import numbers_of
+
+        name = again.photo.name
+        query["photo"] = numbers_of(judging().database, [name])[name]
+    return redirect(url_for("rate.ask", **query), 303)
+
+
+def _refuse(asked: Asked, question: PhotoToJudge, error: JudgementError) -> Response:
+    """Say why an answer was not stored; what can be mended is shown as it was."""
+    if wants_json():
+        raise error
+    first = None if isinstance(error, AlreadyJudged) else question
+    state = _state(asked, first)
+    if first is not None:
+        state |= {"marks": _marks(question), "typed": request.form.get("typed", "")}
+    page = render_template("rate.html", **state, error=str(error))
+    return make_response(page, error.http_status)

@@ -27,7 +27,7 @@ from benchmarks.reporting import Report, Table, Target, run_as_command, say
 from lablr.annotation import open_database
 from lablr.annotation.consensus import read_judgements
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.database.records import ModelRecord, StoredPhoto
 from lablr.annotation.update import DEFAULT_WEIGHT, judged_photos, learn
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
@@ -156,7 +156,7 @@ def judge(
     order = np.argsort(-probability, axis=1, kind="stable")[:, :K]
     chances = np.take_along_axis(probability, order, axis=1)
     database.store_predictions(
-        Model.of(bundle, "before"),
+        ModelRecord.of(bundle, "before"),
         (
             (
                 StoredPhoto(str(row), str(row)),

@@ -12,7 +12,7 @@ from benchmarks.photos import megapixel_jpegs
 from benchmarks.reporting import Report, Table, run_as_command
 from benchmarks.timing import milliseconds, times_in_turns
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.database.records import ModelRecord, StoredPhoto
 from webapp import create_app
 
 METHOD = """\
@@ -31,7 +31,7 @@ class Rater:
         path, photo = folder / "judgements.sqlite", folder / "photo.jpg"
         photo.write_bytes(megapixel_jpegs()[0])
         with Database(str(path)) as database:
-            model = Model("0" * 64, "benchmark", datetime.now(timezone.utc))
+            model = ModelRecord("0" * 64, "benchmark", datetime.now(timezone.utc))
             database.store_predictions(
                 model,
                 ((StoredPhoto(str(i), str(photo)), TAGS) for i in range(n_photos)),

@@ -10,6 +10,7 @@ first used.
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         UnsupportedPhoto,
     )
     from lablr.photos import PhotoLimits
-    from lablr.ranking.feedback import Wishes
+    from lablr.ranking.feedback import Feedback
     from lablr.ranking.tagger import Suggestion, Tagger, TagScore
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "BundleError",
     "Corpus",
     "CorpusError",
+    "Feedback",
     "FitError",
     "LablrError",
     "MissingExtra",
@@ -54,7 +56,6 @@ __all__ = [
     "Tagger",
     "TrainingError",
     "UnsupportedPhoto",
-    "Wishes",
 ]
 
 # Where each public name that is not an error lives.
@@ -65,12 +66,22 @@ _HOMES = {
     "Suggestion": "lablr.ranking.tagger",
     "TagScore": "lablr.ranking.tagger",
     "Tagger": "lablr.ranking.tagger",
-    "Wishes": "lablr.ranking.feedback",
+    "Feedback": "lablr.ranking.feedback",
 }
+
+# Names of earlier versions, which warn and go on working.
+_FORMER = {"Wishes": "Feedback"}
 
 
 def __getattr__(name: str) -> Any:
     """Import the public name ``name`` on its first use (PEP 562)."""
+    if name in _FORMER:
+        warnings.warn(
+            f"lablr.{name} is lablr.{_FORMER[name]} now",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = _FORMER[name]
     if name not in __all__:
         raise AttributeError(f"module 'lablr' has no attribute {name!r}")
     home = importlib.import_module(_HOMES.get(name, "lablr.errors"))

@@ -28,7 +28,7 @@ from judging_pages import judging_server  # noqa: E402
 
 from lablr import Tagger  # noqa: E402
 from lablr.annotation.database.database import Database  # noqa: E402
-from lablr.annotation.database.records import Model, StoredPhoto  # noqa: E402
+from lablr.annotation.database.records import ModelRecord, StoredPhoto  # noqa: E402
 from lablr.bundle import Bundle  # noqa: E402
 
 K = 5
@@ -72,7 +72,7 @@ def fill(database: Database) -> None:
         for place in own
     }
     database.store_predictions(
-        Model.of(Bundle.load(), "bundled"),
+        ModelRecord.of(Bundle.load(), "bundled"),
         ((StoredPhoto(p.name, str(p)), tags) for p, tags in suggested.items()),
     )
     judge(database, "ben", suggested, own)

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import text
 
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.database.records import ModelRecord, StoredPhoto
 from lablr.annotation.database.tables import VERDICTS
 
 TAGS = tuple(f"tag{number}" for number in range(6))
 BEGINNING = datetime(2025, 1, 1, tzinfo=timezone.utc)
-MODEL = Model("0123" * 16, "drawn", BEGINNING)
+MODEL = ModelRecord("0123" * 16, "drawn", BEGINNING)
 
 
 class Clock:

@@ -17,7 +17,7 @@ from flickr_server.members import OwnPhoto
 from lablr.flickr.account import Account
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.pace import Pace
-from lablr.flickr.push import Outcome, push, undo
+from lablr.flickr.push import PushOutcome, push, undo
 from lablr.flickr.retries import Retries
 from lablr.flickr.session import FlickrSession
 from lablr.flickr.sign_in import SignIn
@@ -88,7 +88,7 @@ class Pusher:
         self.account = attempt.finish(code_of(attempt.page))
         return self.account
 
-    def push(self, photo_ids: list[str], *tags: str, **options) -> list[Outcome]:
+    def push(self, photo_ids: list[str], *tags: str, **options) -> list[PushOutcome]:
         """Push accepted tags to photos."""
         keywords = [Keyword(tag, "accepted") for tag in tags]
         wanted = dict.fromkeys(photo_ids, keywords)
@@ -98,7 +98,7 @@ class Pusher:
         finally:
             self.n_calls = session.n_calls
 
-    def undo(self, run: str | None = None) -> list[Outcome]:
+    def undo(self, run: str | None = None) -> list[PushOutcome]:
         """Undo a run."""
         return [*undo(self.session(), self.account, state=self.state, run=run)]
 

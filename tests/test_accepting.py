@@ -11,7 +11,7 @@ import pytest
 from model_makers import draw_photos, make_bundle
 
 from lablr import NotInBundle
-from lablr.fitting.rerank_gain import PROTOCOLS, AcceptReport, accept_encoded
+from lablr.fitting.rerank_gain import PROTOCOLS, RerankGain, accept_encoded
 from lablr.ranking.tagger import Tagger
 
 PHOTOS = draw_photos(n_photos=200, n_tags=7)
@@ -93,7 +93,7 @@ def test_a_word_that_tells_raises_the_rest() -> None:
     own[:, 5] = own[:, 6] = rng.random(len(own)) < 0.3
     photos = replace(photos, membership=own)
     one = Tagger(make_bundle(photos))
-    found: dict[tuple[str, int], AcceptReport] = {
+    found: dict[tuple[str, int], RerankGain] = {
         (report.protocol, report.n_accepted): report
         for report in accept_encoded(one, photos.rows(photos.is_validation), (1, 2))
         if report.source == "all"

@@ -169,55 +169,55 @@ class Clock:
 def test_a_share_is_used_up_and_comes_back():
     clock = Clock()
     limit = RateLimit(6, clock=clock)
-    assert [limit.take("a", 1) for _ in range(6)] == [0] * 6
-    assert limit.take("a", 1) == pytest.approx(10)  # one photo every ten seconds
+    assert [limit.charge("a", 1) for _ in range(6)] == [0] * 6
+    assert limit.charge("a", 1) == pytest.approx(10)  # one photo every ten seconds
     clock.now += 4
-    assert limit.take("a", 1) == pytest.approx(6)  # a refusal costs nothing
+    assert limit.charge("a", 1) == pytest.approx(6)  # a refusal costs nothing
     clock.now += 6
-    assert limit.take("a", 1) == 0
-    assert limit.take("a", 1) > 0
+    assert limit.charge("a", 1) == 0
+    assert limit.charge("a", 1) > 0
     clock.now += 3600
-    assert [limit.take("a", 1) for _ in range(7)] == [0] * 6 + [pytest.approx(10)]
+    assert [limit.charge("a", 1) for _ in range(7)] == [0] * 6 + [pytest.approx(10)]
 
 
 def test_clients_do_not_share():
     limit = RateLimit(1, clock=Clock())
-    assert limit.take("a", 1) == 0
-    assert limit.take("b", 1) == 0
-    assert limit.take("a", 1) > 0
+    assert limit.charge("a", 1) == 0
+    assert limit.charge("b", 1) == 0
+    assert limit.charge("a", 1) > 0
 
 
 def test_what_is_owed_is_waited_for():
     clock = Clock()
     limit = RateLimit(6, clock=clock)
-    assert limit.take("a", 1) == 0
+    assert limit.charge("a", 1) == 0
     limit.owe("a", 31)
-    assert limit.take("a", 1) == pytest.approx(270)  # 27 photos, ten seconds each
+    assert limit.charge("a", 1) == pytest.approx(270)  # 27 photos, ten seconds each
     clock.now += 270
-    assert limit.take("a", 1) == 0
+    assert limit.charge("a", 1) == 0
 
 
 def test_a_cost_over_the_share_can_still_be_paid():
     limit = RateLimit(1, clock=Clock())
-    assert limit.take("a", 5) == 0
-    assert limit.take("a", 1) == pytest.approx(300)
+    assert limit.charge("a", 5) == 0
+    assert limit.charge("a", 1) == pytest.approx(300)
 
 
 def test_ten_rankings_cost_one_photo():
     limit = RateLimit(1, clock=Clock())
-    assert [limit.take("a", 0.1) for _ in range(10)] == [0] * 10
-    assert limit.take("a", 0.1) == pytest.approx(6)
+    assert [limit.charge("a", 0.1) for _ in range(10)] == [0] * 10
+    assert limit.charge("a", 0.1) == pytest.approx(6)
 
 
 def test_memory_is_bounded_and_the_recent_are_remembered():
     limit = RateLimit(1, max_clients=100, clock=Clock())
     for number in range(1000):
-        limit.take("busy", 1)
-        limit.take(str(number), 1)
+        limit.charge("busy", 1)
+        limit.charge(str(number), 1)
     assert len(limit) == 100
-    assert limit.take("busy", 1) > 0
-    assert limit.take("999", 1) > 0
-    assert limit.take("0", 1) == 0  # forgotten
+    assert limit.charge("busy", 1) > 0
+    assert limit.charge("999", 1) > 0
+    assert limit.charge("0", 1) == 0  # forgotten
 
 
 @pytest.mark.parametrize(

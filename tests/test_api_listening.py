@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from model_makers import N_LATENT, draw_photos, make_bundle
 
-from lablr import Wishes
+from lablr import Feedback
 from lablr.bundle import Bundle
 from lablr.ranking.reach import Reach
 from webapp import create_app
@@ -59,8 +59,8 @@ def tagger_of(client):
 def test_the_answer_is_the_librarys(listener, ranking):
     tagger = tagger_of(listener)
     one, two, three = tagger.tags[:3]
-    wishes = Wishes((one, three), (two,), 0.25)
-    (expected,) = tagger.rank(LATENT[np.newaxis], 4, ranking, wishes)
+    feedback = Feedback((one, three), (two,), 0.25)
+    (expected,) = tagger.rank(LATENT[np.newaxis], 4, ranking, feedback)
     answer = rank(
         listener,
         k=4,

@@ -25,7 +25,7 @@ from judging_pages import SECRET
 from lablr.annotation.database.database import Database
 from lablr.annotation.database.engine import make_engine, parse_url
 from lablr.annotation.database.migrations import VERSIONS
-from lablr.annotation.desk import PhotoFile, Said, Store
+from lablr.annotation.desk import DeskStore, FolderPhoto, Said
 from lablr.annotation.desk.store import Seen
 from lablr.errors import DeskError
 
@@ -42,8 +42,8 @@ __all__ = [
 FOLDER = Path("/photos")
 
 
-def files(*names: str) -> list[PhotoFile]:
-    return [PhotoFile(FOLDER, FOLDER / name, (1, 1 << 60)) for name in names]
+def files(*names: str) -> list[FolderPhoto]:
+    return [FolderPhoto(FOLDER, FOLDER / name, (1, 1 << 60)) for name in names]
 
 
 def accepted(*tags: str) -> Said:
@@ -51,19 +51,19 @@ def accepted(*tags: str) -> Said:
 
 
 @pytest.fixture
-def open_store(database, clock) -> Callable[..., Store]:
-    return lambda desk="/photos": Store(lambda: database, desk, clock)
+def open_store(database, clock) -> Callable[..., DeskStore]:
+    return lambda desk="/photos": DeskStore(lambda: database, desk, clock)
 
 
 @pytest.fixture
-def store(open_store) -> Store:
+def store(open_store) -> DeskStore:
     return open_store()
 
 
 def test_steps_are_taken_back_one_by_one(store):
     ids = [*store.numbers(files("a.jpg", "b.jpg")).values()]
-    store.take(ids, Said({"accepted": ["dog"], "rejected": ["cat"]}))
-    store.take(ids[:1], Said({"typed": ["Zürich"], "cleared": ["dog"]}))
+    store.record_step(ids, Said({"accepted": ["dog"], "rejected": ["cat"]}))
+    store.record_step(ids[:1], Said({"typed": ["Zürich"], "cleared": ["dog"]}))
     assert store.states(ids)[ids[0]].tags("accepted") == []
     said, changed = store.undo()
     assert (said, changed) == ("typed Zürich; cleared dog on 1 photo", ids[:1])
@@ -79,7 +79,7 @@ def test_steps_are_taken_back_one_by_one(store):
 def test_another_desk_is_another(store, open_store):
     other = open_store("/others")
     (number,) = store.numbers(files("a.jpg")).values()
-    store.take([number], accepted("dog"))
+    store.record_step([number], accepted("dog"))
     assert other.n_steps() == 0
     with pytest.raises(DeskError):
         other.undo()
@@ -106,7 +106,7 @@ def test_many_at_once_take_steps(open_store, database):
     def work(number: int) -> list[int]:
         ids = [*stores[number].numbers(files(*names)).values()]
         for step in range(5):
-            stores[number].take(ids, accepted(f"tag{number}{step}"))
+            stores[number].record_step(ids, accepted(f"tag{number}{step}"))
         return ids
 
     with ThreadPoolExecutor(4) as threads:
@@ -124,7 +124,7 @@ def test_many_at_once_take_steps(open_store, database):
 def test_thousands_of_photos_are_one_step(store):
     numbers = store.numbers(files(*(f"{n}.jpg" for n in range(12_000))))
     ids = [*numbers.values()]
-    store.take(ids, accepted("dog", "cat"))
+    store.record_step(ids, accepted("dog", "cat"))
     assert sum(map(len, (s.marks for s in store.states(ids).values()))) == 24_000
     assert store.undo()[0] == "accepted dog, cat on 12,000 photos"
 
@@ -142,9 +142,9 @@ def test_a_database_of_before_the_desk_is_brought_up(database_url):
     engine.dispose()
     with Database(database_url) as database:
         database.store_predictions(MODEL, drawn_photos(2))
-        store = Store(lambda: database, "/photos")
+        store = DeskStore(lambda: database, "/photos")
         (number,) = store.numbers(files("a.jpg")).values()
-        store.take([number], accepted("dog"))
+        store.record_step([number], accepted("dog"))
         assert store.n_steps() == 1
 
 

@@ -11,7 +11,7 @@ from desk_makers import Client, desk_app, folder, small_model, state
 from exif_reader import read_lists
 
 from lablr.metadata import Keyword, undo, write_tags
-from lablr.metadata.journal import Journal
+from lablr.metadata.journal import WriteJournal
 from lablr.photos import read_image
 
 __all__ = ["folder", "small_model", "state"]
@@ -198,7 +198,7 @@ def test_a_file_that_was_changed_since_is_not_undone(decided, folder):
 
 def test_while_another_process_writes_nothing_is_written(decided, folder, state):
     before = contents(folder)
-    journal = Journal(state)
+    journal = WriteJournal(state)
     try:
         assert decided.refused("write", {"photos": None}, 409) == "writing_error"
         assert decided.refused("write/undo", {}, 409) == "writing_error"

@@ -39,7 +39,7 @@ from lablr.errors import CorpusError, DownloadError
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.credits import credit_lines
 from lablr.flickr.download import Estimate, download, estimate
-from lablr.flickr.journal import Journal
+from lablr.flickr.journal import DownloadJournal
 from lablr.flickr.pace import MAX_CALLS, Pace
 from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Retries, Timeouts
@@ -328,7 +328,7 @@ def test_a_folder_that_cannot_be_written_is_said(client: Client, tmp_path: Path)
 
 
 def test_two_downloads_into_one_folder_are_refused(client: Client, tmp_path: Path):
-    journal = Journal(tmp_path / "corpus/journal.jsonl")
+    journal = DownloadJournal(tmp_path / "corpus/journal.jsonl")
     with pytest.raises(DownloadError, match="another download"):
         client.download()
     journal.close()

@@ -28,7 +28,7 @@ from lablr.ranking.methods.classifier import Classifier
 from lablr.ranking.methods.semantic import Semantic
 from lablr.ranking.methods.triplet import Triplet
 from lablr.system.npz import unpack_arrays
-from lablr.training.array_cache import Store
+from lablr.training.array_cache import ArrayCache
 from lablr.training.heads.frozen import Frozen, encoded_frozen
 from lablr.training.heads.inputs import encoded_photos
 from lablr.training.heads.run import train_head as run_head
@@ -119,7 +119,7 @@ def test_a_frozen_backbone_becomes_an_encoder(corpus, frozen_run):
 def test_a_head_is_trained_on_what_the_encoder_will_say(corpus, cache, frozen_run):
     """The latents that the axes gave are those of the graph that was written."""
     config = ClassifierConfig(**QUICK)
-    made = encoded_frozen(LITE, corpus, config, Store(cache))
+    made = encoded_frozen(LITE, corpus, config, ArrayCache(cache))
     model, preprocessing = read_encoder(frozen_run)
     assert (made.model, made.preprocessing) == (model, preprocessing)
     photos = made.photos
@@ -256,7 +256,9 @@ def test_random_views_are_drawn_by_the_seed(corpus, frozen_run, tmp_path):
 
     def views(name: str, seed: int) -> np.ndarray:
         config = ClassifierConfig(views=2, seed=seed, inputs="latents")
-        return encoded_photos(corpus, *encoder, config, Store(tmp_path / name)).views
+        return encoded_photos(
+            corpus, *encoder, config, ArrayCache(tmp_path / name)
+        ).views
 
     once = views("one", 0)
     assert once.shape == (36, 4, 8)
@@ -288,7 +290,9 @@ def test_a_photo_that_cannot_be_read_is_left_out(frozen_run, tmp_path):
     (tmp_path / "corpus" / "003.jpg").write_bytes(b"no photo")
     config = ClassifierConfig(**QUICK | {"heads": 1})
     model, preprocessing = read_encoder(frozen_run)
-    photos = encoded_photos(corpus, model, preprocessing, config, Store(tmp_path / "c"))
+    photos = encoded_photos(
+        corpus, model, preprocessing, config, ArrayCache(tmp_path / "c")
+    )
     assert 3 not in photos.train_rows
     assert len(photos.train_rows) == 23
 

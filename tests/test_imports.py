@@ -208,3 +208,8 @@ def test_the_public_names():
         assert getattr(lablr, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'nonesuch'"):
         lablr.nonesuch  # noqa: B018
+
+
+def test_a_former_public_name_warns_and_works():
+    with pytest.warns(DeprecationWarning, match=r"lablr\.Feedback"):
+        assert lablr.Wishes is lablr.Feedback

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lablr.latent_space.feedback_statistics import PARTS, JudgedSums
+from lablr.latent_space.feedback_statistics import PARTS, FeedbackStatistics
 
 
 @settings(max_examples=20, deadline=None)
@@ -16,7 +16,7 @@ def test_the_rest_against_a_loop(seed: int, share: float, unknown: float) -> Non
     x = rng.normal(size=(30, 3))
     own = rng.random((30, 4)) < 0.4
     decided = rng.random((30, 4)) < share
-    sums = JudgedSums.of(x, own & decided, ~own & decided, ("a", "b", "c", "d"))
+    sums = FeedbackStatistics.of(x, own & decided, ~own & decided, ("a", "b", "c", "d"))
     tag, rest = sums.evidence(unknown)
     for t in range(4):
         accepted = (own & decided)[:, t]
@@ -35,9 +35,9 @@ def test_halves_add_to_the_whole(seed: int, cut: int) -> None:
     accepted = rng.random((40, 3)) < 0.3
     rejected = (rng.random((40, 3)) < 0.5) & ~accepted
     tags = ("a", "b", "c")
-    whole = JudgedSums.of(x, accepted, rejected, tags)
-    one = JudgedSums.of(x[:cut], accepted[:cut], rejected[:cut], tags)
-    two = JudgedSums.of(x[cut:], accepted[cut:], rejected[cut:], tags)
+    whole = FeedbackStatistics.of(x, accepted, rejected, tags)
+    one = FeedbackStatistics.of(x[:cut], accepted[:cut], rejected[:cut], tags)
+    two = FeedbackStatistics.of(x[cut:], accepted[cut:], rejected[cut:], tags)
     for found, expected in ((one + two, whole), (whole - two, one)):
         for part in PARTS:
             for name in ("n", "total", "outer"):

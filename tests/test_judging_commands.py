@@ -24,7 +24,7 @@ from database_makers import (
 from model_makers import draw_photos, make_bundle
 
 from lablr.annotation import DEFAULT_DATABASE, open_database
-from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.database.records import ModelRecord, StoredPhoto
 from lablr.annotation.export import COLUMNS, FORMATS, export_lines, write_export
 from lablr.annotation.results import results_of
 from lablr.annotation.thresholds import apply_threshold, judged_digest
@@ -112,7 +112,7 @@ def judged(database_url, bundle, tmp_path):
     """The URL of a database with judgements of a bundle, and the bundle's folder."""
     folder = tmp_path / "bundle"
     bundle.save(folder)
-    model = Model.of(bundle, "drawn")
+    model = ModelRecord.of(bundle, "drawn")
     right, probability = drawn_pairs(40)
     with open_database(database_url) as database:
         database.add_rater("ann")

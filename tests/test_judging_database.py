@@ -29,7 +29,7 @@ from sqlalchemy import text
 from lablr.annotation import open_database
 from lablr.annotation.database.migrations import HEAD, VERSIONS
 from lablr.annotation.database.predictions import BATCH
-from lablr.annotation.database.records import Model, PredictedTag, StoredPhoto
+from lablr.annotation.database.records import ModelRecord, PredictedTag, StoredPhoto
 from lablr.annotation.database.tables import Table
 from lablr.errors import DatabaseError, JudgementError, MissingExtra
 from lablr.ranking.tagger import TagScore
@@ -208,7 +208,7 @@ def test_storing_again_changes_nothing_but_a_place(stocked):
 
 
 def test_tag_scores_are_stored_and_a_second_model_has_its_own(stocked):
-    other = Model("ff" * 32, "other", MODEL.created)
+    other = ModelRecord("ff" * 32, "other", MODEL.created)
     score = TagScore("cat", 0.5, 1.0, 2.0)
     stocked.store_predictions(other, [(StoredPhoto("photo-3", "3.jpg"), [score])])
     assert [model.name for model in stocked.models()] == ["other", "drawn"]

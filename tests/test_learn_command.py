@@ -16,7 +16,7 @@ from skimage.data import astronaut
 
 from lablr.annotation.consensus import read_judgements
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.records import Model, StoredPhoto
+from lablr.annotation.database.records import ModelRecord, StoredPhoto
 from lablr.annotation.update import (
     DEFAULT_WEIGHT,
     Judgement,
@@ -105,7 +105,7 @@ def fill(database: Database, folder: Path, places: list[Path], own: np.ndarray) 
     chosen = range(32, N_PHOTOS)
     predicted = [(tag, 0.5) for tag in TAGS]
     database.store_predictions(
-        Model.of(Bundle.load(folder / "bundle"), "crops"),
+        ModelRecord.of(Bundle.load(folder / "bundle"), "crops"),
         ((StoredPhoto(str(i), str(places[i])), predicted) for i in chosen),
     )
     database.add_rater("ann")
@@ -251,7 +251,7 @@ def test_the_default_weight_is_the_librarys() -> None:
 def shown(tmp_path: Path) -> Database:
     """Three tags shown of four photos, to three raters."""
     with Database(str(tmp_path / "shown.sqlite")) as database:
-        model = Model.of(make_bundle(draw_photos()), "drawn")
+        model = ModelRecord.of(make_bundle(draw_photos()), "drawn")
         predicted = [("a", 0.9), ("b", 0.5), ("c", 0.1)]
         names = ("p1", "p2", "p3", "p4")
         database.store_predictions(

@@ -10,9 +10,9 @@ import pytest
 from model_makers import draw_photos, make_bundle, statistics_of
 
 from lablr.annotation import update as learning
-from lablr.annotation.update import Comparison, JudgedPhotos, Lesson
+from lablr.annotation.update import Comparison, JudgedPhotos, Update
 from lablr.annotation.update.cross_fitting import cross_fitted_ratios, ratios
-from lablr.annotation.update.model import Model
+from lablr.annotation.update.model import CorpusModel
 from lablr.annotation.update.photos import N_FOLDS
 from lablr.bundle import Bundle
 from lablr.corpus.label_weights import evidence
@@ -27,7 +27,7 @@ UNKNOWN = 0.1
 PARTS = ("accepted", "decided", "judged")
 
 
-def learn(bundle: Bundle, photos: JudgedPhotos, weight: float = 1.0) -> Lesson:
+def learn(bundle: Bundle, photos: JudgedPhotos, weight: float = 1.0) -> Update:
     return learning.learn(bundle, photos, weight)
 
 
@@ -81,7 +81,7 @@ def test_judgements_that_equal_the_tags_are_as_training_photos() -> None:
 
 
 def test_and_exactly_so_before_they_are_written() -> None:
-    model = Model(both_views(TRAIN), Ranker(FITTED).calibration, FITTED.settings)
+    model = CorpusModel(both_views(TRAIN), Ranker(FITTED).calibration, FITTED.settings)
     found = model.groups(judged(PHOTOS, JUDGED_ROWS).sums(1.0))
     together = both_views(TOGETHER)
     absence = together.absence(UNKNOWN)
@@ -114,7 +114,7 @@ def test_a_weight_counts_a_photo_so_often() -> None:
 
 
 def test_ratios_are_those_of_the_gaussians() -> None:
-    model, photos = Model.of(FITTED), judged(PHOTOS, JUDGED_ROWS, 0.3)
+    model, photos = CorpusModel.of(FITTED), judged(PHOTOS, JUDGED_ROWS, 0.3)
     groups, gaussians = model.groups(), Ranker(FITTED).gaussians
     latents = photos.latents.astype(float)
     found = ratios(model, groups, latents, photos.decided) + groups.log_prior_odds
@@ -125,7 +125,7 @@ def test_ratios_are_those_of_the_gaussians() -> None:
 
 
 def test_no_photo_is_scored_by_what_it_taught() -> None:
-    model, photos = Model.of(FITTED), judged(PHOTOS, JUDGED_ROWS)
+    model, photos = CorpusModel.of(FITTED), judged(PHOTOS, JUDGED_ROWS)
     found = cross_fitted_ratios(model, photos, 1.0)
     assert set(photos.folds.tolist()) == set(range(N_FOLDS))
     for fold in range(N_FOLDS):

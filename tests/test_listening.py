@@ -1,4 +1,4 @@
-"""Listening against loops over the photos, and what a person gets from it."""
+"""TagCoupling against loops over the photos, and what a person gets from it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_makers import N_LATENT, draw_photos, make_bundle
 
-from lablr import NotInBundle, Wishes
+from lablr import Feedback, NotInBundle
 from lablr.annotation.update.model import listening_arrays
 from lablr.bundle import Bundle
 from lablr.errors import BundleError
-from lablr.latent_space.cooccurrence import PairCounts
-from lablr.ranking.coupling import BETA, BETA_REJECTED, KAPPA, Listening
+from lablr.latent_space.cooccurrence import Cooccurrence
+from lablr.ranking.coupling import BETA, BETA_REJECTED, KAPPA, TagCoupling
 from lablr.ranking.tagger import RANKINGS, Suggestion, Tagger
 
 TAGS = ("a", "b", "c", "d")
@@ -90,8 +90,8 @@ def test_the_coupling_against_a_loop(seed: int) -> None:
     probability = rng.random((30, 4))
     of_photo = names[rng.integers(2, size=30)]  # z has no validation photos
     in_source = sources == np.array(sorted(set(sources.tolist())))[:, None]
-    found = Listening.fit(
-        PairCounts.of(own, sources, TAGS),
+    found = TagCoupling.fit(
+        Cooccurrence.of(own, sources, TAGS),
         in_source.astype(float) @ own,
         in_source.sum(axis=1).astype(float),
         probability,
@@ -106,7 +106,7 @@ def test_the_coupling_against_a_loop(seed: int) -> None:
 def test_the_shift_against_a_loop(seed: int) -> None:
     rng = np.random.default_rng(seed)
     given, without = rng.normal(size=(2, 4, 4))
-    listening = Listening(TAGS, given, without)
+    listening = TagCoupling(TAGS, given, without)
     probability = rng.random((6, 4))
     accepted = rng.random((6, 4)) < 0.4
     rejected = (rng.random((6, 4)) < 0.4) & ~accepted
@@ -150,18 +150,18 @@ def test_only_what_no_photo_shows_is_heard() -> None:
 def test_the_rest_is_ranked_by_the_formula(ranking: str) -> None:
     x = latents()
     names = tagger().tags
-    wishes = Wishes((names[4], names[1]), (names[7],), 0.0)
+    feedback = Feedback((names[4], names[1]), (names[7],), 0.0)
     scores = tagger().ranker.scores(x)
-    accepted = np.isin(names, wishes.accepted)
-    rejected = np.isin(names, wishes.rejected)
+    accepted = np.isin(names, feedback.accepted)
+    rejected = np.isin(names, feedback.rejected)
     shift = tagger().listening.shift(scores.probability, accepted, rejected)
     log_score = {
         "calibrated": None,
         "likelihood": scores.log_likelihood_ratio + shift,
         "mahalanobis": -scores.squared_mahalanobis / 2 + shift,
     }[ranking]
-    for row, found in enumerate(tagger().rank(x, 0, ranking, wishes)):
-        assert set(probabilities(found)) == set(names) - set(wishes.decided)
+    for row, found in enumerate(tagger().rank(x, 0, ranking, feedback)):
+        assert set(probabilities(found)) == set(names) - set(feedback.decided)
         p = scores.probability[row]
         odds = p / (1 - p) * np.exp(shift[row])
         for tag, probability in probabilities(found).items():
@@ -170,8 +170,8 @@ def test_the_rest_is_ranked_by_the_formula(ranking: str) -> None:
         by = odds if log_score is None else log_score[row]
         order = [by[names.index(score.tag)] for score in found.tags]
         assert order == sorted(order, reverse=True)
-        assert found.wishes == wishes
-        assert found.to_dict()["accepted"] == list(wishes.accepted)
+        assert found.feedback == feedback
+        assert found.to_dict()["accepted"] == list(feedback.accepted)
 
 
 def test_listening_says_everything_each_time() -> None:
@@ -187,15 +187,15 @@ def test_listening_says_everything_each_time() -> None:
 
 
 def test_wishes_take_tags_as_people_write_them() -> None:
-    wishes = Wishes(("New York!", "newyork", "", "!"), ("Sea",))
-    assert wishes.accepted == ("newyork",)
-    assert wishes.decided == ("newyork", "sea")
-    assert not Wishes()
+    feedback = Feedback(("New York!", "newyork", "", "!"), ("Sea",))
+    assert feedback.accepted == ("newyork",)
+    assert feedback.decided == ("newyork", "sea")
+    assert not Feedback()
     with pytest.raises(ValueError, match="sea: both accepted and rejected"):
-        Wishes(("Sea",), ("sea",))
+        Feedback(("Sea",), ("sea",))
     for reach in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError, match="from 0 to 1"):
-            Wishes(reach=reach)
+            Feedback(reach=reach)
 
 
 def test_an_old_bundle_ranks_and_says_why_it_cannot_listen() -> None:
@@ -223,7 +223,7 @@ def test_other_tags_keep_their_coupling() -> None:
     names = bundle().tags
     tags = (names[3], "new", names[0])
     arrays = listening_arrays(bundle(), ("a", "b"), tags)
-    moved = Listening.from_arrays(arrays, tags)
+    moved = TagCoupling.from_arrays(arrays, tags)
     assert moved.given[0, 2] == pytest.approx(tagger().listening.given[3, 0])
     assert moved.without[0, 2] == pytest.approx(
         tagger().listening.without[3, 0], rel=1e-6

@@ -18,7 +18,7 @@ from serving import MULTIPART, SUGGESTIONS, Server, form_of, running_server
 
 from lablr.bundle import Bundle
 from webapp import create_app
-from webapp.model import Model, tagger
+from webapp.model import ServedModel, tagger
 
 
 def bundle_of(n_tags: int) -> Bundle:
@@ -54,7 +54,7 @@ def refusals(caplog) -> list[str]:
 
 
 def test_a_new_bundle_takes_the_old_ones_place(folder, bundles):
-    model = Model(str(folder))
+    model = ServedModel(str(folder))
     first = model.tagger
     model.refresh()
     assert model.tagger is first  # nothing changed, nothing was loaded
@@ -65,7 +65,7 @@ def test_a_new_bundle_takes_the_old_ones_place(folder, bundles):
 
 
 def test_the_same_bundle_written_again_changes_nothing(folder, bundles):
-    model = Model(str(folder))
+    model = ServedModel(str(folder))
     first = model.tagger
     bundles[0].save(folder)
     model.refresh()
@@ -76,7 +76,7 @@ def test_the_same_bundle_written_again_changes_nothing(folder, bundles):
 def test_a_broken_bundle_is_refused_once_and_the_old_one_serves_on(
     folder, bundles, caplog, name
 ):
-    model = Model(str(folder))
+    model = ServedModel(str(folder))
     first = model.tagger
     break_file(folder, name)
     for _ in range(3):
@@ -95,7 +95,7 @@ def test_a_broken_bundle_is_refused_once_and_the_old_one_serves_on(
 
 
 def test_a_change_of_bits_is_said_with_both_digests(folder, caplog):
-    model = Model(str(folder))
+    model = ServedModel(str(folder))
     break_file(folder, "encoder.onnx")
     model.refresh()
     assert "encoder.onnx: expected SHA-256 " in model.last_error
@@ -103,7 +103,7 @@ def test_a_change_of_bits_is_said_with_both_digests(folder, caplog):
 
 
 def test_every_distinct_breakage_is_said(folder, caplog):
-    model = Model(str(folder))
+    model = ServedModel(str(folder))
     break_file(folder, "tags.json")
     model.refresh()
     break_file(folder, "map.npz")
@@ -116,7 +116,7 @@ def test_every_distinct_breakage_is_said(folder, caplog):
 
 
 def test_a_file_that_is_missing_is_named(folder):
-    model = Model(str(folder))
+    model = ServedModel(str(folder))
     (folder / "gaussians.npz").unlink()
     model.refresh()
     assert model.last_error == "gaussians.npz: missing"
@@ -138,7 +138,7 @@ def test_the_folder_may_be_a_link_that_is_pointed_elsewhere(tmp_path, bundles):
         bundle.save(tmp_path / f"bundle-{number}")
     link = tmp_path / "current"
     link.symlink_to("bundle-0")
-    model = Model(str(link))
+    model = ServedModel(str(link))
     fresh = tmp_path / "fresh"
     fresh.symlink_to("bundle-1")
     fresh.replace(link)
@@ -157,7 +157,7 @@ def until(is_it: Callable[[], bool]) -> None:
 
 
 def test_a_watch_outlives_what_nobody_thought_of(folder, bundles, caplog, monkeypatch):
-    model = Model(str(folder))
+    model = ServedModel(str(folder))
     looked = threading.Event()
 
     def fail(*_: object) -> None:

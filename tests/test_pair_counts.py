@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lablr.errors import BundleError
-from lablr.latent_space.cooccurrence import PairCounts
+from lablr.latent_space.cooccurrence import Cooccurrence
 
 TAGS = ("a", "b", "c", "d", "e")
 
@@ -19,7 +19,7 @@ def draw(seed: int, n_photos: int = 40) -> tuple[np.ndarray, np.ndarray]:
     return own, np.array(["y", "x", "z"])[rng.integers(3, size=n_photos)]
 
 
-def tables(pairs: PairCounts) -> dict[str, np.ndarray]:
+def tables(pairs: Cooccurrence) -> dict[str, np.ndarray]:
     return {name: pairs.together(row) for row, name in enumerate(pairs.sources)}
 
 
@@ -27,7 +27,7 @@ def tables(pairs: PairCounts) -> dict[str, np.ndarray]:
 @given(seed=st.integers(0, 10**6))
 def test_the_counts_against_a_loop(seed: int) -> None:
     own, sources = draw(seed)
-    pairs = PairCounts.of(own, sources, TAGS)
+    pairs = Cooccurrence.of(own, sources, TAGS)
     assert pairs.sources == tuple(sorted(set(sources.tolist())))
     for name, table in tables(pairs).items():
         for one in range(5):
@@ -44,15 +44,15 @@ def test_the_counts_against_a_loop(seed: int) -> None:
 @given(seed=st.integers(0, 10**6), cut=st.integers(0, 40))
 def test_halves_add_to_the_whole(seed: int, cut: int) -> None:
     own, sources = draw(seed)
-    whole = PairCounts.of(own, sources, TAGS)
+    whole = Cooccurrence.of(own, sources, TAGS)
     # A half need only know the tags of its own photos.
     halves = []
     for rows in (slice(None, cut), slice(cut, None)):
         there = own[rows].any(axis=0)
         tags = tuple(np.array(TAGS)[there].tolist())
-        halves.append(PairCounts.of(own[rows][:, there], sources[rows], tags))
-    added = PairCounts.total([PairCounts.total(halves[:1]), halves[1]])
-    for found in (added, PairCounts.total(reversed(halves))):
+        halves.append(Cooccurrence.of(own[rows][:, there], sources[rows], tags))
+    added = Cooccurrence.total([Cooccurrence.total(halves[:1]), halves[1]])
+    for found in (added, Cooccurrence.total(reversed(halves))):
         assert found.sources == whole.sources
         known = [whole.tags.index(tag) for tag in found.tags]
         for name, table in tables(found).items():
@@ -63,18 +63,18 @@ def test_halves_add_to_the_whole(seed: int, cut: int) -> None:
 
 
 def test_other_tags_and_arrays() -> None:
-    whole = PairCounts.of(*draw(1), TAGS)
+    whole = Cooccurrence.of(*draw(1), TAGS)
     other = whole.with_tags(("b", "new", "e", "c"))
     for name, table in tables(other).items():
         before = tables(whole)[name]
         assert table[0, 2] == table[2, 0] == before[1, 4]
         assert table[0, 3] == before[1, 2]
         assert not table[1].any()
-    read = PairCounts.from_arrays(whole.to_arrays(), whole.tags, whole.sources)
+    read = Cooccurrence.from_arrays(whole.to_arrays(), whole.tags, whole.sources)
     assert read is not None
     for name, table in tables(read).items():
         np.testing.assert_array_equal(table, tables(whole)[name])
-    assert PairCounts.from_arrays({}, TAGS, ("x",)) is None
+    assert Cooccurrence.from_arrays({}, TAGS, ("x",)) is None
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,6 @@ def test_other_tags_and_arrays() -> None:
 )
 def test_arrays_that_do_not_fit_are_refused(name: str, wrong: np.ndarray) -> None:
     arrays = {"pair_places": np.array([[0, 0, 1]]), "pair_n": np.array([3.0])}
-    assert PairCounts.from_arrays(arrays, TAGS, ("x",)) is not None
+    assert Cooccurrence.from_arrays(arrays, TAGS, ("x",)) is not None
     with pytest.raises(BundleError, match=r"gaussians\.npz: the pairs"):
-        PairCounts.from_arrays({**arrays, name: wrong}, TAGS, ("x",))
+        Cooccurrence.from_arrays({**arrays, name: wrong}, TAGS, ("x",))

@@ -86,7 +86,7 @@ def desk_of(folder: Path, state: Path, url: str | None = None) -> Iterator[Desk]
 
 def decide(desk: Desk, name: str, **tags: list[str]) -> None:
     (number,) = [photo.number for photo in desk.photos() if photo.name == name]
-    desk.take([number], Said(tags))
+    desk.record_step([number], Said(tags))
 
 
 def lablr(*words: str):

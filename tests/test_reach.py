@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_makers import N_LATENT, draw_photos, make_bundle
 
-from lablr import NotInBundle, Wishes
+from lablr import Feedback, NotInBundle
 from lablr.bundle import Bundle
 from lablr.corpus.records import Photo
 from lablr.errors import BundleError
@@ -147,7 +147,7 @@ def bundle() -> Bundle:
 def test_the_ranking_goes_by_the_formula(ranking: str, weight: float) -> None:
     tagger = Tagger(bundle())
     x = np.random.default_rng(0).normal(3, 2, (4, N_LATENT)).astype(np.float32)
-    for found in tagger.rank(x, 0, ranking, Wishes(reach=weight)):
+    for found in tagger.rank(x, 0, ranking, Feedback(reach=weight)):
         by = [
             {
                 "calibrated": np.log(score.probability),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lablr.training.array_cache import RowFile, Store, find_rows, write_rows
+from lablr.training.array_cache import ArrayCache, RowFile, find_rows, write_rows
 
 
 @pytest.fixture
@@ -66,10 +66,10 @@ def read_rows_on_disk_and_in_memory(tmp_path):
     for number in range(n_rows):
         assert rows[[number]][0, -1] == 1
     assert resident_bytes() - before < 16 << 20
-    held = Store(tmp_path, in_memory=True).opened(rows)
+    held = ArrayCache(tmp_path, in_memory=True).opened(rows)
     assert held.sum() == n_rows << 20
     assert resident_bytes() - before > 48 << 20
-    assert Store(tmp_path).opened(rows) is rows
+    assert ArrayCache(tmp_path).opened(rows) is rows
 
 
 def resident_bytes() -> int:

@@ -21,7 +21,7 @@ from training_makers import (
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
 from lablr.photos import FOLDER_LIMITS, read_image
-from lablr.training.array_cache import Store
+from lablr.training.array_cache import ArrayCache
 from lablr.training.batches import FeatureBatches, ImageBatches
 from lablr.training.dataset import TrainingSet
 from lablr.training.distributed import Processes
@@ -51,7 +51,7 @@ def corpus(shared_corpus, tmp_path) -> Corpus:
 
 
 def prepare(corpus: Corpus, cache: Path, progress=None) -> TrainingSet:
-    store = Store(cache, progress=progress or Heard())
+    store = ArrayCache(cache, progress=progress or Heard())
     return TrainingSet.prepare(corpus, SIZE, 0.1, store)
 
 
@@ -265,7 +265,7 @@ def test_validation_images_are_as_they_are(photos, model):
 
 
 def feature_batches(photos, model, cache: Path, progress=None) -> FeatureBatches:
-    store = Store(cache, progress=progress or Heard())
+    store = ArrayCache(cache, progress=progress or Heard())
     return FeatureBatches(photos, 5, 16, Processes(), model, store)
 
 

@@ -16,7 +16,7 @@ from photo_makers import jpeg, photo, save
 from lablr.errors import MissingExtra, WritingError
 from lablr.metadata import Keyword, forget, list_runs, undo, write_tags
 from lablr.metadata import files as files_room
-from lablr.metadata.journal import Journal
+from lablr.metadata.journal import WriteJournal
 from lablr.metadata.sidecars import sidecar_of
 
 BEACH = [Keyword("beach", "accepted")]
@@ -239,7 +239,7 @@ def test_an_unlinked_photo_is_backed_up_without_a_copy(folder, state):
 
 
 def test_one_process_writes_at_a_time(folder, state):
-    journal = Journal(state)
+    journal = WriteJournal(state)
     try:
         with pytest.raises(WritingError, match="another process"):
             write([folder / "a.jpg"], state)
@@ -314,7 +314,7 @@ def test_a_sidecar_that_is_no_xmp_is_left_alone(folder, state):
 
 @pytest.mark.parametrize("step", ["back up", "replace"])
 def test_a_step_that_fails_leaves_everything_as_it_was(folder, state, step):
-    journal = Journal(state)
+    journal = WriteJournal(state)
     journal.close()
     photo = folder / "a.jpg"
     name = {

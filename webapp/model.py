@@ -19,14 +19,14 @@ from lablr import Tagger
 from lablr.bundle import default_folder
 from lablr.errors import BundleError
 
-__all__ = ["Model", "init_app", "tagger"]
+__all__ = ["ServedModel", "init_app", "tagger"]
 
 log = logging.getLogger("lablr.web")
 
 Stamp = frozenset[tuple[str, int, int, int, int]]
 
 
-class Model:
+class ServedModel:
     """The tagger of a folder, loaded again when the folder changes.
 
     folder : the bundle's; None is ``LABLR_BUNDLE`` or the bundled model.
@@ -96,7 +96,7 @@ def init_app(app: Flask) -> None:
     Raises `BundleError` when it cannot be used.
     """
     settings = app.extensions["lablr.settings"]
-    app.extensions["lablr.model"] = Model(settings.bundle)
+    app.extensions["lablr.model"] = ServedModel(settings.bundle)
 
 
 def tagger() -> Tagger:

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.tables import Decision, Photo, Prediction, Rating
+from lablr.annotation.database.tables import Decision, PhotoRow, Prediction, Rating
 from lablr.annotation.update.judgement import Judgement
 
 __all__ = ["read_judgements"]
@@ -47,9 +47,15 @@ def read_judgements(database: Database) -> list[Judgement]:
     with database.reading() as session:
         asked = _asked(session)
         rows = session.execute(
-            select(Photo.name, Photo.place, Rating.id, Decision.tag, Decision.decision)
+            select(
+                PhotoRow.name,
+                PhotoRow.place,
+                Rating.id,
+                Decision.tag,
+                Decision.decision,
+            )
             .join_from(Decision, Rating, Decision.rating_id == Rating.id)
-            .join(Photo, Photo.id == Rating.photo_id)
+            .join(PhotoRow, PhotoRow.id == Rating.photo_id)
         )
         for name, place, rating, tag, decision in rows:
             votes = photos.setdefault(name, _Votes(place))

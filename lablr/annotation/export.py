@@ -21,7 +21,7 @@ from lablr.annotation.database.database import Database
 from lablr.annotation.database.tables import (
     Decision,
     ModelVersion,
-    Photo,
+    PhotoRow,
     Prediction,
     Rater,
     Rating,
@@ -67,7 +67,7 @@ class ExportLine:
 COLUMNS = tuple(field.name for field in fields(ExportLine))
 
 # The columns of an export that each table gives, under their names there.
-PHOTO = (Photo.name.label("photo"), Photo.place, Photo.source)
+PHOTO = (PhotoRow.name.label("photo"), PhotoRow.place, PhotoRow.source)
 MODEL = (ModelVersion.digest.label("model"), ModelVersion.name.label("model_name"))
 PREDICTION = (Prediction.rank, Prediction.tag, Prediction.probability)
 RATING = (Rater.name.label("rater"), Rating.verdict, Rating.k, Rating.at)
@@ -98,12 +98,12 @@ def _predicted() -> Executable:
     )
     return (
         select(*PHOTO, *MODEL, *PREDICTION, *RATING, *DECISION)
-        .join_from(Prediction, Photo, Photo.id == Prediction.photo_id)
+        .join_from(Prediction, PhotoRow, PhotoRow.id == Prediction.photo_id)
         .join(ModelVersion, ModelVersion.id == Prediction.model_id)
         .outerjoin(Rating, judged)
         .outerjoin(Rater, Rater.id == Rating.rater_id)
         .outerjoin(Decision, decided)
-        .order_by(Prediction.model_id, Photo.id, Rating.id, Prediction.rank)
+        .order_by(Prediction.model_id, PhotoRow.id, Rating.id, Prediction.rank)
     )
 
 
@@ -111,11 +111,11 @@ def _typed() -> Executable:
     return (
         select(*PHOTO, *MODEL, Decision.tag.label("tag"), *RATING, *DECISION)
         .join_from(Decision, Rating, Rating.id == Decision.rating_id)
-        .join(Photo, Photo.id == Rating.photo_id)
+        .join(PhotoRow, PhotoRow.id == Rating.photo_id)
         .join(ModelVersion, ModelVersion.id == Rating.model_id)
         .join(Rater, Rater.id == Rating.rater_id)
         .where(Decision.decision == "typed")
-        .order_by(Photo.id, Rating.id, Decision.tag)
+        .order_by(PhotoRow.id, Rating.id, Decision.tag)
     )
 
 
@@ -123,9 +123,9 @@ def _skipped() -> Executable:
     skipped = literal("skipped").label("verdict")
     return (
         select(*PHOTO, Rater.name.label("rater"), skipped, Skip.at.label("at"))
-        .join_from(Skip, Photo, Photo.id == Skip.photo_id)
+        .join_from(Skip, PhotoRow, PhotoRow.id == Skip.photo_id)
         .join(Rater, Rater.id == Skip.rater_id)
-        .order_by(Photo.id, Rater.id)
+        .order_by(PhotoRow.id, Rater.id)
     )
 
 

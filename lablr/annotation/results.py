@@ -38,7 +38,7 @@ from lablr.annotation.database.predictions import find_model
 from lablr.annotation.database.tables import (
     Decision,
     ModelVersion,
-    Photo,
+    PhotoRow,
     Prediction,
     Rater,
     Rating,
@@ -177,8 +177,8 @@ def results_of(database: Database, model: str | None = None) -> Results:
 
 def _verdicts(session: Session, model: ModelVersion) -> list[Verdict]:
     query = (
-        select(Photo.name, Rater.name, Rating.verdict)
-        .join_from(Rating, Photo, Photo.id == Rating.photo_id)
+        select(PhotoRow.name, Rater.name, Rating.verdict)
+        .join_from(Rating, PhotoRow, PhotoRow.id == Rating.photo_id)
         .join(Rater, Rater.id == Rating.rater_id)
         .where(Rating.model_id == model.id)
     )
@@ -193,9 +193,9 @@ def _tags(session: Session, model: ModelVersion) -> list[JudgedTag]:
         & (Decision.decision != "typed")
     )
     query = (
-        select(Photo.name, Decision.tag, Decision.decision, Prediction.probability)
+        select(PhotoRow.name, Decision.tag, Decision.decision, Prediction.probability)
         .join_from(Decision, Rating, Rating.id == Decision.rating_id)
-        .join(Photo, Photo.id == Rating.photo_id)
+        .join(PhotoRow, PhotoRow.id == Rating.photo_id)
         .outerjoin(Prediction, shown)
         .where(
             Rating.model_id == model.id,

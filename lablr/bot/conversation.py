@@ -15,8 +15,8 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from lablr.bot.chats import Chat, Chats
 from lablr.bot.commands import reply_to_text
 from lablr.bot.dedup import Answered
-from lablr.bot.fetching import Files, PhotoFile, photo_of
-from lablr.bot.inference import Looking, rankings_of
+from lablr.bot.fetching import Files, TelegramFile, photo_of
+from lablr.bot.inference import Inference, rankings_of
 from lablr.bot.replies import DEFECT, NOT_FETCHED, Reply
 from lablr.errors import PhotoError
 from lablr.system.rate_limit import RateLimit
@@ -39,11 +39,11 @@ class Conversation:
         self,
         bot: Bot,
         files: Files,
-        looking: Looking,
+        looking: Inference,
         answered: Answered,
         limit: RateLimit | None,
     ) -> None:
-        self._bot, self._files, self._looking = bot, files, looking
+        self._bot, self._files, self._inference = bot, files, looking
         self._answered, self._limit = answered, limit
         self._chats = Chats()
 
@@ -63,7 +63,7 @@ class Conversation:
             self._answered.end(update.update_id)
 
     async def _reply(self, message: Message, chat: Chat) -> Reply | None:
-        tagger = self._looking.tagger
+        tagger = self._inference.tagger
         photo = photo_of(message, tagger.limits)
         if photo is not None:
             wait_s = self._wait_s(message)
@@ -84,13 +84,13 @@ class Conversation:
         """Seconds until the chat may send its next photo."""
         if self._limit is None:
             return 0
-        return self._limit.take(str(message.chat_id), 1)
+        return self._limit.charge(str(message.chat_id), 1)
 
-    async def _tags(self, message: Message, photo: PhotoFile, chat: Chat) -> Reply:
+    async def _tags(self, message: Message, photo: TelegramFile, chat: Chat) -> Reply:
         with suppress(TelegramError):
             await self._bot.send_chat_action(message.chat_id, ChatAction.UPLOAD_PHOTO)
         try:
-            return await self._looking.look(lambda: self._files.fetch(photo), chat)
+            return await self._inference.run(lambda: self._files.fetch(photo), chat)
         except PhotoError as error:
             return Reply.plain(str(error))
         except TelegramError as error:

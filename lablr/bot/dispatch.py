@@ -9,7 +9,7 @@ from typing import Any
 
 from telegram import Bot, Update
 
-__all__ = ["ALLOWED_UPDATES", "Intake", "read_update"]
+__all__ = ["ALLOWED_UPDATES", "Dispatcher", "read_update"]
 
 log = logging.getLogger("lablr.bot")
 
@@ -32,7 +32,7 @@ def read_update(raw: Any, bot: Bot) -> tuple[int, Update | None]:
         return number, None
 
 
-class Intake:
+class Dispatcher:
     """Runs a handler for each update; a failed one is logged and does not spread."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Intake:
         """How many more updates may come in."""
         return self._most - len(self._tasks)
 
-    def take(self, update: Update) -> asyncio.Task[None]:
+    def start(self, update: Update) -> asyncio.Task[None]:
         """Begin to answer an update."""
         task = asyncio.create_task(self._run(update))
         self._tasks.add(task)

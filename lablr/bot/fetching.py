@@ -14,32 +14,32 @@ from telegram.request import BaseRequest
 from lablr.bot.transport import AnswerTooLarge
 from lablr.photos import PhotoLimits, check_size
 
-__all__ = ["Files", "PhotoFile", "call", "photo_of"]
+__all__ = ["Files", "TelegramFile", "call", "photo_of"]
 
 
 @dataclass(frozen=True)
-class PhotoFile:
+class TelegramFile:
     """A file on Telegram's servers; ``n_bytes`` as Telegram says, None when not."""
 
     file_id: str
     n_bytes: int | None
 
 
-def photo_of(message: Message, limits: PhotoLimits) -> PhotoFile | None:
+def photo_of(message: Message, limits: PhotoLimits) -> TelegramFile | None:
     """Return the file to look at: of a photo's sizes the largest that is allowed.
 
     Of a message with neither photo nor file it is None. What kind of file it is
     only its bytes tell.
     """
     sizes = [
-        PhotoFile(size.file_id, size.file_size)
+        TelegramFile(size.file_id, size.file_size)
         for size in sorted(message.photo, key=lambda size: size.width * size.height)
     ]
     allowed = [size for size in sizes if (size.n_bytes or 0) <= limits.max_bytes]
     if sizes:
         return allowed[-1] if allowed else sizes[0]
     document = message.document
-    return PhotoFile(document.file_id, document.file_size) if document else None
+    return TelegramFile(document.file_id, document.file_size) if document else None
 
 
 class Files:
@@ -55,7 +55,7 @@ class Files:
         self._bot, self._answers, self._bodies = bot, answers, bodies
         self._limits = limits
 
-    async def fetch(self, file: PhotoFile) -> bytes:
+    async def fetch(self, file: TelegramFile) -> bytes:
         """Return a file's bytes.
 
         Not by `telegram.File`: it takes a path that exists on this machine for a

@@ -13,7 +13,7 @@ from lablr.figures.map_image import draw_map_png
 from lablr.ranking.tagger import RANKINGS, Tagger
 from lablr.system.cpu import available_threads
 
-__all__ = ["Looking", "rankings_of"]
+__all__ = ["Inference", "rankings_of"]
 
 N_FETCHED_AHEAD = 2
 
@@ -24,7 +24,7 @@ def rankings_of(tagger: Tagger) -> tuple[str, ...]:
     return rankings
 
 
-class Looking:
+class Inference:
     """Turns photos into replies, as many at a time as there are cores.
 
     A photo's bytes are fetched only when it is nearly its turn, so memory holds
@@ -37,7 +37,7 @@ class Looking:
         self._threads = ThreadPoolExecutor(n_threads, thread_name_prefix="lablr-bot")
         self._room = asyncio.Semaphore(n_threads + N_FETCHED_AHEAD)
 
-    async def look(self, fetch: Callable[[], Awaitable[bytes]], chat: Chat) -> Reply:
+    async def run(self, fetch: Callable[[], Awaitable[bytes]], chat: Chat) -> Reply:
         """Return tags and map of the photo that ``fetch`` gets.
 
         Raises PhotoError when the photo cannot be used, and what ``fetch`` raises.

@@ -10,7 +10,7 @@ from contextlib import suppress
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
-from lablr.bot.dispatch import ALLOWED_UPDATES, Intake, read_update
+from lablr.bot.dispatch import ALLOWED_UPDATES, Dispatcher, read_update
 from lablr.bot.fetching import call
 from lablr.bot.transport import Pause, Transport
 from lablr.errors import BotError
@@ -38,10 +38,10 @@ class Polling:
         self,
         bot: Bot,
         transport: Transport,
-        intake: Intake,
+        dispatcher: Dispatcher,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._bot, self._transport, self._intake = bot, transport, intake
+        self._bot, self._transport, self._dispatcher = bot, transport, dispatcher
         self._pause = pause
         self._next = 0  # the number that confirms all before it
 
@@ -66,8 +66,8 @@ class Polling:
                 await asyncio.wait_for(self._ask(limit=1, timeout=0), CONFIRM_S)
 
     async def _batch(self) -> None:
-        await self._intake.wait_for_room()
-        limit = min(self._intake.room, MAX_BATCH)
+        await self._dispatcher.wait_for_room()
+        limit = min(self._dispatcher.room, MAX_BATCH)
         found = await self._ask(limit=limit, timeout=POLL_S)
         if not isinstance(found, list):
             raise ValueError("the answer is no list")
@@ -76,7 +76,7 @@ class Polling:
             number, update = read_update(raw, self._bot)
             self._next = max(self._next, number + 1)
             if update is not None:
-                tasks.append(self._intake.take(update))
+                tasks.append(self._dispatcher.start(update))
         if tasks:
             await asyncio.wait(tasks, timeout=BATCH_S)
 

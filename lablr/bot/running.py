@@ -15,9 +15,9 @@ from telegram.error import InvalidToken, TelegramError
 from lablr.bot.commands import COMMANDS
 from lablr.bot.conversation import MALFORMED, Conversation
 from lablr.bot.dedup import Answered
-from lablr.bot.dispatch import ALLOWED_UPDATES, Intake
+from lablr.bot.dispatch import ALLOWED_UPDATES, Dispatcher
 from lablr.bot.fetching import Files
-from lablr.bot.inference import Looking
+from lablr.bot.inference import Inference
 from lablr.bot.polling import POLL_S, Polling
 from lablr.bot.redaction import masked, nothing_of, secret_part
 from lablr.bot.settings import BotSettings
@@ -103,17 +103,19 @@ async def _work(
         )
         stack.push_async_callback(bot.shutdown)
         await _introduce(bot)
-        looking = Looking(tagger)
+        looking = Inference(tagger)
         stack.callback(looking.close)
         files = Files(bot, clients.answers, clients.bodies, tagger.limits)
         share = settings.rate_limit
         limit = RateLimit(share, clock=clock) if share else None
         answered = Answered(settings.state)
-        intake = Intake(Conversation(bot, files, looking, answered, limit).handle)
+        dispatcher = Dispatcher(
+            Conversation(bot, files, looking, answered, limit).handle
+        )
         if settings.webhook is None:
-            receiving = _polled(bot, clients, intake, pause)
+            receiving = _polled(bot, clients, dispatcher, pause)
         else:
-            receiving = _called(settings, settings.webhook, secret, bot, intake)
+            receiving = _called(settings, settings.webhook, secret, bot, dispatcher)
         async with receiving as (where, forever):
             on_ready(f"answering as @{bot.username}{where}")
             await forever()
@@ -142,23 +144,23 @@ def _clients(tagger: Tagger, pause: Pause) -> _Clients:
 
 @asynccontextmanager
 async def _polled(
-    bot: Bot, clients: _Clients, intake: Intake, pause: Pause
+    bot: Bot, clients: _Clients, dispatcher: Dispatcher, pause: Pause
 ) -> AsyncIterator[tuple[str, Forever]]:
     # while a webhook is set there is no polling; what waits for it is kept
     await bot.delete_webhook(drop_pending_updates=False)
-    polling = Polling(bot, clients.updates, intake, pause)
+    polling = Polling(bot, clients.updates, dispatcher, pause)
     try:
         yield "", polling.run
     finally:
-        await intake.settle(GRACE_S)
+        await dispatcher.settle(GRACE_S)
         await polling.confirm()
 
 
 @asynccontextmanager
 async def _called(
-    settings: BotSettings, url: str, secret: str, bot: Bot, intake: Intake
+    settings: BotSettings, url: str, secret: str, bot: Bot, dispatcher: Dispatcher
 ) -> AsyncIterator[tuple[str, Forever]]:
-    webhook = Webhook(url, secret, settings.host, settings.port, bot, intake)
+    webhook = Webhook(url, secret, settings.host, settings.port, bot, dispatcher)
     try:
         webhook.start()
         await bot.set_webhook(
@@ -172,5 +174,5 @@ async def _called(
     finally:
         # it stays set: what comes meanwhile, Telegram brings after the next start
         webhook.stop_listening()
-        await intake.settle(GRACE_S)
+        await dispatcher.settle(GRACE_S)
         await webhook.close()

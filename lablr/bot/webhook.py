@@ -20,7 +20,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from lablr.bot.dispatch import Intake, read_update
+from lablr.bot.dispatch import Dispatcher, read_update
 from lablr.errors import BotError
 
 __all__ = ["SECRET_HEADER", "Webhook"]
@@ -43,10 +43,16 @@ class Webhook:
     """
 
     def __init__(
-        self, url: str, secret: str, host: str, port: int, bot: Bot, intake: Intake
+        self,
+        url: str,
+        secret: str,
+        host: str,
+        port: int,
+        bot: Bot,
+        dispatcher: Dispatcher,
     ) -> None:
         path = urlsplit(url).path or "/"
-        parts = {"secret": secret.encode(), "bot": bot, "intake": intake}
+        parts = {"secret": secret.encode(), "bot": bot, "dispatcher": dispatcher}
         application = Application(
             [(re.escape(path), _Receiver, parts)],
             default_handler_class=_Nothing,
@@ -103,8 +109,8 @@ class _Nothing(RequestHandler):
 
 
 class _Receiver(_Nothing):
-    def initialize(self, secret: bytes, bot: Bot, intake: Intake) -> None:
-        self._secret, self._bot, self._intake = secret, bot, intake
+    def initialize(self, secret: bytes, bot: Bot, dispatcher: Dispatcher) -> None:
+        self._secret, self._bot, self._dispatcher = secret, bot, dispatcher
 
     def prepare(self) -> None:
         given = self.request.headers.get(SECRET_HEADER, "")
@@ -124,8 +130,8 @@ class _Receiver(_Nothing):
             return
         if update is None:  # it would be as wrong the next time
             return
-        if self._intake.room <= 0:
+        if self._dispatcher.room <= 0:
             self.set_header("Retry-After", "5")
             self.send_error(503)
             return
-        await asyncio.wait([self._intake.take(update)], timeout=ANSWER_S)
+        await asyncio.wait([self._dispatcher.start(update)], timeout=ANSWER_S)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option
 from lablr.errors import MissingExtra
 
@@ -133,7 +133,7 @@ def _run(settings: BotSettings, bundle: Path | None) -> None:
             settings,
             tagger,
             stop,
-            lambda said: say(f"{shown(said)} (stop with Ctrl-C)"),
+            lambda said: print_message(f"{shown(said)} (stop with Ctrl-C)"),
         )
 
     asyncio.run(run())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lablr.cli.messages import say
+from lablr.cli.messages import print_message
 from lablr.cli.options import bundle_option, corpus_argument
 from lablr.cli.progress_bar import progress_bar
 
@@ -81,4 +81,4 @@ def combine_command(
     if model_card:
         combined = replace(combined, model_card=model_card.read_text("utf-8"))
     combined.save(out)
-    say(f"rankings in {out}: {', '.join(Ranker(combined).rankings)}")
+    print_message(f"rankings in {out}: {', '.join(Ranker(combined).rankings)}")

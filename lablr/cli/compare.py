@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option, json_option
 from lablr.cli.progress_bar import progress_bar
 
@@ -93,7 +93,7 @@ def compare_command(
         click.echo(_table(found, source))
     if save:
         with_comparison(model, found).save(folder)
-        say(f"figures kept in {shown(str(folder))}")
+        print_message(f"figures kept in {shown(str(folder))}")
 
 
 def _is_photo(place: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lablr.cli.messages import fail, say, shown
+from lablr.cli.messages import fail, print_message, shown
 from lablr.cli.options import json_option
 from lablr.cli.progress_bar import progress_bar
 
@@ -123,13 +123,15 @@ def download_command(
     tags, config = _tags(options), _config(options)
     session = _session(credentials)
     if dry_run:
-        say("bytes are a guess by the sizes of the first 20 photos of each tag")
+        print_message(
+            "bytes are a guess by the sizes of the first 20 photos of each tag"
+        )
         _print(vars(estimate(tags, config, session, progress_bar)), as_json)
         return
     pictures = Pictures(n_threads=threads)
     summary = download(out, tags, config, session, pictures, threads, progress_bar)
     _print(summary, as_json)
-    say(f"photos in {shown(str(out / 'photos.jsonl'))}")
+    print_message(f"photos in {shown(str(out / 'photos.jsonl'))}")
     if summary["failed"]:
         fail(f"{summary['failed']} photos failed; the same command tries them again")
 

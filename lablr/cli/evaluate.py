@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lablr.fitting.metrics import Report
-    from lablr.fitting.rerank_gain import AcceptReport
+    from lablr.fitting.rerank_gain import RerankGain
 
 __all__ = ["evaluate_command"]
 
@@ -116,7 +116,7 @@ def _split(name: str) -> str | None:
     return None if name == "all" else name
 
 
-def _json(described: dict[str, str], reports: Sequence[Report | AcceptReport]) -> str:
+def _json(described: dict[str, str], reports: Sequence[Report | RerankGain]) -> str:
     records = [report.to_dict() for report in reports]
     return json.dumps({**described, "reports": records})
 
@@ -140,9 +140,9 @@ def _evaluate_accepting(
 ) -> None:
     from lablr.bundle import Bundle
     from lablr.corpus import Corpus
-    from lablr.fitting.rerank_gain import evaluate_accepting
+    from lablr.fitting.rerank_gain import evaluate_rerank_gain
 
-    reports = evaluate_accepting(
+    reports = evaluate_rerank_gain(
         Bundle.load(bundle),
         Corpus.open(corpus),
         n_accepted,
@@ -152,7 +152,7 @@ def _evaluate_accepting(
     click.echo(_json({"split": split}, reports) if as_json else _accepting(reports))
 
 
-def _accepting(reports: list[AcceptReport]) -> str:
+def _accepting(reports: list[RerankGain]) -> str:
     """Lay the reports out with a line for each, columns aligned."""
     width = max(len("source"), *(len(report.source) for report in reports))
     lines = [f"{'source':{width}}  accepts  tags  photos   alone  listening    gain"]

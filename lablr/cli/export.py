@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import click
 
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import database_option
 from lablr.cli.progress_bar import progress_bar
 
@@ -67,6 +67,6 @@ def export_command(database: str, kind: str, out: Path | None) -> None:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="")
             n_lines = write_export(opened, text, kind, progress_bar)
             text.detach()  # flushes, and leaves the file open to be flushed to disk
-            say(f"{n_lines} lines in {shown(str(out))}")
+            print_message(f"{n_lines} lines in {shown(str(out))}")
 
         write_whole(out, write)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lablr.cli.engine import chosen_engine, engine_options
-from lablr.cli.messages import say
+from lablr.cli.messages import print_message
 from lablr.cli.options import corpus_argument
 from lablr.cli.progress_bar import progress_bar
 
@@ -111,7 +111,7 @@ def fit_command(
     )
     bundle.save(out)
     shrinkage, threshold = bundle.settings["shrinkage"], bundle.settings["threshold"]
-    say(
+    print_message(
         f"{len(bundle.tags)} tags in {out}; shrinkage {shrinkage:g}, "
         f"threshold {threshold:.2f}"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option, json_option
 from lablr.cli.progress_bar import progress_bar
 
@@ -59,10 +59,10 @@ def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) ->
         click.echo(
             json.dumps({"index": str(out), "photos": len(built.index), **counts})
         )
-    say(
+    print_message(
         f"attempted {built.n_attempted} = new {built.n_new} + kept {built.n_kept} "
         f"+ moved {built.n_moved} + failed {built.n_failed}; gone {built.n_gone}"
     )
-    say(f"{len(built.index)} photos in {shown(str(out))}")
+    print_message(f"{len(built.index)} photos in {shown(str(out))}")
     if built.n_failed:
         raise click.exceptions.Exit(1)

@@ -15,13 +15,13 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.engine import engine_options
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option, json_option, ranking_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
-    from lablr.annotation.database.records import Model
+    from lablr.annotation.database.records import ModelRecord
     from lablr.annotation.labelling import (
         Engine,
         Fields,
@@ -138,14 +138,14 @@ def label_command(
     source = _input(photos, options)
     if out == STDOUT:
         counts = _to_stdout(source, format_name, spreadsheet, options)
-        say(_summary(counts))
+        print_message(_summary(counts))
     else:
         from lablr.annotation.labelling import LabelCounts, Output
 
         output = Output(Path(out), format_name, spreadsheet)
         if resume and output.is_finished:
             stored = "; nothing was stored now" if options["database"] else ""
-            say(f"{shown(out)} is finished already{stored}")
+            print_message(f"{shown(out)} is finished already{stored}")
             if as_json:
                 click.echo(json.dumps(dataclasses.asdict(LabelCounts())))
             return
@@ -154,7 +154,7 @@ def label_command(
         summary = f"{shown(out)}: {_summary(counts)}"
         click.echo(json.dumps(numbers) if as_json else summary)
         if counts.failed and format_name != "jsonl":
-            say(f"what failed is in {shown(str(output.failures))}")
+            print_message(f"what failed is in {shown(str(output.failures))}")
     if counts.failed:
         raise click.exceptions.Exit(1)
 
@@ -253,7 +253,7 @@ def _to_file(
                 progress=progress_bar,
             )
     except KeyboardInterrupt:
-        say("the same command with --resume goes on")
+        print_message("the same command with --resume goes on")
         raise
 
 
@@ -266,15 +266,15 @@ def _opened(url: str | None) -> AbstractContextManager[Database | None]:
     return open_database(url)
 
 
-def _model(bundle: Bundle, options: dict[str, Any]) -> Model:
-    from lablr.annotation.database.records import Model
+def _model(bundle: Bundle, options: dict[str, Any]) -> ModelRecord:
+    from lablr.annotation.database.records import ModelRecord
 
     folder = options["bundle"]
-    return Model.of(bundle, folder.resolve().name if folder else "bundled")
+    return ModelRecord.of(bundle, folder.resolve().name if folder else "bundled")
 
 
 def _store(
-    database: Database, model: Model, source: Input, photos: Iterator[Labelled]
+    database: Database, model: ModelRecord, source: Input, photos: Iterator[Labelled]
 ) -> None:
     """Store predictions; a photo's place is a path that holds anywhere."""
     from lablr.annotation.database.records import StoredPhoto

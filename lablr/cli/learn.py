@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.messages import fail, say, shown
+from lablr.cli.messages import fail, print_message, shown
 from lablr.cli.options import bundle_option, json_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from lablr.annotation.update import LearningReport, Lesson
+    from lablr.annotation.update import LearningReport, Update
     from lablr.bundle import Bundle
 
 __all__ = ["learn_command"]
@@ -121,7 +121,7 @@ def learn_command(
         names = ", ".join(figure.figure for figure in report.worse)
         fail(f"worse than before: {names}; nothing is written (--force writes it)")
     if digest is not None:
-        say(f"{len(lesson.bundle.tags)} tags in {shown(str(out))}")
+        print_message(f"{len(lesson.bundle.tags)} tags in {shown(str(out))}")
 
 
 def _lesson(
@@ -130,7 +130,7 @@ def _lesson(
     weight: float,
     corpus: Path | None,
     base: Path | None,
-) -> Lesson:
+) -> Update:
     """Read the judgements, encode their photos and learn from them."""
     from lablr.annotation import open_database
     from lablr.annotation.update import encode_judgements, judged_on_validation, learn
@@ -165,7 +165,7 @@ def _undo(folder: Path, as_json: bool) -> None:
     digest = undo(folder).digest
     if as_json:
         click.echo(json.dumps({"restored": digest}))
-    say(f"{shown(str(folder))} is the bundle {digest[:12]} again")
+    print_message(f"{shown(str(folder))} is the bundle {digest[:12]} again")
 
 
 def _lines(report: LearningReport) -> list[str]:

@@ -24,7 +24,7 @@ import click
 
 from lablr.errors import LablrError
 
-__all__ = ["LablrGroup", "fail", "say", "shown"]
+__all__ = ["LablrGroup", "fail", "print_message", "shown"]
 
 
 class LablrGroup(click.Group):
@@ -39,7 +39,7 @@ class LablrGroup(click.Group):
         except LablrError as error:
             fail(str(error))
         except KeyboardInterrupt:
-            say("stopped; nothing that was finished is lost")
+            print_message("stopped; nothing that was finished is lost")
             raise click.exceptions.Exit(130) from None
         except OSError as error:
             if error.errno == errno.EPIPE:
@@ -50,11 +50,11 @@ class LablrGroup(click.Group):
 
 def fail(message: str) -> NoReturn:
     """Say what went wrong and end the command with exit code 1."""
-    say(f"error: {message}")
+    print_message(f"error: {message}")
     raise click.exceptions.Exit(1) from None
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """Write one line to standard error, after the name of the program."""
     click.echo(f"lablr: {message}", err=True)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lablr.cli.messages import fail, say, shown
+from lablr.cli.messages import fail, print_message, shown
 from lablr.cli.options import json_option, runs_option, state_option, undo_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from lablr.flickr.account import Account
-    from lablr.flickr.push import Outcome
+    from lablr.flickr.push import PushOutcome
     from lablr.flickr.session import FlickrSession
     from lablr.metadata import Keyword
     from lablr.metadata.keywords import Origin
@@ -188,7 +188,7 @@ def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyw
     if unknown:
         some = ", ".join(map(shown, unknown[:N_NAMED]))
         more = f" and {len(unknown) - N_NAMED:,} more" if len(unknown) > N_NAMED else ""
-        say(f"left out, not named by Flickr: {some}{more}")
+        print_message(f"left out, not named by Flickr: {some}{more}")
     if not wanted:
         fail(
             "nothing to push: no photo at this desk has tags and the name that Flickr "
@@ -209,7 +209,7 @@ def _signed_in(state: Path, credentials: Path | None) -> tuple[FlickrSession, Ac
     from lablr.flickr.account import read_account
 
     account = read_account(state)
-    say(f"as {shown(account.username)}")
+    print_message(f"as {shown(account.username)}")
     return _session(credentials, account), account
 
 
@@ -227,22 +227,24 @@ def _sign_in(state: Path, credentials: Path | None) -> None:
     from lablr.flickr.sign_in import SignIn
 
     attempt = SignIn(_session(credentials))
-    say("open this page, say yes, and type the code that it shows:")
+    print_message("open this page, say yes, and type the code that it shows:")
     click.echo(f"  {shown(attempt.page)}", err=True)
     # Asked for, and never an option: a command line can be read by others.
     code = click.prompt("Code", err=True)
     account = attempt.finish(code)
     keep_account(account, state)
-    say(f"signed in as {shown(account.username)}; kept in {account_file(state)}")
+    print_message(
+        f"signed in as {shown(account.username)}; kept in {account_file(state)}"
+    )
 
 
 def _sign_out(state: Path) -> None:
     from lablr.flickr.account import forget_account
 
     if forget_account(state):
-        say("signed out; your account's settings on Flickr end it there, too")
+        print_message("signed out; your account's settings on Flickr end it there, too")
     else:
-        say("nobody was signed in")
+        print_message("nobody was signed in")
 
 
 def _list_runs(state: Path, as_json: bool) -> None:
@@ -265,7 +267,7 @@ def _list_runs(state: Path, as_json: bool) -> None:
 
 
 def _report(
-    outcomes: Iterable[Outcome], n_photos: int | None, verb: str, as_json: bool
+    outcomes: Iterable[PushOutcome], n_photos: int | None, verb: str, as_json: bool
 ) -> None:
     """Show what became of each photo, and how many of each there were."""
     n_of: Counter[str] = Counter()
@@ -278,14 +280,14 @@ def _report(
             _show_json(outcome, verb) if as_json else _show(outcome, verb)
     finally:
         parts = " + ".join(f"{k} {n_of[k]:,}" for k in ("ok", "unchanged", "failed"))
-        say(f"attempted {n_of.total():,} = {parts}")
+        print_message(f"attempted {n_of.total():,} = {parts}")
         if n_of["ok"] and run and verb == "added":
-            say(f"run {run}; to undo it: lablr push --undo {run}")
+            print_message(f"run {run}; to undo it: lablr push --undo {run}")
     if n_of["failed"]:
         raise click.exceptions.Exit(1)
 
 
-def _show_json(outcome: Outcome, verb: str) -> None:
+def _show_json(outcome: PushOutcome, verb: str) -> None:
     record: dict[str, Any] = {"photo": outcome.photo}
     if outcome.error is not None:
         error = {"code": outcome.error.code, "message": str(outcome.error)}
@@ -298,10 +300,10 @@ def _show_json(outcome: Outcome, verb: str) -> None:
     click.echo(json.dumps(record))
 
 
-def _show(outcome: Outcome, verb: str) -> None:
+def _show(outcome: PushOutcome, verb: str) -> None:
     """Print a photo and the difference."""
     if outcome.error is not None:
-        say(f"error: {outcome.photo}: {shown(str(outcome.error))}")
+        print_message(f"error: {outcome.photo}: {shown(str(outcome.error))}")
         return
     title = f' "{shown(outcome.title)}"' if outcome.title else ""
     click.echo(f"{outcome.photo}{title}: {outcome.status}")
@@ -312,4 +314,4 @@ def _show(outcome: Outcome, verb: str) -> None:
         words = [*map(shown, kept), *(sign + shown(tag) for tag in changed)]
         click.echo(f"  {', '.join(words)}")
     for note in outcome.notes:
-        say(f"{outcome.photo}: {shown(note)}")
+        print_message(f"{outcome.photo}: {shown(note)}")

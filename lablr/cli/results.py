@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.messages import say
+from lablr.cli.messages import print_message
 from lablr.cli.options import database_option, json_option, model_option
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def results_command(
         click.echo(json.dumps(results.to_dict() | extra, ensure_ascii=False))
         return
     if not results.n_ratings:
-        say(f"nobody has judged these predictions; {HOW_TO_JUDGE}")
+        print_message(f"nobody has judged these predictions; {HOW_TO_JUDGE}")
         return
     lines = _summary(results)
     if effect is not None:

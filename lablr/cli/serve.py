@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.messages import fail, say
+from lablr.cli.messages import fail, print_message
 from lablr.cli.options import bundle_option
 from lablr.cli.supervisor import Supervisor
 
@@ -107,7 +107,7 @@ def run_server(host: str, port: int, given: Mapping[str, object | None]) -> NoRe
     page = "/desk" if "DESK" in config else ""
     said = f"serving on {address}{page} (stop with Ctrl-C)"
     with listener:
-        status = Supervisor(listener, work, lambda: say(said)).run()
+        status = Supervisor(listener, work, lambda: print_message(said)).run()
     raise click.exceptions.Exit(status)
 
 

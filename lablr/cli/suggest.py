@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import (
     accepted_option,
     bundle_option,
@@ -26,7 +26,7 @@ from lablr.cli.options import (
 from lablr.errors import PhotoError
 
 if TYPE_CHECKING:
-    from lablr.ranking.feedback import Wishes
+    from lablr.ranking.feedback import Feedback
     from lablr.ranking.shown import ShownSuggestion, ShownTag
     from lablr.ranking.tagger import Suggestion, Tagger
     from lablr.ranking.unlikely import UnlikelyTag
@@ -112,11 +112,11 @@ def suggest_command(
     labelled = vocabulary is not None or language != ENGLISH
     own = None if existing is None else split_words(existing)
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
-    wishes = _wishes(tagger, accepted, rejected, reach)
+    feedback = _wishes(tagger, accepted, rejected, reach)
     sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
     # what a file blocks makes room, and a percentile is among all
     n_ranked = k if vocabulary is None and own is None else 0
-    answers = tagger.suggest_many(sources, n_ranked, ranking, wishes=wishes)
+    answers = tagger.suggest_many(sources, n_ranked, ranking, feedback=feedback)
     show = _show_json if as_json else _show_table
     n_failed = 0
     for photo, answer in zip(photos, answers, strict=True):
@@ -127,7 +127,7 @@ def suggest_command(
             show(photo, _Answer.of(answer, words, k, labelled, own))
     if len(photos) > 1:
         n_ok = len(photos) - n_failed
-        say(f"attempted {len(photos)} = ok {n_ok} + failed {n_failed}")
+        print_message(f"attempted {len(photos)} = ok {n_ok} + failed {n_failed}")
     if n_failed:
         raise click.exceptions.Exit(1)
 
@@ -167,17 +167,21 @@ class _Answer:
         return record
 
 
-def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Wishes:
+def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Feedback:
     """What was said; a tag that the model does not know is named on stderr."""
-    from lablr.ranking.feedback import Wishes
+    from lablr.ranking.feedback import Feedback
 
     try:
-        wishes = Wishes(tuple(accepted.split(",")), tuple(rejected.split(",")), reach)
+        feedback = Feedback(
+            tuple(accepted.split(",")), tuple(rejected.split(",")), reach
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if unknown := sorted(set(wishes.decided) - set(tagger.tags)):
-        say(f"the model does not know {shown(', '.join(unknown))}: no change by that")
-    return wishes
+    if unknown := sorted(set(feedback.decided) - set(tagger.tags)):
+        print_message(
+            f"the model does not know {shown(', '.join(unknown))}: no change by that"
+        )
+    return feedback
 
 
 def _show_json(photo: str, answer: _Answer | PhotoError) -> None:
@@ -193,7 +197,7 @@ def _show_json(photo: str, answer: _Answer | PhotoError) -> None:
 def _show_table(photo: str, answer: _Answer | PhotoError) -> None:
     """Print the tags of a photo, each with its probability as number and bar."""
     if isinstance(answer, PhotoError):
-        say(f"error: {shown(photo)}: {_message(photo, answer)}")
+        print_message(f"error: {shown(photo)}: {_message(photo, answer)}")
         return
     click.echo(shown(photo))
     if not answer.shown.sure:
@@ -201,7 +205,7 @@ def _show_table(photo: str, answer: _Answer | PhotoError) -> None:
         click.echo(f"  not sure: no tag reaches {threshold:.0%}")
     width = max((len(tag.label) for tag in answer.shown.tags), default=0)
     for tag in answer.shown.tags:
-        numbers = _numbers(tag, answer.shown.suggestion.wishes.reach > 0)
+        numbers = _numbers(tag, answer.shown.suggestion.feedback.reach > 0)
         click.echo(f"  {tag.label:{width}}  {numbers}".rstrip())
     if answer.unlikely is not None:
         click.echo("  to remove:" + ("" if answer.unlikely else " none"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import (
     bundle_option,
     json_option,
@@ -109,7 +109,7 @@ def _clean(written: str, words: Vocabulary, tags: Sequence[str], as_json: bool) 
         click.echo(f"{tag.tag:{width}}  {', '.join(sources)}")
     if clean.dropped:
         dropped = ", ".join(shown(word) for word in clean.dropped)
-        say(f"without a letter or digit, so no tag: {dropped}")
+        print_message(f"without a letter or digit, so no tag: {dropped}")
 
 
 def _check(path: Path, tags: Sequence[str], as_json: bool) -> None:
@@ -121,7 +121,7 @@ def _check(path: Path, tags: Sequence[str], as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"problems": error.problems}, ensure_ascii=False))
         for problem in error.problems:
-            say(f"error: {shown(problem)}")
+            print_message(f"error: {shown(problem)}")
         raise click.exceptions.Exit(1) from None
     if as_json:
         click.echo(json.dumps({"problems": [], **vars(found)}, ensure_ascii=False))

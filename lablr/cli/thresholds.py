@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import database_option, json_option, model_option
 from lablr.cli.results import effect_lines
 
@@ -78,4 +78,4 @@ def thresholds_command(
     else:
         click.echo("\n".join(effect_lines(effect)))
     if bundle is not None:
-        say(f"threshold {threshold:.4f} ({rule}) in {shown(str(bundle))}")
+        print_message(f"threshold {threshold:.4f} ({rule}) in {shown(str(bundle))}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import corpus_argument
 from lablr.cli.progress_bar import progress_bar
 from lablr.cli.train_head import (
@@ -213,8 +213,8 @@ def train_command(
     if kept < len(history):
         epochs = f"stopped early after {epochs}, epoch {kept} is kept"
     objective = history[kept - 1]["validation_objective"]
-    say(f"{epochs}; validation objective {objective:.3f}")
-    say(f"encoder in {shown(str(out / 'encoder.onnx'))}")
+    print_message(f"{epochs}; validation objective {objective:.3f}")
+    print_message(f"encoder in {shown(str(out / 'encoder.onnx'))}")
 
 
 def _is_leader() -> bool:

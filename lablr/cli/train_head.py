@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def make_conse_command(corpus: Corpus, out: Path, backbone: str) -> None:
     from lablr.training.conse import write_conse_run
 
     conse = write_conse_run(corpus, out, backbone)
-    say(f"conse of {len(conse.tags)} tags in {shown(str(out))}")
+    print_message(f"conse of {len(conse.tags)} tags in {shown(str(out))}")
 
 
 def train_head_command(
@@ -147,7 +147,9 @@ def train_head_command(
         progress=progress_bar,
     )
     _print(run)
-    say(f"{method} of {len(run.learned.method.tags)} tags in {shown(str(out))}")
+    print_message(
+        f"{method} of {len(run.learned.method.tags)} tags in {shown(str(out))}"
+    )
 
 
 def _print(run: HeadRun) -> None:

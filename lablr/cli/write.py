@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lablr.cli.messages import say, shown
+from lablr.cli.messages import print_message, shown
 from lablr.cli.options import json_option, runs_option, state_option, undo_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from lablr.metadata import Outcome
+    from lablr.metadata import WriteOutcome
 
 __all__ = ["write_command"]
 
@@ -114,7 +114,9 @@ def write_command(
         _report(outcomes, len(wanted), as_json)
 
 
-def _report(outcomes: Iterable[Outcome], n_photos: int | None, as_json: bool) -> None:
+def _report(
+    outcomes: Iterable[WriteOutcome], n_photos: int | None, as_json: bool
+) -> None:
     """Show what became of each photo, and how many of each there were."""
     n_of: Counter[str] = Counter()
     run = None
@@ -127,14 +129,14 @@ def _report(outcomes: Iterable[Outcome], n_photos: int | None, as_json: bool) ->
     finally:  # stopped in the middle, too: what is written can be undone
         parts = " + ".join(f"{status} {n:,}" for status, n in n_of.items())
         if n_of:
-            say(f"attempted {n_of.total():,} = {parts}")
+            print_message(f"attempted {n_of.total():,} = {parts}")
         if n_of["written"]:
-            say(f"run {run}; to undo it: lablr write --undo {run}")
+            print_message(f"run {run}; to undo it: lablr write --undo {run}")
     if n_of["failed"]:
         raise click.exceptions.Exit(1)
 
 
-def _show_json(outcome: Outcome) -> None:
+def _show_json(outcome: WriteOutcome) -> None:
     record: dict[str, Any] = {
         "photo": str(outcome.photo),
         "target": str(outcome.target),
@@ -150,11 +152,11 @@ def _show_json(outcome: Outcome) -> None:
     click.echo(json.dumps(record))
 
 
-def _show(outcome: Outcome) -> None:
+def _show(outcome: WriteOutcome) -> None:
     """Print a photo and, list by list, the difference."""
     target = shown(str(outcome.target))
     if outcome.error is not None:
-        say(f"error: {target}: {outcome.error}")
+        print_message(f"error: {target}: {outcome.error}")
         return
     click.echo(f"{target}: {outcome.status}")
     for name, added in outcome.added.items():
@@ -162,7 +164,7 @@ def _show(outcome: Outcome) -> None:
         more = [f"+{shown(tag)}" for tag in added]
         click.echo(f"  {name}: {', '.join([*kept, *more])}")
     for note in outcome.notes:
-        say(f"{target}: {shown(note)}")
+        print_message(f"{target}: {shown(note)}")
 
 
 def _list_runs(state: Path, as_json: bool) -> None:
@@ -181,7 +183,9 @@ def _list_runs(state: Path, as_json: bool) -> None:
 def _forget(state: Path, run: str) -> None:
     from lablr.metadata import forget
 
-    say(f"run {run} is forgotten; backups of files removed: {forget(state, run):,}")
+    print_message(
+        f"run {run} is forgotten; backups of files removed: {forget(state, run):,}"
+    )
 
 
 def _files(changes: Sequence[object]) -> str:

@@ -135,7 +135,7 @@ def _resize(
     with (
         folder.indexes() as indexes,
         closing(
-            map_in_order(folder.take, corpus.records(), n_threads, N_AHEAD * n_threads)
+            map_in_order(folder.add, corpus.records(), n_threads, N_AHEAD * n_threads)
         ) as outcomes,
     ):
         for outcome in progress(outcomes, total, "resizing photos"):
@@ -188,7 +188,7 @@ class _Folder:
             self._write(claim, text.encode())
         self.photos.mkdir(exist_ok=True)
 
-    def take(self, record: Photo | CorpusError) -> _Outcome:
+    def add(self, record: Photo | CorpusError) -> _Outcome:
         """Have the photo of a record in the folder; raises OSError if it is full."""
         if isinstance(record, CorpusError):
             return _Outcome(failure=str(record))

@@ -23,7 +23,7 @@ from lablr.fitting.sums import FitSums, FitWork
 from lablr.latent_space.calibration import Calibration, threshold_at_precision
 from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_space.plane import LatentMap
-from lablr.ranking.coupling import Listening
+from lablr.ranking.coupling import TagCoupling
 from lablr.ranking.reach import Reach, ViewSums
 from lablr.system.npz import Arrays
 from lablr.system.progress import Progress, silent
@@ -174,7 +174,7 @@ def _listening(
 ) -> Arrays:
     """What tags say of each other beyond what the validation photos say of them."""
     ratio = gaussians.log_likelihood_ratio(sums.validation.latents)
-    listening = Listening.fit(
+    listening = TagCoupling.fit(
         sums.pairs,
         sums.statistics.counts,
         sums.statistics.source_moments.n,

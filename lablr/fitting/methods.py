@@ -103,7 +103,7 @@ class MethodRun:
     def on_descriptions(self, n_latent: int) -> Arrays:
         """Its arrays for x = (latents, features), as `Encoder.describe` gives them.
 
-        A head on features pays the latents before them no heed: weights of 0.
+        A head on features ignores the latents before them: their weights are 0.
         """
         arrays = dict(self.arrays)
         if self.wants_features:

@@ -29,11 +29,11 @@ from lablr.corpus import Corpus
 from lablr.encoders.encoding import EncodedPhotos, encode_corpus
 from lablr.errors import NotInBundle
 from lablr.fitting.metrics import mean_average_precision, rank_relevance
-from lablr.ranking.feedback import Wishes
+from lablr.ranking.feedback import Feedback
 from lablr.ranking.tagger import Tagger
 from lablr.system.progress import Progress, silent
 
-__all__ = ["PROTOCOLS", "AcceptReport", "accept_encoded", "evaluate_accepting"]
+__all__ = ["PROTOCOLS", "RerankGain", "accept_encoded", "evaluate_rerank_gain"]
 
 PROTOCOLS = ("first", "random", "last")
 SEED = 0
@@ -43,7 +43,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class AcceptReport:
+class RerankGain:
     """Image MAP of the tags that are left after `n_accepted` of each photo's own.
 
     alone : by the photo's own probabilities; listening : given what was accepted;
@@ -71,19 +71,19 @@ class AcceptReport:
         }
 
 
-def evaluate_accepting(
+def evaluate_rerank_gain(
     bundle: Bundle,
     corpus: Corpus,
     n_accepted: Sequence[int],
     split: str | None = "val",
     progress: Progress = silent,
-) -> list[AcceptReport]:
+) -> list[RerankGain]:
     """The reports of each source, protocol and number of accepted tags.
 
     Raises `NotInBundle` where the bundle cannot listen.
     """
     tagger = Tagger(bundle)
-    tagger.heed(Wishes(accepted=tagger.tags[:1]))
+    tagger.require_support(Feedback(accepted=tagger.tags[:1]))
     encoded = encode_corpus(
         corpus,
         tagger.encoder,
@@ -96,8 +96,8 @@ def evaluate_accepting(
 
 def accept_encoded(
     tagger: Tagger, photos: EncodedPhotos, n_accepted: Sequence[int]
-) -> Iterator[AcceptReport]:
-    """`evaluate_accepting` of encoded photos whose columns are the tagger's tags."""
+) -> Iterator[RerankGain]:
+    """`evaluate_rerank_gain` of encoded photos whose columns are the tagger's tags."""
     if tagger.listening is None:
         raise NotInBundle("this model cannot listen")
     probability = tagger.ranker.scores(photos.latents).probability
@@ -111,7 +111,7 @@ def accept_encoded(
                 for source in (*sorted(set(photos.sources.tolist())), "all"):
                     rows = (photos.sources == source) | (source == "all")
                     left = photos.membership[rows] & ~accepted[rows]
-                    yield AcceptReport(
+                    yield RerankGain(
                         source,
                         protocol,
                         n,

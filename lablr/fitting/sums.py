@@ -26,7 +26,7 @@ from lablr.encoders.encoding import (
     name_left_out,
 )
 from lablr.errors import BundleError
-from lablr.latent_space.cooccurrence import PairCounts
+from lablr.latent_space.cooccurrence import Cooccurrence
 from lablr.latent_space.dots import MapDots
 from lablr.latent_space.gaussians import GaussianStatistics, StatisticsSum
 from lablr.system.npz import pack_arrays, unpack_arrays
@@ -57,7 +57,7 @@ class FitSums:
     """
 
     statistics: GaussianStatistics
-    pairs: PairCounts
+    pairs: Cooccurrence
     validation: EncodedPhotos
     dots: MapDots
     left_out: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class FitSums:
         validation = photos.rows(photos.is_validation)
         return cls(
             statistics=_statistics(train),
-            pairs=PairCounts.of(train.membership, train.sources, train.tags),
+            pairs=Cooccurrence.of(train.membership, train.sources, train.tags),
             validation=replace(validation, mirrored=None, left_out=()),
             dots=MapDots.of(
                 train.latents, train.membership, train.files, train.tags, seed
@@ -85,7 +85,7 @@ class FitSums:
         are no others.
         """
         statistics = StatisticsSum()
-        pairs: list[PairCounts] = []
+        pairs: list[Cooccurrence] = []
         validation: list[EncodedPhotos] = []
         dots: list[MapDots] = []
         left_out: list[str] = []
@@ -101,7 +101,7 @@ class FitSums:
         count_left_out(n_validation + round(n_train), len(left_out))
         return cls(
             statistics=statistics.total(),
-            pairs=PairCounts.total(pairs),
+            pairs=Cooccurrence.total(pairs),
             validation=EncodedPhotos.joined(validation),
             dots=MapDots.joined(dots),
             left_out=tuple(left_out),
@@ -142,7 +142,7 @@ class FitSums:
             tags=tags,
         )
         statistics = GaussianStatistics.from_arrays(arrays, tags)
-        pairs = PairCounts.from_arrays(arrays, tags, statistics.sources)
+        pairs = Cooccurrence.from_arrays(arrays, tags, statistics.sources)
         if pairs is None:
             raise BundleError(f"{NAME}: the pairs are missing")
         return cls(
@@ -195,10 +195,10 @@ def _statistics(train: EncodedPhotos) -> GaussianStatistics:
     return sum(parts[1:], start=parts[0]).scaled(1 / len(parts))
 
 
-def _with_pairs(waiting: list[PairCounts], part: PairCounts) -> list[PairCounts]:
+def _with_pairs(waiting: list[Cooccurrence], part: Cooccurrence) -> list[Cooccurrence]:
     """Add a part's counts to those that wait; add up when there are many."""
     waiting = [*waiting, part]
-    return waiting if len(waiting) < FEW_PARTS else [PairCounts.total(waiting)]
+    return waiting if len(waiting) < FEW_PARTS else [Cooccurrence.total(waiting)]
 
 
 def _with_dots(joined: list[MapDots], part: MapDots) -> list[MapDots]:

@@ -16,18 +16,18 @@ from queue import SimpleQueue
 from typing import Any
 
 from lablr.errors import DownloadError
-from lablr.flickr.journal import Journal
+from lablr.flickr.journal import DownloadJournal
 from lablr.flickr.licenses import read_licenses
 from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Fault
 from lablr.flickr.search import (
-    Found,
+    FoundPhoto,
     SearchConfig,
     hot_tags,
     search_page,
 )
 from lablr.flickr.session import FlickrSession
-from lablr.flickr.state import Outcome, State
+from lablr.flickr.state import DownloadOutcome, DownloadState
 from lablr.system.progress import Progress, silent
 from lablr.system.whole_file import write_whole
 
@@ -109,14 +109,14 @@ class _Run:
     ) -> None:
         self.out, self.config = out, config
         self.session, self.pictures = session, pictures
-        self.state = State()
+        self.state = DownloadState()
         path = out / "journal.jsonl"
         if (out / "photos.jsonl").exists() and not path.exists():
             raise DownloadError(
                 f"{out}: holds a photos.jsonl that lablr download did not make; "
                 "name another folder"
             )
-        self.journal = Journal(path)
+        self.journal = DownloadJournal(path)
         try:
             for number, entry in enumerate(self.journal.entries(), 1):
                 self._take(entry, f"{path}:{number}")
@@ -132,7 +132,7 @@ class _Run:
 
     def _take(self, entry: Any, place: str) -> None:
         try:
-            self.state.take(entry)
+            self.state.apply(entry)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DownloadError(
                 f"{place}: damaged, or of another program; name another folder"
@@ -188,19 +188,19 @@ class _Run:
                 self.session.stop.set()
                 self.pictures.stop.set()
 
-    def _fetch(self, photo: Found) -> tuple[str, Outcome]:
+    def _fetch(self, photo: FoundPhoto) -> tuple[str, DownloadOutcome]:
         try:
             picture = self.pictures.fetch(photo.url)
         except Fault as fault:
             kind = "skipped" if fault.is_content else "failed"
-            return photo.id, Outcome(kind, fault.reason)
+            return photo.id, DownloadOutcome(kind, fault.reason)
         file = f"photos/{photo.id}{picture.suffix}"
         content = picture.content
         try:
             write_whole(self.out / file, lambda stream: stream.write(content))
         except OSError as error:
             raise _refused(self.out, error) from error
-        return photo.id, Outcome("ok", "", file, len(content), picture.sha256)
+        return photo.id, DownloadOutcome("ok", "", file, len(content), picture.sha256)
 
     def refuse_same_pictures(self) -> None:
         for photo_id, outcome in list(self.state.same_pictures()):
@@ -230,17 +230,17 @@ class _Run:
 
     def _add(self, entry: dict[str, Any]) -> None:
         self.journal.add(entry)
-        self.state.take(entry)
+        self.state.apply(entry)
 
 
 def _bounded(
-    pool: ThreadPoolExecutor, fetch: Any, photos: list[Found], n_waiting: int
-) -> Iterator[tuple[str, Outcome]]:
+    pool: ThreadPoolExecutor, fetch: Any, photos: list[FoundPhoto], n_waiting: int
+) -> Iterator[tuple[str, DownloadOutcome]]:
     """Yield what ``fetch`` returns, as it comes, with few photos under way."""
     left = iter(photos)
-    under_way: set[Future[tuple[str, Outcome]]] = set()
+    under_way: set[Future[tuple[str, DownloadOutcome]]] = set()
     # Cheaper than concurrent.futures.wait, which goes through all of them each time.
-    done: SimpleQueue[Future[tuple[str, Outcome]]] = SimpleQueue()
+    done: SimpleQueue[Future[tuple[str, DownloadOutcome]]] = SimpleQueue()
     try:
         while True:
             for photo in islice(left, n_waiting - len(under_way)):

@@ -19,12 +19,12 @@ from typing import Any
 from lablr.errors import DownloadError
 from lablr.system.whole_file import whole_lines
 
-__all__ = ["Journal"]
+__all__ = ["DownloadJournal"]
 
 Entry = dict[str, Any]
 
 
-class Journal:
+class DownloadJournal:
     """The journal at ``path``, which one process at a time may hold.
 
     ``busy`` says who else may hold it; ``flushes`` that a line outlasts a power cut

@@ -18,7 +18,7 @@ from lablr.tags import normalize
 __all__ = [
     "MAX_PER_TAG",
     "SIZES",
-    "Found",
+    "FoundPhoto",
     "Page",
     "SearchConfig",
     "hot_tags",
@@ -52,7 +52,7 @@ class SearchConfig:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPhoto:
     """A photo as the search describes it; ``url`` is its picture, "" without one.
 
     ``uploaded`` is in seconds since 1970, 0 where Flickr does not say it.
@@ -74,7 +74,7 @@ class Found:
 class Page:
     """One page of the photos of a tag; ``total`` is how many Flickr says it has."""
 
-    photos: tuple[Found, ...]
+    photos: tuple[FoundPhoto, ...]
     total: int
 
 
@@ -119,7 +119,7 @@ def hot_tags(session: FlickrSession, count: int = 20) -> list[str]:
     return _normal(str(name) for name in names)
 
 
-def _found(record: object, tag: str, size: str) -> Found | None:
+def _found(record: object, tag: str, size: str) -> FoundPhoto | None:
     if not isinstance(record, dict):
         return None
     photo_id = str(record.get("id", ""))
@@ -128,7 +128,7 @@ def _found(record: object, tag: str, size: str) -> Found | None:
         return None
     suffix = _best_size(record, size)
     width = _number(record.get(f"width_{suffix}"))
-    return Found(
+    return FoundPhoto(
         id=photo_id,
         url=str(record.get(f"url_{suffix}", "")),
         tags=tuple(sorted({tag, *_normal(_text(record, "tags").split())})),

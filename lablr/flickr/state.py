@@ -9,9 +9,9 @@ from typing import Any
 
 from lablr.errors import DownloadError
 from lablr.flickr.licenses import License
-from lablr.flickr.search import Found, SearchConfig
+from lablr.flickr.search import FoundPhoto, SearchConfig
 
-__all__ = ["Outcome", "State"]
+__all__ = ["DownloadOutcome", "DownloadState"]
 
 # As many ids with the same bytes are no photos but a picture that says so.
 MAX_TWINS = 2
@@ -19,7 +19,7 @@ SAME_PICTURE = "same picture"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DownloadOutcome:
     """What became of a photo: ``kind`` is ok, failed or skipped."""
 
     kind: str
@@ -30,20 +30,20 @@ class Outcome:
 
 
 @dataclass
-class State:
+class DownloadState:
     """Photos in the order they were found, and what became of each."""
 
     settings: dict[str, Any] | None = None
     licenses: dict[str, License] | None = None
     hot: list[str] | None = None
-    photos: dict[str, Found] = field(default_factory=dict)
+    photos: dict[str, FoundPhoto] = field(default_factory=dict)
     of_tag: dict[str, dict[str, None]] = field(default_factory=dict)
     n_pages: Counter[str] = field(default_factory=Counter)
     searched: set[str] = field(default_factory=set)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, DownloadOutcome] = field(default_factory=dict)
 
-    def take(self, entry: dict[str, Any]) -> None:
-        """Take in an entry of the journal."""
+    def apply(self, entry: dict[str, Any]) -> None:
+        """Apply an entry of the journal."""
         if "settings" in entry:
             self.settings = entry["settings"]
         elif "licenses" in entry:
@@ -54,7 +54,7 @@ class State:
         elif "page" in entry:
             self._take_page(entry)
         else:
-            self.outcomes[entry["id"]] = Outcome(**entry["outcome"])
+            self.outcomes[entry["id"]] = DownloadOutcome(**entry["outcome"])
 
     def check(self, config: SearchConfig) -> None:
         """Raise DownloadError when the journal is of other settings."""
@@ -67,7 +67,7 @@ class State:
                 f"{', '.join(differing)}: give the same, or another folder"
             )
 
-    def missing(self) -> list[Found]:
+    def missing(self) -> list[FoundPhoto]:
         """Return the photos to fetch: those without an outcome, or that failed."""
         return [
             photo
@@ -75,7 +75,7 @@ class State:
             if photo.id not in self.outcomes or self.outcomes[photo.id].kind == "failed"
         ]
 
-    def same_pictures(self) -> Iterator[tuple[str, Outcome]]:
+    def same_pictures(self) -> Iterator[tuple[str, DownloadOutcome]]:
         """Yield the photos whose bytes came under too many ids, as skipped."""
         ids: dict[str, list[str]] = {}
         for photo_id, outcome in self.outcomes.items():
@@ -121,13 +121,13 @@ class State:
             self.searched.add(tag)
         of_tag = self.of_tag.setdefault(tag, {})
         for values in entry["photos"]:
-            photo = Found(**{**values, "tags": tuple(values["tags"])})
+            photo = FoundPhoto(**{**values, "tags": tuple(values["tags"])})
             before = self.photos.get(photo.id, photo)
             tags = tuple(sorted({*before.tags, *photo.tags}))
             self.photos[photo.id] = replace(before, tags=tags)
             of_tag[photo.id] = None
 
-    def _record(self, photo: Found, outcome: Outcome) -> dict[str, object]:
+    def _record(self, photo: FoundPhoto, outcome: DownloadOutcome) -> dict[str, object]:
         known = (self.licenses or {}).get(photo.license)
         return {
             "file": outcome.file,

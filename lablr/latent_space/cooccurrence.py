@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from lablr.errors import BundleError
 
-__all__ = ["PairCounts"]
+__all__ = ["Cooccurrence"]
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
-class PairCounts:
+class Cooccurrence:
     """Photos that carry two tags, by source; M pairs that occur.
 
     Attributes
@@ -41,7 +41,7 @@ class PairCounts:
         membership: npt.NDArray[np.bool_],
         sources: npt.NDArray[np.str_],
         tags: tuple[str, ...],
-    ) -> PairCounts:
+    ) -> Cooccurrence:
         """Count photos with membership (N, T) and sources (N,)."""
         names = tuple(sorted({str(source) for source in sources}))
         counts: Counter[tuple[str, str, str]] = Counter()
@@ -53,7 +53,7 @@ class PairCounts:
         return cls._of_names(counts, names, tags)
 
     @classmethod
-    def total(cls, parts: Iterable[PairCounts]) -> PairCounts:
+    def total(cls, parts: Iterable[Cooccurrence]) -> Cooccurrence:
         """The counts of all parts; their tags and sources are united."""
         counts: Counter[tuple[str, str, str]] = Counter()
         tags: set[str] = set()
@@ -73,7 +73,7 @@ class PairCounts:
         counts: Mapping[tuple[str, str, str], float],
         sources: Iterable[str],
         tags: Iterable[str],
-    ) -> PairCounts:
+    ) -> Cooccurrence:
         """Counts by names; those of tags that are not among `tags` are left out."""
         sources, tags = tuple(sources), tuple(tags)
         row = {name: number for number, name in enumerate(sources)}
@@ -94,7 +94,7 @@ class PairCounts:
         table[one, two] = table[two, one] = self.n[own]
         return table
 
-    def with_tags(self, tags: tuple[str, ...]) -> PairCounts:
+    def with_tags(self, tags: tuple[str, ...]) -> Cooccurrence:
         """The counts of these tags; those that are new have met no other."""
         counts = {
             (self.sources[source], self.tags[one], self.tags[two]): n
@@ -111,7 +111,7 @@ class PairCounts:
     @classmethod
     def from_arrays(
         cls, arrays: Arrays, tags: tuple[str, ...], sources: tuple[str, ...]
-    ) -> PairCounts | None:
+    ) -> Cooccurrence | None:
         """Read back `to_arrays`, None where there are none.
 
         Raises `BundleError` where they do not fit the tags and sources.

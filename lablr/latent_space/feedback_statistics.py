@@ -27,7 +27,7 @@ import numpy.typing as npt
 from lablr.errors import BundleError
 from lablr.latent_space.moments import Moments, pack_moments, unpack_moments
 
-__all__ = ["JudgedSums"]
+__all__ = ["FeedbackStatistics"]
 
 Bools = npt.NDArray[np.bool_]
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -36,7 +36,7 @@ PARTS = ("accepted", "decided", "judged")
 
 
 @dataclass(frozen=True)
-class JudgedSums:
+class FeedbackStatistics:
     """Sums over judged photos, by T tags.
 
     Attributes
@@ -59,7 +59,7 @@ class JudgedSums:
         rejected: Bools,
         tags: tuple[str, ...],
         weight: float = 1.0,
-    ) -> JudgedSums:
+    ) -> FeedbackStatistics:
         """Sums of `latents` (N, d); `accepted` and `rejected` are (N, T).
 
         Each photo counts `weight` times.
@@ -74,11 +74,11 @@ class JudgedSums:
             ),
         )
 
-    def __add__(self, other: JudgedSums) -> JudgedSums:
+    def __add__(self, other: FeedbackStatistics) -> FeedbackStatistics:
         """The judgements of both, by the same tags."""
         return self._combined(other, 1.0)
 
-    def __sub__(self, other: JudgedSums) -> JudgedSums:
+    def __sub__(self, other: FeedbackStatistics) -> FeedbackStatistics:
         """The judgements without those of `other`, which were among them."""
         return self._combined(other, -1.0)
 
@@ -104,7 +104,9 @@ class JudgedSums:
         return arrays
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, tags: tuple[str, ...]) -> JudgedSums | None:
+    def from_arrays(
+        cls, arrays: Arrays, tags: tuple[str, ...]
+    ) -> FeedbackStatistics | None:
         """Read back `to_arrays`, None where there are none.
 
         Raises `BundleError` where the shapes disagree.
@@ -127,12 +129,12 @@ class JudgedSums:
             ) from error
         return cls(tags, *parts)
 
-    def _combined(self, other: JudgedSums, factor: float) -> JudgedSums:
+    def _combined(self, other: FeedbackStatistics, factor: float) -> FeedbackStatistics:
         if self.tags != other.tags:
             raise ValueError("judgements of different tags cannot be added")
         pairs = ((getattr(self, part), getattr(other, part)) for part in PARTS)
         parts = (a + b if factor > 0 else a - b for a, b in pairs)
-        return JudgedSums(self.tags, *parts)
+        return FeedbackStatistics(self.tags, *parts)
 
 
 def _weighted(points: npt.NDArray[np.float64], groups: Bools, weight: float) -> Moments:

@@ -14,18 +14,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lablr.metadata.journal import Run
+from lablr.metadata.journal import WriteRun
 from lablr.metadata.keywords import ORIGINS, Keyword, Lists, Origin, same, tags_of
 from lablr.metadata.reading import tags_in
-from lablr.metadata.run import Outcome, forget, list_runs, undo, write_tags
+from lablr.metadata.run import WriteOutcome, forget, list_runs, undo, write_tags
 
 __all__ = [
     "ORIGINS",
     "Keyword",
     "Lists",
     "Origin",
-    "Outcome",
-    "Run",
+    "WriteOutcome",
+    "WriteRun",
     "default_state",
     "forget",
     "list_runs",

@@ -31,8 +31,8 @@ __all__ = [
     "create",
     "digest_of",
     "read_backup",
+    "read_snapshot",
     "replace",
-    "take",
     "tidy",
     "vault_of",
 ]
@@ -70,7 +70,7 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def take(path: Path, to_replace: bool = True) -> Snapshot:
+def read_snapshot(path: Path, to_replace: bool = True) -> Snapshot:
     """Read a plain file of at most 256 MiB.
 
     Raises PhotoError for a link, folder, pipe, device or what cannot be read, and with

@@ -24,13 +24,13 @@ from typing import Any
 from lablr.errors import WritingError
 from lablr.system.whole_file import flush_folder, whole_lines
 
-__all__ = ["Change", "Journal", "Run"]
+__all__ = ["FileChange", "WriteJournal", "WriteRun"]
 
 MADE_BY = "lablr write, form 1"
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """One file that is, or was about to be, replaced.
 
     target : the photo, or its sidecar.
@@ -54,7 +54,7 @@ class Change:
         return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Change:
+    def from_dict(cls, values: Mapping[str, Any]) -> FileChange:
         """Read back `to_dict`."""
         backup = values["backup"]
         return cls(
@@ -69,20 +69,20 @@ class Change:
 
 
 @dataclass
-class Run:
+class WriteRun:
     """One call of ``write_tags``: its changes, and those that can still be undone.
 
     ``closed`` is False while it, or its undoing, goes on, or after that was killed.
     """
 
     name: str
-    changes: list[Change] = field(default_factory=list)
+    changes: list[FileChange] = field(default_factory=list)
     left: set[int] = field(default_factory=set)
     passed_over: bool = False
     closed: bool = False
 
 
-class Journal:
+class WriteJournal:
     """The journal in the folder ``state``, which one process at a time may hold.
 
     ``name`` is eight letters of its own, for the folders of backups. Raises
@@ -105,36 +105,36 @@ class Journal:
             self.close()
             raise
 
-    def begin(self) -> Run:
+    def begin(self) -> WriteRun:
         """Begin a run; its name says when, in UTC."""
         now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-        run = Run(f"{now}-{secrets.token_hex(2)}")
+        run = WriteRun(f"{now}-{secrets.token_hex(2)}")
         self._add({"begin": run.name})
         self.runs[run.name] = run
         return run
 
-    def add(self, run: Run, change: Change) -> None:
+    def add(self, run: WriteRun, change: FileChange) -> None:
         """Say that a file is about to be replaced."""
         self._add({"run": run.name, **change.to_dict()})
         run.left.add(len(run.changes))
         run.changes.append(change)
 
-    def void(self, run: Run, number: int) -> None:
+    def void(self, run: WriteRun, number: int) -> None:
         """Say that a change of a run did not happen, or is undone."""
         self._add({"void": run.name, "number": number})
         run.left.discard(number)
 
-    def end(self, run: Run) -> None:
+    def end(self, run: WriteRun) -> None:
         """Say that a run is over."""
         self._add({"end": run.name})
         run.closed = True
 
-    def begin_undo(self, run: Run) -> None:
+    def begin_undo(self, run: WriteRun) -> None:
         """Say that a run is about to be undone."""
         self._add({"undo": run.name})
         run.closed = False
 
-    def end_undo(self, run: Run, left: set[int], passed_over: bool) -> None:
+    def end_undo(self, run: WriteRun, left: set[int], passed_over: bool) -> None:
         """Say which changes of a run could not be undone, and whether to go on."""
         entry = {"undone": run.name, "left": sorted(left), "passed_over": passed_over}
         self._add(entry)
@@ -148,7 +148,7 @@ class Journal:
             for number in run.left
         )
 
-    def last(self) -> Run | None:
+    def last(self) -> WriteRun | None:
         """Return the run to undo next."""
         for run in reversed(self.runs.values()):
             if run.left and not run.passed_over:
@@ -167,7 +167,7 @@ class Journal:
                 "tags are being written by another process: wait for its end"
             ) from error
 
-    def _read(self) -> tuple[str, dict[str, Run]]:
+    def _read(self) -> tuple[str, dict[str, WriteRun]]:
         """Return the journal's name and its runs; drop a torn end."""
         lines = self._whole_lines()
         first = next(lines, None)
@@ -178,7 +178,7 @@ class Journal:
             return name, {}
         if first.get("made_by") != MADE_BY:
             raise WritingError(f"{self._path} is no journal of this lablr write")
-        runs: dict[str, Run] = {}
+        runs: dict[str, WriteRun] = {}
         for number, entry in enumerate(lines, 2):
             try:
                 _replay(entry, runs)
@@ -204,14 +204,14 @@ class Journal:
         return WritingError(f"{self._path}: cannot be written: {error.strerror}")
 
 
-def _replay(entry: Mapping[str, Any], runs: dict[str, Run]) -> None:
+def _replay(entry: Mapping[str, Any], runs: dict[str, WriteRun]) -> None:
     """Do again in memory what a line tells of."""
     if "begin" in entry:
-        runs[entry["begin"]] = Run(entry["begin"])
+        runs[entry["begin"]] = WriteRun(entry["begin"])
     elif "run" in entry:
         run = runs[entry["run"]]
         run.left.add(len(run.changes))
-        run.changes.append(Change.from_dict(entry))
+        run.changes.append(FileChange.from_dict(entry))
     elif "void" in entry:
         runs[entry["void"]].left.discard(int(entry["number"]))
     elif "end" in entry:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lablr.errors import WritingError
 from lablr.metadata.embedding import embed
-from lablr.metadata.files import LIMITS, Snapshot, check_writable, take
+from lablr.metadata.files import LIMITS, Snapshot, check_writable, read_snapshot
 from lablr.metadata.keywords import Additions, Keyword, Lists
 from lablr.metadata.sidecars import beside, sidecar_of
 
@@ -35,7 +35,7 @@ def plan_inside(photo: Path, keywords: Sequence[Keyword]) -> Plan:
 
     Raises PhotoError or WritingError where they cannot be written.
     """
-    snapshot = take(photo)
+    snapshot = read_snapshot(photo)
     return Plan(photo, snapshot, *embed(snapshot.content, keywords))
 
 
@@ -46,9 +46,9 @@ def plan_beside(photo: Path, keywords: Sequence[Keyword]) -> Plan:
         raise WritingError("This is a link, directory, pipe or device, and no photo.")
     target = sidecar_of(photo)
     if target.exists() or target.is_symlink():
-        snapshot = take(target)
+        snapshot = read_snapshot(target)
         return Plan(target, snapshot, *beside(snapshot.content, None, keywords))
     check_writable(photo.parent, "Its folder is")
     is_small = status.st_size <= LIMITS.max_bytes
-    inside = take(photo, to_replace=False).content if is_small else None
+    inside = read_snapshot(photo, to_replace=False).content if is_small else None
     return Plan(target, None, *beside(None, inside, keywords))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lablr.errors import MissingExtra, PhotoError, WritingError
 from lablr.metadata.embedding import lists_in
-from lablr.metadata.files import take
+from lablr.metadata.files import read_snapshot
 from lablr.metadata.keywords import Lists, same, tags_of
 from lablr.metadata.sidecars import sidecar_of
 from lablr.metadata.xmp import read_lists
@@ -29,11 +29,11 @@ def tags_in(photo: Path) -> tuple[str, ...]:
 
 def _inside(photo: Path) -> Lists:
     with suppress(PhotoError, WritingError, MissingExtra, OSError):
-        return lists_in(take(photo, to_replace=False).content)
+        return lists_in(read_snapshot(photo, to_replace=False).content)
     return {}
 
 
 def _beside(photo: Path) -> Lists:
     with suppress(PhotoError, WritingError, OSError):
-        return read_lists(take(sidecar_of(photo), to_replace=False).content)
+        return read_lists(read_snapshot(sidecar_of(photo), to_replace=False).content)
     return {}

@@ -17,19 +17,19 @@ from typing import Literal
 from lablr.errors import LablrError, PhotoError, WritingError
 from lablr.metadata import files
 from lablr.metadata.embedding import load_exiv2
-from lablr.metadata.journal import Change, Journal, Run
+from lablr.metadata.journal import FileChange, WriteJournal, WriteRun
 from lablr.metadata.keywords import Keyword, Lists
 from lablr.metadata.plan import Plan, plan_beside, plan_inside
 from lablr.metadata.sidecars import sidecar_of
 from lablr.system.whole_file import flush_folder
 
-__all__ = ["Outcome", "forget", "list_runs", "undo", "write_tags"]
+__all__ = ["WriteOutcome", "forget", "list_runs", "undo", "write_tags"]
 
 Status = Literal["written", "would be written", "unchanged", "restored", "failed"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class WriteOutcome:
     """What became of one photo.
 
     target : the file that was meant to change: the photo, or its sidecar.
@@ -53,7 +53,7 @@ def write_tags(
     state: Path,
     sidecar: bool = False,
     dry_run: bool = False,
-) -> Iterator[Outcome]:
+) -> Iterator[WriteOutcome]:
     """Write each photo's tags into it, or into its sidecar; yield what became of it.
 
     wanted : photo -> tags; they are taken in this order.
@@ -81,7 +81,7 @@ def write_tags(
             journal.end(run)
 
 
-def undo(state: Path, run: str | None = None) -> Iterator[Outcome]:
+def undo(state: Path, run: str | None = None) -> Iterator[WriteOutcome]:
     """Give the files of a run, by default the last, their bytes from before.
 
     Yields each as "restored", as "unchanged" where it has them already, or as
@@ -117,16 +117,16 @@ def forget(state: Path, run: str) -> int:
         return n_files
 
 
-def list_runs(state: Path) -> Sequence[Run]:
+def list_runs(state: Path) -> Sequence[WriteRun]:
     """Return the runs that changed files, the oldest first."""
     with _journal(state) as journal:
         return [run for run in journal.runs.values() if run.changes]
 
 
 @contextmanager
-def _journal(state: Path) -> Iterator[Journal]:
+def _journal(state: Path) -> Iterator[WriteJournal]:
     """Hold the journal, after clearing up what a killed process left."""
-    journal = Journal(state)
+    journal = WriteJournal(state)
     try:
         for run in [run for run in journal.runs.values() if not run.closed]:
             _settle(journal, run)
@@ -138,11 +138,11 @@ def _journal(state: Path) -> Iterator[Journal]:
         journal.close()
 
 
-def _vault(journal: Journal, change: Change) -> Path:
+def _vault(journal: WriteJournal, change: FileChange) -> Path:
     return files.vault_of(change.target, journal.name)
 
 
-def _chosen(journal: Journal, name: str | None) -> Run:
+def _chosen(journal: WriteJournal, name: str | None) -> WriteRun:
     run = journal.last() if name is None else journal.runs.get(name)
     if run is None:
         raise WritingError(
@@ -163,7 +163,7 @@ def _attempt(
     carry_out: Callable[[Path, Plan, Sequence[Keyword]], None] | None,
     run: str | None,
     shown_as: Path | None = None,
-) -> Outcome:
+) -> WriteOutcome:
     """Write one photo's tags, or only say what would be written."""
     name = shown_as or photo
     target = sidecar_of(name) if sidecar else name
@@ -172,9 +172,9 @@ def _attempt(
         if plan.more.to_lists and carry_out is not None:
             carry_out(photo, plan, keywords)
     except (LablrError, OSError) as error:
-        return Outcome(name, target, "failed", run, error=_as_ours(error))
+        return WriteOutcome(name, target, "failed", run, error=_as_ours(error))
     status: Status = "written" if carry_out else "would be written"
-    return Outcome(
+    return WriteOutcome(
         photo=name,
         target=target,
         status=status if plan.more.to_lists else "unchanged",
@@ -192,11 +192,15 @@ def _as_ours(error: LablrError | OSError) -> LablrError:
 
 
 def _carry_out(
-    journal: Journal, run: Run, photo: Path, plan: Plan, keywords: Sequence[Keyword]
+    journal: WriteJournal,
+    run: WriteRun,
+    photo: Path,
+    plan: Plan,
+    keywords: Sequence[Keyword],
 ) -> None:
     """Journal, back up, replace; on any error the file is as it was."""
     snapshot, vault = plan.snapshot, files.vault_of(plan.target, journal.name)
-    change = Change(
+    change = FileChange(
         photo=photo,
         target=plan.target,
         before=snapshot.digest if snapshot else None,
@@ -218,7 +222,7 @@ def _carry_out(
         raise
 
 
-def _settle(journal: Journal, run: Run) -> None:
+def _settle(journal: WriteJournal, run: WriteRun) -> None:
     """Strike out the last change of a run if it did not happen, and clear up."""
     number = len(run.changes) - 1
     if number not in run.left:
@@ -243,28 +247,30 @@ def _digest(target: Path) -> str | None:
     if not target.exists() and not target.is_symlink():
         return None
     try:
-        return files.take(target, to_replace=False).digest
+        return files.read_snapshot(target, to_replace=False).digest
     except PhotoError as error:
         raise WritingError(str(error)) from error
 
 
-def _take_back(journal: Journal, run: Run, change: Change) -> Outcome:
+def _take_back(
+    journal: WriteJournal, run: WriteRun, change: FileChange
+) -> WriteOutcome:
     try:
         status = _restore(journal, change)
     except (LablrError, OSError) as error:
-        return Outcome(
+        return WriteOutcome(
             change.photo, change.target, "failed", run.name, error=_as_ours(error)
         )
-    return Outcome(change.photo, change.target, status, run.name)
+    return WriteOutcome(change.photo, change.target, status, run.name)
 
 
-def _restore(journal: Journal, change: Change) -> Status:
+def _restore(journal: WriteJournal, change: FileChange) -> Status:
     digest = _digest(change.target)
     if digest == change.before:
         return "unchanged"
     if digest is None:
         raise WritingError("It is not there any more.")
-    snapshot = files.take(change.target)
+    snapshot = files.read_snapshot(change.target)
     if snapshot.digest != change.after:
         raise WritingError(
             "It was changed since, by a later run or another program, "
@@ -281,7 +287,9 @@ def _restore(journal: Journal, change: Change) -> Status:
     return "restored"
 
 
-def _close(journal: Journal, run: Run, left: set[int], passed_over: bool) -> None:
+def _close(
+    journal: WriteJournal, run: WriteRun, left: set[int], passed_over: bool
+) -> None:
     """Drop the backups that nothing needs any more, and say what is left to undo."""
     done = [run.changes[number] for number in run.left - left]
     run.left = left
@@ -294,7 +302,7 @@ def _close(journal: Journal, run: Run, left: set[int], passed_over: bool) -> Non
     journal.end_undo(run, left, passed_over)
 
 
-def _drop_backup(change: Change) -> None:
+def _drop_backup(change: FileChange) -> None:
     if change.backup is not None:
         with suppress(OSError):  # its disk is not there any more
             change.backup.unlink(missing_ok=True)

@@ -40,9 +40,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.errors import BundleError
-from lablr.latent_space.cooccurrence import PairCounts
+from lablr.latent_space.cooccurrence import Cooccurrence
 
-__all__ = ["Listening"]
+__all__ = ["TagCoupling"]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -54,7 +54,7 @@ BETA_REJECTED = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Listening:
+class TagCoupling:
     """What T tags say of each other: (T, T), in nats, 0 on the diagonal.
 
     Attributes
@@ -70,12 +70,12 @@ class Listening:
     @classmethod
     def fit(
         cls,
-        pairs: PairCounts,
+        pairs: Cooccurrence,
         counts: Array,
         n_photos: Array,
         probability: Array,
         sources: npt.NDArray[np.str_],
-    ) -> Listening:
+    ) -> TagCoupling:
         """Compare pairs that met with those that the photos explain.
 
         Parameters
@@ -122,7 +122,7 @@ class Listening:
             shift += decided[..., rows] / n_decided**beta @ says[rows]
         return shift
 
-    def with_tags(self, tags: tuple[str, ...]) -> Listening:
+    def with_tags(self, tags: tuple[str, ...]) -> TagCoupling:
         """The same of other tags; those that are new say nothing of others."""
         place = {tag: number for number, tag in enumerate(self.tags)}
         columns = np.array([place.get(tag, -1) for tag in tags], np.int64)
@@ -131,7 +131,7 @@ class Listening:
         for table, old in zip(moved, (self.given, self.without), strict=True):
             chosen = old[np.ix_(columns[known], columns[known])]
             table[np.ix_(known, known)] = chosen
-        return Listening(tags, *moved)
+        return TagCoupling(tags, *moved)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Arrays for the bundle, beside those of the Gaussians; J packed."""
@@ -144,7 +144,7 @@ class Listening:
     @classmethod
     def from_arrays(
         cls, arrays: Mapping[str, npt.NDArray[np.generic]], tags: tuple[str, ...]
-    ) -> Listening | None:
+    ) -> TagCoupling | None:
         """Read back `to_arrays`, None where there are none.
 
         Raises `BundleError` where they do not fit the tags or are not finite.

@@ -9,11 +9,11 @@ from typing import Any
 from lablr.errors import CorpusError
 from lablr.tags import normalize
 
-__all__ = ["Wishes"]
+__all__ = ["Feedback"]
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Feedback:
     """What the ranking shall listen to.
 
     Parameters

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lablr.bundle import Bundle
 from lablr.errors import BundleError, FitError, RankingError
 from lablr.latent_space.calibration import Calibration
-from lablr.latent_space.feedback_statistics import JudgedSums
+from lablr.latent_space.feedback_statistics import FeedbackStatistics
 from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
 from lablr.ranking.methods.calibrated import Calibrated, Method
 from lablr.ranking.methods.classifier import Classifier
@@ -201,7 +201,7 @@ class Ranker:
 
 def _gaussians(bundle: Bundle, statistics: GaussianStatistics) -> TagGaussians:
     settings = bundle.settings
-    judged = JudgedSums.from_arrays(bundle.gaussians, bundle.tags)
+    judged = FeedbackStatistics.from_arrays(bundle.gaussians, bundle.tags)
     try:
         unknown = settings["unknown_weight"]
         return TagGaussians(

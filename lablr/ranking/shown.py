@@ -74,7 +74,7 @@ class ShownSuggestion:
             "threshold": self.suggestion.threshold,
             "ranking": self.suggestion.ranking,
             "language": self.language,
-            **self.suggestion.wishes.to_dict(),
+            **self.suggestion.feedback.to_dict(),
         }
 
 

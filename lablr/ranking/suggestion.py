@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lablr.ranking.feedback import Wishes
+from lablr.ranking.feedback import Feedback
 
-__all__ = ["NOTHING", "Suggestion", "TagScore"]
+__all__ = ["NO_FEEDBACK", "Suggestion", "TagScore"]
 
-NOTHING = Wishes()
+NO_FEEDBACK = Feedback()
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Suggestion:
     position : (x, y) on the latent map.
     threshold : the probability from which a tag is worth suggesting.
     ranking : one of `Tagger.rankings`.
-    wishes : what a person said; tags that were decided are not among the `tags`.
+    feedback : what a person said; tags that were decided are not among the `tags`.
     features : (F,) what the encoder's heads saw; methods beside the Gaussians use it.
     """
 
@@ -59,7 +59,7 @@ class Suggestion:
     position: tuple[float, float]
     threshold: float
     ranking: str
-    wishes: Wishes = NOTHING
+    feedback: Feedback = NO_FEEDBACK
     features: npt.NDArray[np.float32] = field(
         default_factory=lambda: np.zeros(0, np.float32), compare=False
     )
@@ -76,5 +76,5 @@ class Suggestion:
             "sure": self.sure,
             "threshold": self.threshold,
             "ranking": self.ranking,
-            **self.wishes.to_dict(),
+            **self.feedback.to_dict(),
         }

@@ -24,11 +24,11 @@ from lablr.encoders.encoder import Encoder, Preprocessing
 from lablr.errors import BundleError, NotInBundle, PhotoError, RankingError
 from lablr.latent_space.plane import LatentMap
 from lablr.photos import PhotoLimits, PhotoSource, read_image
-from lablr.ranking.coupling import Listening
-from lablr.ranking.feedback import Wishes
+from lablr.ranking.coupling import TagCoupling
+from lablr.ranking.feedback import Feedback
 from lablr.ranking.ranker import RANKINGS, Ranker, Scores
 from lablr.ranking.reach import Reach
-from lablr.ranking.suggestion import NOTHING, Suggestion, TagScore
+from lablr.ranking.suggestion import NO_FEEDBACK, Suggestion, TagScore
 from lablr.system.threads import map_in_order
 
 __all__ = ["RANKINGS", "Suggestion", "TagScore", "Tagger"]
@@ -50,7 +50,7 @@ class Tagger:
     tags, rankings : the tags it knows, and the names of the ways to rank them.
     threshold : the probability from which a tag is suggested, by the Gaussians.
     neighbours : the training photos that it keeps, or None; see lablr/ranking/methods.
-    listening, reach : what it knows for `Wishes`, or None.
+    listening, reach : what it knows for `Feedback`, or None.
 
     Raises `BundleError` when the parts of the bundle do not fit each other.
     """
@@ -68,7 +68,7 @@ class Tagger:
         self.ranker = Ranker(bundle)
         self.rankings = self.ranker.rankings
         self.neighbours = self.ranker.neighbours
-        self.listening = Listening.from_arrays(bundle.gaussians, bundle.tags)
+        self.listening = TagCoupling.from_arrays(bundle.gaussians, bundle.tags)
         self.reach = Reach.from_arrays(bundle.gaussians, bundle.tags)
         self._check()
 
@@ -89,18 +89,18 @@ class Tagger:
         photo: PhotoSource,
         k: int = 10,
         ranking: str = "calibrated",
-        wishes: Wishes = NOTHING,
+        feedback: Feedback = NO_FEEDBACK,
     ) -> Suggestion:
         """Suggest the `k` best tags for one photo (0: all of them).
 
         Raises `PhotoError` when the photo cannot be used, `RankingError`, a
         ValueError, for one that is not in `rankings`, `ValueError` for a negative `k`,
-        `NotInBundle` as `heed`.
+        `NotInBundle` as `require_support`.
         """
         self._refuse_unknown(ranking, k)
-        self.heed(wishes)
+        self.require_support(feedback)
         images = self.read(photo)[np.newaxis]
-        return self.rank(self.encode(images), k, ranking, wishes, images)[0]
+        return self.rank(self.encode(images), k, ranking, feedback, images)[0]
 
     def listen(
         self,
@@ -114,20 +114,20 @@ class Tagger:
 
         All that was decided is given each time, in any order: what was said before is
         not kept, so taking back is leaving out. Tags that the model does not know
-        change nothing. See `lablr.ranking.coupling`; raises as `rank` and `Wishes`.
+        change nothing. See `lablr.ranking.coupling`; raises as `rank` and `Feedback`.
         """
-        wishes = Wishes(tuple(accepted), tuple(rejected), reach)
+        feedback = Feedback(tuple(accepted), tuple(rejected), reach)
         described = np.concatenate([suggestion.latent, suggestion.features])
-        return self.rank(described[np.newaxis], k, suggestion.ranking, wishes)[0]
+        return self.rank(described[np.newaxis], k, suggestion.ranking, feedback)[0]
 
-    def heed(self, wishes: Wishes) -> None:
+    def require_support(self, feedback: Feedback) -> None:
         """Raise `NotInBundle` where the bundle cannot do what is wished."""
-        if wishes.decided and self.listening is None:
+        if feedback.decided and self.listening is None:
             raise NotInBundle(
                 "this model cannot listen to accepted or rejected tags: it does not "
                 "know which tags go together; fit it again with this Lablr (lablr fit)"
             )
-        if wishes.reach and self.reach is None:
+        if feedback.reach and self.reach is None:
             raise NotInBundle(
                 "this model knows no reach: its photos' records have no views and "
                 "none of its tags is on Flickr's list of popular ones, or it was made "
@@ -151,7 +151,7 @@ class Tagger:
         k: int = 10,
         ranking: str = "calibrated",
         batch_size: int = 16,
-        wishes: Wishes = NOTHING,
+        feedback: Feedback = NO_FEEDBACK,
     ) -> Iterator[Suggestion | PhotoError]:
         """Suggest tags for each photo, in order; a photo that fails gives its error.
 
@@ -162,15 +162,15 @@ class Tagger:
         self._refuse_unknown(ranking, k)
         if batch_size < 1:
             raise ValueError(f"a batch holds at least 1 photo, not {batch_size}")
-        self.heed(wishes)
-        return self._suggest_in_batches(iter(photos), k, ranking, batch_size, wishes)
+        self.require_support(feedback)
+        return self._suggest_in_batches(iter(photos), k, ranking, batch_size, feedback)
 
     def suggest_batch(
         self,
         photos: Sequence[PhotoSource],
         k: int = 10,
         ranking: str = "calibrated",
-        wishes: Wishes = NOTHING,
+        feedback: Feedback = NO_FEEDBACK,
     ) -> list[Suggestion | PhotoError]:
         """Suggest tags for photos that are decoded together, in their order.
 
@@ -188,7 +188,7 @@ class Tagger:
         found: Iterator[Suggestion] = iter(())
         if images:
             stack = np.stack(images)
-            found = iter(self.rank(self.encode(stack), k, ranking, wishes, stack))
+            found = iter(self.rank(self.encode(stack), k, ranking, feedback, stack))
         return [errors[i] if i in errors else next(found) for i in range(len(photos))]
 
     def _suggest_in_batches(
@@ -197,10 +197,10 @@ class Tagger:
         k: int,
         ranking: str,
         batch_size: int,
-        wishes: Wishes,
+        feedback: Feedback,
     ) -> Iterator[Suggestion | PhotoError]:
         def suggest(batch: list[PhotoSource]) -> list[Suggestion | PhotoError]:
-            return self.suggest_batch(batch, k, ranking, wishes)
+            return self.suggest_batch(batch, k, ranking, feedback)
 
         # iter() ends at the first batch that is empty.
         batches = iter(lambda: list(islice(remaining, batch_size)), [])
@@ -213,24 +213,24 @@ class Tagger:
         descriptions: Descriptions,
         k: int = 10,
         ranking: str = "calibrated",
-        wishes: Wishes = NOTHING,
+        feedback: Feedback = NO_FEEDBACK,
         images: Images | None = None,
     ) -> list[Suggestion]:
         """The `k` best tags (0: all) for each description (N, d + F).
 
         Latents alone (N, d) are enough for the Gaussians' rankings, and only the
-        ranking "conse" needs the `images`. Without wishes the order is that of
+        ranking "conse" needs the `images`. Without feedback the order is that of
         `Scores.ranking`, with them it is that of its `log_score` + what was decided
-        (`Listening.shift`) + reach log reach_t, of the tags that are left. Equal tags
+        (`TagCoupling.shift`) + reach log reach_t, of the tags that are left. Equal tags
         stay in the order of `tags`. Raises as `suggest`, and `RankingError` where a
         ranking needs more.
         """
         self._refuse_unknown(ranking, k)
-        self.heed(wishes)
+        self.require_support(feedback)
         scores = self.ranker.scores(descriptions, ranking, images)
         ranked_by, rest = scores.ranking(ranking), np.arange(len(self.tags))
-        if wishes:
-            scores, ranked_by, rest = self._listened(scores, ranking, wishes)
+        if feedback:
+            scores, ranked_by, rest = self._listened(scores, ranking, feedback)
         best = np.argsort(-ranked_by[:, rest], axis=1, kind="stable")[:, : k or None]
         d = self.encoder.n_latent
         positions = self.latent_map.locate(descriptions[:, :d])
@@ -243,18 +243,18 @@ class Tagger:
                 position=(float(positions[row, 0]), float(positions[row, 1])),
                 threshold=threshold,
                 ranking=ranking,
-                wishes=wishes,
+                feedback=feedback,
             )
             for row, columns in enumerate(rest[best])
         ]
 
     def _listened(
-        self, scores: Scores, ranking: str, wishes: Wishes
+        self, scores: Scores, ranking: str, feedback: Feedback
     ) -> tuple[Scores, npt.NDArray[np.float64], npt.NDArray[np.int_]]:
-        """Scores given the wishes, what ranks by them (N, T), and the tags left."""
+        """Scores given the feedback, what ranks by them (N, T), and the tags left."""
         accepted, rejected = (
             np.array([tag in set(said) for tag in self.tags], np.bool_)
-            for said in (wishes.accepted, wishes.rejected)
+            for said in (feedback.accepted, feedback.rejected)
         )
         shift = np.zeros_like(scores.probability)
         if self.listening is not None:
@@ -264,8 +264,8 @@ class Tagger:
         if ranking in ("likelihood", "mahalanobis"):
             # All others rank by the probability, which the shift is in.
             ranked_by = ranked_by + shift
-        if wishes.reach and self.reach is not None:
-            ranked_by = ranked_by + wishes.reach * np.log(self.reach.values)
+        if feedback.reach and self.reach is not None:
+            ranked_by = ranked_by + feedback.reach * np.log(self.reach.values)
         return given, ranked_by, np.flatnonzero(~(accepted | rejected))
 
     def _tag_scores(

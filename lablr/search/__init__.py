@@ -5,7 +5,7 @@ reads one, and `Search` answers queries with it.
 """
 
 from lablr.search.building import Built, build
-from lablr.search.finding import Found, Query, Search
+from lablr.search.finding import Match, Query, Search
 from lablr.search.index import Index
 
-__all__ = ["Built", "Found", "Index", "Query", "Search", "build"]
+__all__ = ["Built", "Index", "Match", "Query", "Search", "build"]

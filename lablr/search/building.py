@@ -21,7 +21,7 @@ import numpy as np
 from lablr.corpus.inputs import Failed, Wanted, open_input
 from lablr.errors import IndexFolderError, PhotoError
 from lablr.search.features import Viewer
-from lablr.search.index import Entry, Index, Rows
+from lablr.search.index import Index, IndexEntry, Rows
 from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
@@ -74,7 +74,7 @@ def build(
     look = partial(_look, viewer=viewer, root=root)
     batches = (new[start : start + BATCH] for start in range(0, len(new), BATCH))
     n_batches = -(-len(new) // BATCH)
-    done: list[tuple[list[Entry], Rows]] = []
+    done: list[tuple[list[IndexEntry], Rows]] = []
     n_threads = available_threads()
     with closing(map_in_order(look, batches, n_threads, 2 * n_threads)) as looked:
         try:
@@ -108,7 +108,7 @@ def _known(folder: Path, viewer: Viewer, root: Path) -> Index:
 
 def _listed(
     items: Iterator[Wanted | Failed], root: Path
-) -> tuple[list[tuple[Entry, Path]], int]:
+) -> tuple[list[tuple[IndexEntry, Path]], int]:
     """The photos that are there, without their hashes, and how many cannot be used."""
     found, n_failed = [], 0
     for item in items:
@@ -128,13 +128,15 @@ def _listed(
             log.warning("left out %s: not a regular file", item.photo)
             continue
         file = os.path.relpath(path, root)
-        found.append((Entry(file, status.st_size, status.st_mtime_ns, ""), path))
+        found.append((IndexEntry(file, status.st_size, status.st_mtime_ns, ""), path))
     return found, n_failed
 
 
 def _sorted_out(
-    listed: Sequence[tuple[Entry, Path]], old: Index
-) -> tuple[list[tuple[Entry, int]], list[tuple[Entry, int]], list[Entry]]:
+    listed: Sequence[tuple[IndexEntry, Path]], old: Index
+) -> tuple[
+    list[tuple[IndexEntry, int]], list[tuple[IndexEntry, int]], list[IndexEntry]
+]:
     """Photos that stayed and that moved, each with its old row, and the new ones."""
     by_file = {entry.file: row for row, entry in enumerate(old.entries)}
     by_hash = {entry.sha256: row for row, entry in enumerate(old.entries)}
@@ -153,7 +155,7 @@ def _sorted_out(
     return kept, moved, new
 
 
-def _same(one: Entry, other: Entry) -> bool:
+def _same(one: IndexEntry, other: IndexEntry) -> bool:
     return (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
 
 
@@ -171,8 +173,8 @@ def _sha256(path: Path) -> str:
 
 
 def _look(
-    entries: Sequence[Entry], viewer: Viewer, root: Path
-) -> tuple[list[Entry], Rows]:
+    entries: Sequence[IndexEntry], viewer: Viewer, root: Path
+) -> tuple[list[IndexEntry], Rows]:
     """The photos of a batch that can be used, and what is seen of them."""
     seen, images = [], []
     for entry in entries:
@@ -188,7 +190,7 @@ def _look(
     return seen, viewer.rows(np.stack(images))
 
 
-def _with(index: Index, parts: list[tuple[list[Entry], Rows]]) -> Index:
+def _with(index: Index, parts: list[tuple[list[IndexEntry], Rows]]) -> Index:
     """The index and the photos that were looked at, in the order of their names."""
     entries = [*index.entries, *(entry for own, _ in parts for entry in own)]
     rows = Rows.joined([index.rows, *(rows for _, rows in parts)])

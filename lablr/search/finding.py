@@ -27,7 +27,7 @@ from lablr.search.index import Index
 from lablr.search.nearest import best
 from lablr.tags import normalize
 
-__all__ = ["Found", "Query", "Search"]
+__all__ = ["Match", "Query", "Search"]
 
 Floats = npt.NDArray[np.float64]
 MAX_TERMS = 20
@@ -48,7 +48,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Found:
+class Match:
     """A photo that was found.
 
     Attributes
@@ -79,7 +79,7 @@ class Search:
         self.viewer = viewer
         self._columns = {tag: column for column, tag in enumerate(index.tags)}
 
-    def find(self, query: Query, k: int = 10) -> list[Found]:
+    def find(self, query: Query, k: int = 10) -> list[Match]:
         """The `k` photos that fit best (0: all), best first.
 
         Raises `PhotoError` for a photo that cannot be used, `ValueError` for a query
@@ -106,7 +106,7 @@ class Search:
         rows = best(ranked_by, k).tolist()
         return [self._found(row, float(shown[row])) for row in rows]
 
-    def _near(self, photo: PhotoSource, k: int) -> list[Found]:
+    def _near(self, photo: PhotoSource, k: int) -> list[Match]:
         """The photos nearest to one, by the index's graph."""
         latent = self._latent(photo)
         if self.index.graph is None:
@@ -166,11 +166,11 @@ class Search:
         alone = query.photo is None and not query.minus and len(words) == 1
         return alone and _normal(words[0]) in self._columns
 
-    def _found(self, row: int, similarity: float) -> Found:
+    def _found(self, row: int, similarity: float) -> Match:
         chances = self.index.rows.chances[row]
         columns = np.argsort(-chances, kind="stable")[:3].tolist()
         tags = tuple(self.index.tags[column] for column in columns)
-        return Found(row, self.index.entries[row].file, similarity, tags)
+        return Match(row, self.index.entries[row].file, similarity, tags)
 
     def path(self, row: int) -> Path:
         """Where a photo that was found lies."""

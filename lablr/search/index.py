@@ -32,7 +32,7 @@ from lablr.errors import IndexFolderError
 from lablr.search.nearest import EXACT_UP_TO, Graph
 from lablr.system.whole_file import flush_folder, write_whole
 
-__all__ = ["Entry", "Index", "Rows"]
+__all__ = ["Index", "IndexEntry", "Rows"]
 
 FORMAT = 1
 HEAD = "index.json"
@@ -43,7 +43,7 @@ MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexEntry:
     """A photo of the folder: its name there, and what tells it from others."""
 
     file: str
@@ -87,7 +87,7 @@ class Index:
     root: Path
     model: str
     tags: tuple[str, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[IndexEntry, ...]
     rows: Rows
     graph: Graph | None = None
 
@@ -114,7 +114,7 @@ class Index:
     def _of(cls, folder: Path, head: dict[str, Any]) -> Index:
         generation, tags = str(head["generation"]), tuple(map(str, head["tags"]))
         lines = (folder / f"photos-{generation}.jsonl").read_text("utf-8").splitlines()
-        entries = tuple(Entry(**json.loads(line)) for line in lines)
+        entries = tuple(IndexEntry(**json.loads(line)) for line in lines)
         arrays = {
             name: np.load(folder / f"{name}-{generation}.npy", "r", allow_pickle=False)
             for name in ARRAYS

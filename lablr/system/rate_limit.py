@@ -38,7 +38,7 @@ class RateLimit:
         """How many clients are remembered."""
         return len(self._buckets)
 
-    def take(self, client: str, cost: float) -> float:
+    def charge(self, client: str, cost: float) -> float:
         """Take `cost` photos from the client's share; returns 0 when it had them.
 
         Otherwise nothing is taken, and the seconds until it has them come back.

@@ -6,7 +6,7 @@ popular tags. What a suggestion looks like in these words is in `lablr.ranking.s
 """
 
 from lablr.tags.check import Check, check_vocabulary
-from lablr.tags.hygiene import CleanTag, CleanTags, Hygiene, Written, split_words
+from lablr.tags.hygiene import CleanTag, CleanTags, Hygiene, WrittenTag, split_words
 from lablr.tags.lists import popular_tags
 from lablr.tags.normal_form import normalize
 from lablr.tags.translations import ENGLISH, LANGUAGES, translations
@@ -20,7 +20,7 @@ __all__ = [
     "CleanTags",
     "Hygiene",
     "Vocabulary",
-    "Written",
+    "WrittenTag",
     "check_vocabulary",
     "normalize",
     "popular_tags",

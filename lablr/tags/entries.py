@@ -26,7 +26,7 @@ from lablr.errors import VocabularyError
 from lablr.tags.normal_form import normalize
 from lablr.tags.rows import Row, label_of, read_rows, short
 
-__all__ = ["USES", "Entry", "by_word", "read_entries"]
+__all__ = ["USES", "VocabularyEntry", "by_word", "read_entries"]
 
 USES = ("", "never", "always")
 COLUMNS = ("tag", "label", "use", "broader", "synonyms")
@@ -34,7 +34,7 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 
 
 @dataclass(frozen=True)
-class Entry:
+class VocabularyEntry:
     """What a person says of one tag; ``tag``, ``broader`` and ``synonyms`` are normal.
 
     ``broader_label`` is the broader tag as the file writes it; ``place`` is where the
@@ -56,13 +56,13 @@ class Entry:
         return (self.tag, *self.synonyms)
 
 
-def read_entries(path: Path) -> tuple[Entry, ...]:
+def read_entries(path: Path) -> tuple[VocabularyEntry, ...]:
     """Return the entries of a vocabulary file.
 
     Raises VocabularyError with every problem of the file, each naming its line;
     OSError when it cannot be read.
     """
-    entries: list[Entry] = []
+    entries: list[VocabularyEntry] = []
     problems: list[str] = []
     for row in read_rows(path):
         fields = _Fields(row)
@@ -73,9 +73,9 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def by_word(entries: Sequence[Entry]) -> dict[str, Entry]:
+def by_word(entries: Sequence[VocabularyEntry]) -> dict[str, VocabularyEntry]:
     """The entry of every tag and synonym; of two entries of a word, the first."""
-    found: dict[str, Entry] = {}
+    found: dict[str, VocabularyEntry] = {}
     for entry in entries:
         for word in entry.words:
             found.setdefault(word, entry)
@@ -93,10 +93,10 @@ class _Fields:
             if not LANGUAGE.fullmatch(name):
                 self._tell(name, "is neither a column nor a language such as 'de'")
 
-    def entry(self) -> Entry:
+    def entry(self) -> VocabularyEntry:
         labels = {name: self._label(name) for name in self._languages}
         broader = self._label("broader")
-        return Entry(
+        return VocabularyEntry(
             tag=self._tag(),
             label=self._label("label"),
             use=self._use(),
@@ -160,7 +160,7 @@ class _Fields:
 # ------------------------------------------------------------------- all entries
 
 
-def _twins(entries: Sequence[Entry]) -> Iterator[str]:
+def _twins(entries: Sequence[VocabularyEntry]) -> Iterator[str]:
     """Tell of words that belong to two entries."""
     owners = by_word(entries)
     for entry in entries:
@@ -169,7 +169,7 @@ def _twins(entries: Sequence[Entry]) -> Iterator[str]:
                 yield f"{entry.place}: {short(word)} is on line {_line(owner)} already"
 
 
-def _circles(entries: Sequence[Entry]) -> Iterator[str]:
+def _circles(entries: Sequence[VocabularyEntry]) -> Iterator[str]:
     """Tell of tags that stand above themselves, each circle once."""
     owners = by_word(entries)
     told: set[str] = set()
@@ -185,5 +185,5 @@ def _circles(entries: Sequence[Entry]) -> Iterator[str]:
             yield f"{entry.place}: {short(entry.tag)} stands above itself: {path}"
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: VocabularyEntry) -> str:
     return entry.place.rpartition(":")[2]

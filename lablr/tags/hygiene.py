@@ -31,14 +31,14 @@ from lablr.tags.normal_form import normalize
 from lablr.tags.plurals import other_numbers
 from lablr.tags.rows import read_rows
 
-__all__ = ["CleanTag", "CleanTags", "Hygiene", "Written", "split_words"]
+__all__ = ["CleanTag", "CleanTags", "Hygiene", "WrittenTag", "split_words"]
 
 DATA = Path(__file__).parent / "data"
 SEPARATORS = re.compile(r"[,;\n،؛]")
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenTag:
     """What a person wrote, and the rules that changed it: none, or up to three."""
 
     text: str
@@ -50,7 +50,7 @@ class CleanTag:
     """A tag, and all that was written for it, in order."""
 
     tag: str
-    written: tuple[Written, ...]
+    written: tuple[WrittenTag, ...]
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ class Hygiene:
         while (step := self._better(tag)) is not None:
             tag, rule = step
             rules.append(rule)
-        return CleanTag(tag, (Written(text, tuple(dict.fromkeys(rules))),))
+        return CleanTag(tag, (WrittenTag(text, tuple(dict.fromkeys(rules))),))
 
     def clean_all(self, words: Iterable[str]) -> CleanTags:
         """The tags of many words, each once; cleaning them again changes nothing.
 
         Two numbers of an unknown word become the one that was written first.
         """
-        found: dict[str, list[Written]] = {}
+        found: dict[str, list[WrittenTag]] = {}
         dropped = []
         for word in words:
             try:
@@ -169,8 +169,8 @@ def split_words(text: str) -> list[str]:
     return [word.strip() for word in SEPARATORS.split(text) if word.strip()]
 
 
-def _with_rule(written: Written, rule: str) -> Written:
-    return Written(written.text, (*written.rules, rule))
+def _with_rule(written: WrittenTag, rule: str) -> WrittenTag:
+    return WrittenTag(written.text, (*written.rules, rule))
 
 
 @cache

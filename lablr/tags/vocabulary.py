@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lablr.errors import CorpusError
-from lablr.tags.entries import Entry, by_word, read_entries
+from lablr.tags.entries import VocabularyEntry, by_word, read_entries
 from lablr.tags.hygiene import Hygiene
 from lablr.tags.normal_form import normalize
 from lablr.tags.translations import ENGLISH, LANGUAGES, translations
@@ -28,7 +28,7 @@ class Vocabulary:
     translated : tag -> label in that language, as it comes with Lablr.
     """
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[VocabularyEntry, ...] = ()
     language: str = ENGLISH
     translated: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -119,10 +119,10 @@ class Vocabulary:
     ) -> dict[tuple[str, ...], tuple[Hygiene, dict[str, list[str]]]]:
         return {}
 
-    def entry(self, tag: str) -> Entry | None:
+    def entry(self, tag: str) -> VocabularyEntry | None:
         """Return the person's own entry for a tag, by its word or a synonym."""
         return self._by_word.get(tag)
 
     @cached_property
-    def _by_word(self) -> dict[str, Entry]:
+    def _by_word(self) -> dict[str, VocabularyEntry]:
         return by_word(self.entries)

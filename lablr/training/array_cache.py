@@ -22,7 +22,7 @@ import numpy.typing as npt
 from lablr.system.progress import Progress, silent
 from lablr.training.run_folder import locked, write_whole
 
-__all__ = ["RowFile", "Rows", "Store", "find_rows", "write_rows"]
+__all__ = ["ArrayCache", "RowFile", "Rows", "find_rows", "write_rows"]
 
 log = logging.getLogger("lablr")
 
@@ -71,7 +71,7 @@ Rows = RowFile | npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Store:
+class ArrayCache:
     """Where a run keeps its rows.
 
     Attributes

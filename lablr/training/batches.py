@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lablr.system.progress import Progress
-from lablr.training.array_cache import Rows, Store, find_rows, write_rows
+from lablr.training.array_cache import ArrayCache, Rows, find_rows, write_rows
 from lablr.training.dataset import TrainingSet
 from lablr.training.distributed import Processes
 from lablr.training.torchvision_import import import_torchvision
@@ -189,7 +189,7 @@ class FeatureBatches(Batches):
         pixel_size: int,
         run: Processes,
         model: VAE,
-        store: Store,
+        store: ArrayCache,
     ) -> None:
         super().__init__(photos, batch_size, pixel_size, run)
         path = store.folder / f"features-{photos.digest}-{_weights_digest(model)}.npy"

@@ -33,7 +33,7 @@ from lablr.errors import PhotoError, TrainingError
 from lablr.photos import FOLDER_LIMITS, read_image
 from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress
-from lablr.training.array_cache import RowFile, Rows, Store, find_rows, write_rows
+from lablr.training.array_cache import ArrayCache, RowFile, Rows, find_rows, write_rows
 from lablr.training.run_folder import write_whole
 
 __all__ = ["TrainingSet", "write_split"]
@@ -70,7 +70,7 @@ class TrainingSet:
 
     @classmethod
     def prepare(
-        cls, corpus: Corpus, size: int, unknown: float, store: Store
+        cls, corpus: Corpus, size: int, unknown: float, store: ArrayCache
     ) -> TrainingSet:
         """Decode the photos of `corpus` into `store`, or find them there.
 
@@ -189,7 +189,7 @@ def _file_state(photo: Photo) -> str:
 
 
 def _decoded(
-    corpus: Corpus, shape: tuple[int, int, int, int], digest: str, store: Store
+    corpus: Corpus, shape: tuple[int, int, int, int], digest: str, store: ArrayCache
 ) -> tuple[RowFile, npt.NDArray[np.bool_]]:
     """Images (N, S, S, 3) from the store, and (N,) which of them are readable."""
     images_path = store.folder / f"images-{digest}.npy"

@@ -28,8 +28,8 @@ from lablr.training.vae import VAE, Losses, check_ranges
 __all__ = [
     "PRECISIONS",
     "History",
-    "Run",
     "TrainingConfig",
+    "TrainingRun",
     "first_line",
     "kept_epoch",
 ]
@@ -118,7 +118,7 @@ class TrainingConfig:
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """A run in progress: the model, its running average and what drives them."""
 
     folder: Path

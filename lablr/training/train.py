@@ -30,11 +30,17 @@ from lablr.corpus import Corpus
 from lablr.errors import TrainingError
 from lablr.system.cpu import keep_freed_memory
 from lablr.system.progress import Progress, silent
-from lablr.training.array_cache import Store
+from lablr.training.array_cache import ArrayCache
 from lablr.training.batches import Batches, FeatureBatches, ImageBatches
 from lablr.training.dataset import TrainingSet, write_split
 from lablr.training.distributed import Processes, processes, threads_of_a_process
-from lablr.training.run import History, Run, TrainingConfig, first_line, kept_epoch
+from lablr.training.run import (
+    History,
+    TrainingConfig,
+    TrainingRun,
+    first_line,
+    kept_epoch,
+)
 from lablr.training.run_folder import (
     check_description,
     checkpoint_digest,
@@ -44,7 +50,7 @@ from lablr.training.run_folder import (
 )
 from lablr.training.vae import VAE, Losses, VAEConfig
 
-__all__ = ["CACHES", "Run", "TrainingConfig", "kept_epoch", "train"]
+__all__ = ["CACHES", "TrainingConfig", "TrainingRun", "kept_epoch", "train"]
 
 CACHES = ("disk", "memory")
 
@@ -89,11 +95,13 @@ def train(
         _kept(folder, description, resume, joined) as resumed,
     ):
         torch.set_num_threads(threads_of_a_process())
-        store = Store(cache_folder or folder / "cache", cache == "memory", progress)
+        store = ArrayCache(
+            cache_folder or folder / "cache", cache == "memory", progress
+        )
         model = _new_model(vae, config, len(description["tags"]), start)
         batches = _prepared(corpus, model, config, joined, store)
         n_steps = len(batches.rows(True, np.random.default_rng(0)))
-        run = Run(folder, config, model, batches.photos.tags, n_steps, joined)
+        run = TrainingRun(folder, config, model, batches.photos.tags, n_steps, joined)
         if resumed:
             run.load()
         run.share()
@@ -162,7 +170,11 @@ def _take_weights(model: VAE, start: Path) -> None:
 
 
 def _prepared(
-    corpus: Corpus, model: VAE, config: TrainingConfig, joined: Processes, store: Store
+    corpus: Corpus,
+    model: VAE,
+    config: TrainingConfig,
+    joined: Processes,
+    store: ArrayCache,
 ) -> Batches:
     """Decode the photos, where no other process or run has, and divide them."""
     with joined.leader_first():
@@ -176,7 +188,7 @@ def _batches(
     model: VAE,
     config: TrainingConfig,
     joined: Processes,
-    store: Store,
+    store: ArrayCache,
 ) -> Batches:
     """Features when nothing of a pretrained backbone learns, else images."""
     vae = model.config
@@ -203,7 +215,9 @@ def _batches(
     return ImageBatches(*common, train_size, config.min_crop)
 
 
-def _run_epoch(run: Run, batches: Batches, progress: Progress) -> dict[str, float]:
+def _run_epoch(
+    run: TrainingRun, batches: Batches, progress: Progress
+) -> dict[str, float]:
     """Mean losses of a pass over the training photos, and over those of validation."""
     epoch = run.epoch + 1
     generator = np.random.default_rng((run.config.seed, epoch))
@@ -218,7 +232,9 @@ def _run_epoch(run: Run, batches: Batches, progress: Progress) -> dict[str, floa
 
 
 @torch.no_grad()
-def _validate(run: Run, batches: Batches, progress: Progress) -> dict[str, float]:
+def _validate(
+    run: TrainingRun, batches: Batches, progress: Progress
+) -> dict[str, float]:
     """Mean losses over all validation photos, the same noise every time."""
     model = run.average
     totals = torch.zeros(1 + len(Losses._fields), dtype=torch.float64)
@@ -235,7 +251,7 @@ def _validate(run: Run, batches: Batches, progress: Progress) -> dict[str, float
     }
 
 
-def _finish(run: Run, batches: Batches) -> None:
+def _finish(run: TrainingRun, batches: Batches) -> None:
     """Export the encoder and draw what was learned."""
     from lablr.training.export import draw_losses, draw_reconstructions, export_encoder
 

@@ -26,7 +26,7 @@ from webapp.http.errors import Refused
 from webapp.http.metrics import stage
 from webapp.model import tagger
 
-__all__ = ["MAX_TAGS", "SALIENCY_COST", "AskedWhy", "init_app", "reasons"]
+__all__ = ["MAX_TAGS", "SALIENCY_COST", "ExplanationQuery", "init_app", "reasons"]
 
 MAX_TAGS = 20
 MAX_LENGTH = 2000
@@ -41,14 +41,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class AskedWhy:
+class ExplanationQuery:
     """The parameters of an explanation: of which tags, and whether with a saliency."""
 
     tags: tuple[str, ...]
     saliency: bool
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> AskedWhy:
+    def read(cls, query: Mapping[str, str]) -> ExplanationQuery:
         """Raises `Refused` (400) for a value that cannot be used, naming it."""
         return cls(_tags(query.get("tag", "")), yes("saliency", query))
 
@@ -59,7 +59,7 @@ def init_app(app: Flask) -> None:
     app.extensions["lablr.saliency_admission"] = one
 
 
-def reasons(photo: bytes, asked: AskedWhy) -> list[dict[str, Any]]:
+def reasons(photo: bytes, asked: ExplanationQuery) -> list[dict[str, Any]]:
     """Why the photo got each tag, once there is room; raises `Busy`, `PhotoError`."""
     own = current_app.extensions["lablr.saliency_admission"]
     with own.admit() if asked.saliency else nullcontext():

@@ -6,11 +6,11 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from lablr.ranking.reach import Reach
 from lablr.tags import LANGUAGES, translations
-from webapp.api.explanations import AskedWhy, reasons
+from webapp.api.explanations import ExplanationQuery, reasons
 from webapp.api.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.api.openapi import document
 from webapp.api.suggestions import (
-    Asked,
+    SuggestionQuery,
     as_json,
     language_of,
     rank,
@@ -51,14 +51,14 @@ def bound_body() -> None:
 @blueprint.post("/suggestions")
 def create_suggestion() -> Response:
     """Suggest tags for the photo in the multipart field ``photo``."""
-    asked = Asked.read(request.args)
+    asked = SuggestionQuery.read(request.args)
     return jsonify(as_json(suggest(uploaded_photo(), asked), asked))
 
 
 @blueprint.post("/suggestions/batch")
 def create_batch() -> Response:
     """Suggest tags for each photo of the multipart field ``photo``, in order."""
-    asked = Asked.read(request.args)
+    asked = SuggestionQuery.read(request.args)
     request.max_form_parts = MAX_BATCH_PARTS
     photos = uploaded_photos(at_most=MAX_BATCH_PHOTOS)
     charge(PHOTO_COST * (len(photos) - 1), read=True)
@@ -68,14 +68,14 @@ def create_batch() -> Response:
 @blueprint.post("/explanations")
 def create_explanation() -> Response:
     """Say why the photo got some tags, or did not."""
-    asked = AskedWhy.read(request.args)
+    asked = ExplanationQuery.read(request.args)
     return jsonify(explanations=reasons(uploaded_photo(), asked))
 
 
 @blueprint.post("/rankings")
 def create_ranking() -> Response:
     """Rank the tags for the latent of an earlier answer; the photo is not needed."""
-    asked = Asked.read(request.args)
+    asked = SuggestionQuery.read(request.args)
     described = posted_latent(tagger().encoder)
     refuse_lacking(described, asked.ranking)
     return jsonify(as_json(rank(described, asked), asked))

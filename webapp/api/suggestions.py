@@ -20,9 +20,9 @@ from lablr.figures.charts import (
     ranked_tags_figure,
     training_photos_figure,
 )
-from lablr.ranking.feedback import Wishes
+from lablr.ranking.feedback import Feedback
 from lablr.ranking.shown import show
-from lablr.ranking.suggestion import NOTHING
+from lablr.ranking.suggestion import NO_FEEDBACK
 from lablr.ranking.unlikely import UnlikelyTag, unlikely_tags
 from lablr.tags import (
     ENGLISH,
@@ -40,7 +40,7 @@ from webapp.model import tagger
 __all__ = [
     "MAX_BECAUSE",
     "MAX_EXISTING",
-    "Asked",
+    "SuggestionQuery",
     "as_json",
     "existing_of",
     "figures",
@@ -65,13 +65,13 @@ DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
-class Asked:
+class SuggestionQuery:
     """The parameters of a suggestion: `k` tags (0: all), ranking, threshold.
 
     map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``;
     because: how many of the nearest training photos come with the answer;
     latent: the photo's posterior mean and features, which `rank` takes;
-    language: of the tags' labels, ``""`` for no labels; wishes: what a person said;
+    language: of the tags' labels, ``""`` for no labels; feedback: what a person said;
     existing: the tags that the photo has, as they were written, if that was asked.
     """
 
@@ -83,11 +83,11 @@ class Asked:
     latent: bool = False
     because: int = 0
     language: str = ""
-    wishes: Wishes = NOTHING
+    feedback: Feedback = NO_FEEDBACK
     existing: tuple[str, ...] | None = None
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> Asked:
+    def read(cls, query: Mapping[str, str]) -> SuggestionQuery:
         """Raises `Refused` (400) for a value that cannot be used, naming it."""
         return cls(
             k=_whole_number("k", query.get("k", "10")),
@@ -100,7 +100,7 @@ class Asked:
             latent=yes("latent", query),
             because=_at_most("because", query.get("because", "0"), MAX_BECAUSE),
             language=language_of(query),
-            wishes=_wishes(query),
+            feedback=_wishes(query),
             existing=existing_of(query),
         )
 
@@ -110,13 +110,13 @@ class Asked:
         return translations(self.language or ENGLISH)
 
 
-def suggest(photo: bytes, asked: Asked) -> Suggestion:
+def suggest(photo: bytes, asked: SuggestionQuery) -> Suggestion:
     """Rank all tags for a photo once there is room; `shown` cuts to what was asked."""
     with current_app.extensions["lablr.admission"].admit():
-        return look(photo, asked)
+        return rank_photo(photo, asked)
 
 
-def look(photo: bytes, asked: Asked) -> Suggestion:
+def rank_photo(photo: bytes, asked: SuggestionQuery) -> Suggestion:
     """Rank all tags for a photo, each stage timed; for who holds a place to run."""
     with stage("read"):
         image = tagger().read(photo)
@@ -127,7 +127,7 @@ def look(photo: bytes, asked: Asked) -> Suggestion:
 
 def rank(
     described: npt.NDArray[np.float32],
-    asked: Asked,
+    asked: SuggestionQuery,
     image: npt.NDArray[np.uint8] | None = None,
 ) -> Suggestion:
     """Rank all tags for a photo's latent (d,), perhaps with its features (d + F,).
@@ -137,7 +137,7 @@ def rank(
     images = None if image is None else image[np.newaxis]
     with stage("rank"):
         (suggestion,) = tagger().rank(
-            described[np.newaxis], 0, asked.ranking, asked.wishes, images
+            described[np.newaxis], 0, asked.ranking, asked.feedback, images
         )
     if asked.threshold is not None:
         suggestion = replace(suggestion, threshold=asked.threshold)
@@ -153,7 +153,9 @@ def refuse_lacking(described: npt.NDArray[np.float32], ranking: str) -> None:
         raise Refused("bad_latent", f"the ranking {ranking} needs the features, too.")
 
 
-def suggest_each(photos: Sequence[bytes], asked: Asked) -> list[dict[str, Any]]:
+def suggest_each(
+    photos: Sequence[bytes], asked: SuggestionQuery
+) -> list[dict[str, Any]]:
     """The answers for photos, in order; one that fails gives its error.
 
     They hold one place to run, one after the other. Those that are still to do when
@@ -165,11 +167,11 @@ def suggest_each(photos: Sequence[bytes], asked: Asked) -> list[dict[str, Any]]:
         return [_answer_in_time(photo, asked, end) for photo in photos]
 
 
-def _answer_in_time(photo: bytes, asked: Asked, end: float) -> dict[str, Any]:
+def _answer_in_time(photo: bytes, asked: SuggestionQuery, end: float) -> dict[str, Any]:
     try:
         if time.monotonic() > end:
             raise Busy(retry_after_s=2)
-        return as_json(look(photo, asked), asked)
+        return as_json(rank_photo(photo, asked), asked)
     except (PhotoError, Busy) as error:
         return {"error": error_of(error)}
 
@@ -179,7 +181,7 @@ def shown(suggestion: Suggestion, k: int) -> Suggestion:
     return replace(suggestion, tags=suggestion.tags[: k or None])
 
 
-def as_json(suggestion: Suggestion, asked: Asked) -> dict[str, Any]:
+def as_json(suggestion: Suggestion, asked: SuggestionQuery) -> dict[str, Any]:
     """The object that the API returns."""
     best = shown(suggestion, asked.k)
     answer: dict[str, Any] = best.to_dict()
@@ -200,7 +202,7 @@ def as_json(suggestion: Suggestion, asked: Asked) -> dict[str, Any]:
     return answer
 
 
-def unlikely(suggestion: Suggestion, asked: Asked) -> tuple[UnlikelyTag, ...]:
+def unlikely(suggestion: Suggestion, asked: SuggestionQuery) -> tuple[UnlikelyTag, ...]:
     """Which of the photo's own tags could go; `suggestion` has all tags."""
     words = Vocabulary.load(language=asked.language or ENGLISH)
     return unlikely_tags(suggestion, asked.existing or (), words)
@@ -289,19 +291,19 @@ def _probability(name: str, text: str | None) -> float | None:
     return number
 
 
-def _wishes(query: Mapping[str, str]) -> Wishes:
+def _wishes(query: Mapping[str, str]) -> Feedback:
     """Tags that were decided, and the reach; refused where the model has no use."""
     try:
-        wishes = Wishes(
+        feedback = Feedback(
             accepted=_tags("accepted", query.get("accepted", "")),
             rejected=_tags("rejected", query.get("rejected", "")),
             reach=_probability("reach", query.get("reach")) or 0.0,
         )
-        if wishes:
-            tagger().heed(wishes)
+        if feedback:
+            tagger().require_support(feedback)
     except (NotInBundle, ValueError) as error:
         raise Refused("bad_parameter", f"{error}.") from None
-    return wishes
+    return feedback
 
 
 def _bounded(name: str, text: str) -> str:
@@ -317,7 +319,9 @@ def _bounded(name: str, text: str) -> str:
 def _tags(name: str, text: str) -> tuple[str, ...]:
     text = _bounded(name, text)
     known = set(tagger().tags)
-    return tuple(tag for tag in Wishes(tuple(text.split(","))).accepted if tag in known)
+    return tuple(
+        tag for tag in Feedback(tuple(text.split(","))).accepted if tag in known
+    )
 
 
 def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:

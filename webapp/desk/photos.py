@@ -17,13 +17,13 @@ from flask import (
     send_file,
 )
 
-from lablr.annotation.desk import Desk, Latent, Photo
+from lablr.annotation.desk import Desk, DeskPhoto, Latent
 from lablr.errors import DeskError, PhotoError
 from lablr.metadata import tags_in
 from lablr.photos import FOLDER_LIMITS, check_size, read_bytes, read_image
-from lablr.ranking.feedback import Wishes
+from lablr.ranking.feedback import Feedback
 from lablr.search.features import Viewer
-from webapp.api.suggestions import Asked
+from webapp.api.suggestions import SuggestionQuery
 from webapp.http.access import PHOTO_COST, charge
 from webapp.http.metrics import stage
 from webapp.http.sent_photos import send_photo
@@ -89,11 +89,11 @@ def create_photos() -> Response:
     return jsonify(photos=entries)
 
 
-def _taken_in(name: str, content: bytes) -> Photo:
+def _taken_in(name: str, content: bytes) -> DeskPhoto:
     check_size(len(content), FOLDER_LIMITS)
     latent = _encoded(content)
     photo = desk().take_in(name, content)
-    desk().look(photo, tagger().bundle_digest, lambda _: latent)
+    desk().latent_of(photo, tagger().bundle_digest, lambda _: latent)
     return desk().photo(photo.number)
 
 
@@ -113,7 +113,7 @@ def show_file(number: int) -> Response:
     return send_file(io.BytesIO(content), kind, as_attachment=True, download_name=name)
 
 
-def shown(photo: Photo) -> dict[str, Any]:
+def shown(photo: DeskPhoto) -> dict[str, Any]:
     seen, error, state = photo.seen, None, "new"
     if seen is not None and seen.code is not None:
         state, error = "failed", {"code": seen.code, "message": seen.message}
@@ -142,9 +142,9 @@ def _refused(name: str, error: PhotoError | DeskError) -> dict[str, Any]:
 
 def show_suggestions(number: int) -> Response:
     """Tags for a photo by what was said of it, and the photos like it."""
-    k = Asked.read({"k": request.args.get("k", "10")}).k
+    k = SuggestionQuery.read({"k": request.args.get("k", "10")}).k
     photo = desk().photo(number)
-    latent = desk().look(photo, tagger().bundle_digest, _charged)
+    latent = desk().latent_of(photo, tagger().bundle_digest, _charged)
     photo = desk().photo(number)
     ranked = _ranked(photo, latent, k)
     return jsonify(
@@ -174,18 +174,20 @@ def _encoded(photo: Path | bytes) -> Latent:
     return latent
 
 
-def _ranked(photo: Photo, latent: Latent, k: int) -> tuple[list[dict[str, Any]], float]:
+def _ranked(
+    photo: DeskPhoto, latent: Latent, k: int
+) -> tuple[list[dict[str, Any]], float]:
     """The first k tags of which nothing was said, and the threshold."""
     model, state = tagger(), photo.state
     # a typed "New York" is the tag "newyork", whatever was said of that
-    accepted = Wishes(tuple(photo.tags)).accepted
-    rejected = Wishes((), tuple(state.tags("rejected"))).rejected
-    wishes = Wishes(accepted, tuple(tag for tag in rejected if tag not in accepted))
-    said = {*wishes.decided, *state.marks}
+    accepted = Feedback(tuple(photo.tags)).accepted
+    rejected = Feedback((), tuple(state.tags("rejected"))).rejected
+    feedback = Feedback(accepted, tuple(tag for tag in rejected if tag not in accepted))
+    said = {*feedback.decided, *state.marks}
     if model.listening is None:
-        wishes = Wishes()
+        feedback = Feedback()
     with stage("rank"):
-        (found,) = model.rank(latent[np.newaxis], 0, wishes=wishes)
+        (found,) = model.rank(latent[np.newaxis], 0, feedback=feedback)
     rows = [
         {
             "tag": score.tag,

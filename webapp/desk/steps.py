@@ -47,7 +47,7 @@ def create_step() -> Response:
         if tag not in known:
             raise DeskError("unknown_tag", f"The model does not know the tag {tag!r}.")
     ids = _ids(given.get("photos"))
-    step, changed = desk().take(ids, said)
+    step, changed = desk().record_step(ids, said)
     photos = [shown(photo) for photo in changed]
     return jsonify(step=step, n_steps=desk().n_steps(), photos=photos)
 

@@ -103,7 +103,7 @@ def charge(cost: float, read: bool = False) -> None:
     if read:
         limit.owe(client, cost)
         return
-    wait_s = math.ceil(limit.take(client, cost))
+    wait_s = math.ceil(limit.charge(client, cost))
     if wait_s:
         raise Refused(
             "too_many_requests",

@@ -43,7 +43,7 @@ class BodyMemory:
         self._lock = threading.Lock()
         self.held = 0
 
-    def take(self, n_bytes: int) -> bool:
+    def reserve(self, n_bytes: int) -> bool:
         """Whether there was room; if so it is taken."""
         with self._lock:
             fits = self.held + n_bytes <= self._max_bytes
@@ -77,7 +77,7 @@ class Body:
         self._length += len(data)
         if self._file is None:
             return
-        if self._length <= self._max_bytes and self._memory.take(len(data)):
+        if self._length <= self._max_bytes and self._memory.reserve(len(data)):
             self._n_held += len(data)
             self._file.write(data)
         else:

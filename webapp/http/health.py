@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
-from webapp.model import Model
+from webapp.model import ServedModel
 
 __all__ = ["init_app"]
 
@@ -25,7 +25,7 @@ def live() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """Which model is served, and why a newer one is not."""
-    model: Model = current_app.extensions["lablr.model"]
+    model: ServedModel = current_app.extensions["lablr.model"]
     answer = {"status": "ready", "bundle": model.tagger.bundle_digest}
     if model.last_error is not None:
         answer["last_error"] = model.last_error

@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 
 import lablr
 from webapp.http.admission import Admission
-from webapp.model import Model
+from webapp.model import ServedModel
 
 __all__ = ["STAGES", "init_app", "stage"]
 
@@ -44,7 +44,7 @@ blueprint = Blueprint("metrics", __name__)
 class Metrics:
     """One application's instruments, in a registry of its own."""
 
-    def __init__(self, admission: Admission, model: Model) -> None:
+    def __init__(self, admission: Admission, model: ServedModel) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
             "lablr_requests",
@@ -97,7 +97,7 @@ class Metrics:
 class _BundleInfo(Collector):
     """The bundle that is served when one asks, not when the server started."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: ServedModel) -> None:
         self._model = model
 
     def collect(self) -> Iterator[InfoMetricFamily]:

@@ -13,7 +13,7 @@ from lablr.figures.charts import PALETTE
 from lablr.figures.map_layout import percent
 from lablr.tags import LANGUAGES
 from webapp.api.suggestions import (
-    Asked,
+    SuggestionQuery,
     existing_of,
     language_of,
     shown,
@@ -56,7 +56,7 @@ def create_suggestion() -> str:
     """
     photo = uploaded_photo()
     existing = existing_of(request.form) or ()
-    asked = Asked(language=language_of(request.form), existing=existing)
+    asked = SuggestionQuery(language=language_of(request.form), existing=existing)
     suggestion = suggest(photo, asked)
     with stage("draw"):
         maps = {
@@ -80,7 +80,9 @@ def about() -> str:
     return render_template("about.html", card=card_html(tagger().model_card))
 
 
-def _map_picture(suggestion: Suggestion, asked: Asked, narrow: bool) -> MapPicture:
+def _map_picture(
+    suggestion: Suggestion, asked: SuggestionQuery, narrow: bool
+) -> MapPicture:
     plane, tags = tagger().latent_map, tagger().tags
     return map_picture(plane, tags, suggestion, narrow, asked.labels)
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, render_templat
 from flask import request as asked
 
 from lablr.errors import IndexFolderError, MissingExtra, RankingError, TextError
-from lablr.search import Found, Index, Query, Search
+from lablr.search import Index, Match, Query, Search
 from lablr.search.features import Viewer
 from webapp.http.errors import Refused
 from webapp.http.metrics import stage
@@ -109,7 +109,7 @@ def _page(query: Query) -> str:
     begin = time.perf_counter()
     try:
         with stage("search"):
-            found: list[Found] = search.find(query, N_FOUND)
+            found: list[Match] = search.find(query, N_FOUND)
     except (RankingError, MissingExtra, TextError, ValueError) as error:
         raise Refused("bad_query", _sentence(str(error))) from None
     seconds = time.perf_counter() - begin

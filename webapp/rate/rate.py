@@ -57,14 +57,14 @@ def init_app(app: Flask) -> None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RatingQuery:
     """How the rater wants to be asked: the order, and how many tags a photo."""
 
     order: str = ORDERS[0]
     k: int = DEFAULT_K
 
     @classmethod
-    def read(cls, given: Mapping[str, str]) -> Asked:
+    def read(cls, given: Mapping[str, str]) -> RatingQuery:
         """Read from a query or a form; raises `Refused`."""
         order = given.get("order") or ORDERS[0]
         if order not in ORDERS:
@@ -74,7 +74,7 @@ class Asked:
     @property
     def query(self) -> dict[str, Any]:
         """What of it goes into an address: all that is not usual."""
-        usual = Asked()
+        usual = RatingQuery()
         return {
             name: value
             for name, value in vars(self).items()
@@ -96,7 +96,7 @@ def _whole(text: str, low: int, high: int, name: str) -> int:
 @blueprint.get("")
 def ask() -> str:
     """The page with the photo that is next, or with the one that is asked for."""
-    asked = Asked.read(request.args)
+    asked = RatingQuery.read(request.args)
     first = None
     if "photo" in request.args:
         number = _whole(request.args["photo"], 0, MAX_NUMBER, "photo")
@@ -110,7 +110,7 @@ def _question(number: int, k: int, model: str | None) -> PhotoToJudge:
     return question_of_number(judging().database, number, k, model)
 
 
-def _state(asked: Asked, first: PhotoToJudge | None = None) -> dict[str, Any]:
+def _state(asked: RatingQuery, first: PhotoToJudge | None = None) -> dict[str, Any]:
     """What the templates show: a question, the photo after it, and the progress."""
     from lablr.annotation.database.lookups import numbers_of
 
@@ -141,7 +141,7 @@ def _state(asked: Asked, first: PhotoToJudge | None = None) -> dict[str, Any]:
 @blueprint.post("/ratings")
 def create_rating() -> Response:
     """Store a verdict, and go on to the next photo."""
-    form, asked = request.form, Asked.read(request.form)
+    form, asked = request.form, RatingQuery.read(request.form)
     question = _posted_question(asked)
     verdict = form.get("verdict", "")
     try:
@@ -162,7 +162,7 @@ def create_rating() -> Response:
 @blueprint.post("/skips")
 def create_skip() -> Response:
     """Serve a photo to this rater no more."""
-    asked = Asked.read(request.form)
+    asked = RatingQuery.read(request.form)
     question = _posted_question(asked)
     try:
         judging().database.skip(current_rater(), question.photo.name)
@@ -178,7 +178,7 @@ def create_undo() -> Response:
     ``done`` is how many answers the page knew of: the same undo sent twice must not
     take two back.
     """
-    asked = Asked.read(request.form)
+    asked = RatingQuery.read(request.form)
     database, rater = judging().database, current_rater()
     progress = database.progress(rater)
     done = str(progress.n_judged + progress.n_skipped)
@@ -189,7 +189,7 @@ def create_undo() -> Response:
     return _go_on(asked, said, found)
 
 
-def _posted_question(asked: Asked) -> PhotoToJudge:
+def _posted_question(asked: RatingQuery) -> PhotoToJudge:
     number = _whole(request.form.get("photo", ""), 0, MAX_NUMBER, "photo")
     return _question(number, asked.k, request.form.get("model") or None)
 
@@ -207,7 +207,9 @@ def _marks(question: PhotoToJudge) -> dict[int, str]:
     return {rank: word for rank, word in said.items() if word}
 
 
-def _go_on(asked: Asked, said: str, again: PhotoToJudge | None = None) -> Response:
+def _go_on(
+    asked: RatingQuery, said: str, again: PhotoToJudge | None = None
+) -> Response:
     """Show the next question, or one again."""
     if wants_json():
         state = _state(asked, again)
@@ -227,7 +229,9 @@ def _go_on(asked: Asked, said: str, again: PhotoToJudge | None = None) -> Respon
     return redirect(url_for("rate.ask", **query), 303)
 
 
-def _refuse(asked: Asked, question: PhotoToJudge, error: JudgementError) -> Response:
+def _refuse(
+    asked: RatingQuery, question: PhotoToJudge, error: JudgementError
+) -> Response:
     """Say why an answer was not stored; what can be mended is shown as it was."""
     if wants_json():
         raise error

@@ -129,7 +129,7 @@ def ask() -> str:
 def sign_in() -> Response | tuple[str, int, dict[str, str]]:
     """Sign a rater in, or say on the form why not."""
     limit: RateLimit = current_app.extensions["lablr.sign_ins"]
-    wait_s = math.ceil(limit.take(client_of(request.remote_addr), 1.0))
+    wait_s = math.ceil(limit.charge(client_of(request.remote_addr), 1.0))
     if wait_s:
         said = f"Too many attempts. Please try again in {wait_s} seconds."
         return _page(error=said), 429, {"Retry-After": str(wait_s)}

@@ -28,7 +28,7 @@ from lablr.annotation.database.engine import (
 from lablr.annotation.database.migrations import upgrade
 from lablr.annotation.database.records import (
     JudgedPhoto,
-    Model,
+    ModelRecord,
     PhotoToJudge,
     RaterProgress,
 )
@@ -89,7 +89,7 @@ class Database:
     # --- predictions
 
     def store_predictions(
-        self, model: Model, photos: Iterable[predictions.Predictions]
+        self, model: ModelRecord, photos: Iterable[predictions.Predictions]
     ) -> int:
         """Store a model's tags of photos, best first; returns how many photos.
 
@@ -109,11 +109,11 @@ class Database:
                 n_photos += predictions.store_batch(session, model_id, batch)
         return n_photos
 
-    def models(self) -> list[Model]:
+    def models(self) -> list[ModelRecord]:
         """The models whose predictions are stored, the last one first."""
         with self.reading() as session:
             return [
-                Model(row.digest, row.name, row.created)
+                ModelRecord(row.digest, row.name, row.created)
                 for row in session.query(ModelVersion).order_by(ModelVersion.id.desc())
             ]
 

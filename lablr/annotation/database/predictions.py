@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from lablr.annotation.database.engine import lock_for_storing
 from lablr.annotation.database.records import (
-    Model,
+    ModelRecord,
     PhotoToJudge,
     PredictedTag,
     StoredPhoto,
@@ -31,7 +31,7 @@ from lablr.annotation.database.records import (
 from lablr.annotation.database.tables import (
     Decision,
     ModelVersion,
-    Photo,
+    PhotoRow,
     Prediction,
     Rating,
     Skip,
@@ -78,7 +78,7 @@ def batches(items: Iterable[Predictions]) -> Iterator[list[Predictions]]:
         yield batch
 
 
-def store_model(session: Session, model: Model) -> int:
+def store_model(session: Session, model: ModelRecord) -> int:
     """Enter a model version, unless it is there; returns its id."""
     _insert(session, ModelVersion, [vars(model)])
     found = select(ModelVersion.id).where(ModelVersion.digest == model.digest)
@@ -94,9 +94,9 @@ def store_batch(session: Session, model_id: int, batch: Sequence[Predictions]) -
     lock_for_storing(session)
     photos = {photo.name: photo for photo, _ in batch}
     before = _ids(session, photos)
-    _insert(session, Photo, [vars(photos[n]) for n in photos if n not in before])
+    _insert(session, PhotoRow, [vars(photos[n]) for n in photos if n not in before])
     moved = [vars(photos[n]) for n in sorted(before)]
-    _insert(session, Photo, moved, update=("place", "source"))
+    _insert(session, PhotoRow, moved, update=("place", "source"))
     ids = _ids(session, photos)
     rows = [
         {
@@ -113,7 +113,7 @@ def store_batch(session: Session, model_id: int, batch: Sequence[Predictions]) -
 
 
 def _ids(session: Session, names: Iterable[str]) -> dict[str, int]:
-    found = select(Photo.name, Photo.id).where(Photo.name.in_(list(names)))
+    found = select(PhotoRow.name, PhotoRow.id).where(PhotoRow.name.in_(list(names)))
     return dict(session.execute(found).all())
 
 
@@ -224,7 +224,7 @@ def _by_information(model_id: int, rater_id: int, k: int) -> Select[int]:
 def photo_to_judge(
     session: Session, model: ModelVersion, photo_id: int, k: int
 ) -> PhotoToJudge:
-    photo = session.get_one(Photo, photo_id)
+    photo = session.get_one(PhotoRow, photo_id)
     return PhotoToJudge(
         StoredPhoto(photo.name, photo.place, photo.source),
         model.digest,

@@ -15,7 +15,7 @@ from lablr.annotation.database.tables import (
     VERDICTS,
     Decision,
     ModelVersion,
-    Photo,
+    PhotoRow,
     Prediction,
     Rater,
     Rating,
@@ -222,7 +222,7 @@ def pace_per_minute(latest: Sequence[datetime]) -> float | None:
 def find_photo(session: Session, name: str) -> int:
     """The id of a photo; raises `JudgementError` when there is none of that name."""
     check_text(name, "the photo's name")
-    found = session.scalars(select(Photo.id).where(Photo.name == name)).first()
+    found = session.scalars(select(PhotoRow.id).where(PhotoRow.name == name)).first()
     if found is None:
         raise JudgementError(f"there is no photo {name[:80]!r} in the database")
     return found
@@ -240,7 +240,7 @@ def _record(session: Session, rating: Rating) -> JudgedPhoto:
         .order_by(Decision.tag)
     )
     return JudgedPhoto(
-        photo=session.get_one(Photo, rating.photo_id).name,
+        photo=session.get_one(PhotoRow, rating.photo_id).name,
         rater=session.get_one(Rater, rating.rater_id).name,
         model=session.get_one(ModelVersion, rating.model_id).digest,
         verdict=rating.verdict,

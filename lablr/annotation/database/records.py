@@ -12,7 +12,7 @@ from lablr.errors import JudgementError
 
 __all__ = [
     "JudgedPhoto",
-    "Model",
+    "ModelRecord",
     "PhotoToJudge",
     "PredictedTag",
     "RaterProgress",
@@ -33,7 +33,7 @@ class TagLike(Protocol):
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelRecord:
     """Whose predictions are stored: a bundle by its digest, with a name for people."""
 
     digest: str
@@ -41,7 +41,7 @@ class Model:
     created: datetime
 
     @classmethod
-    def of(cls, bundle: Bundle, name: str) -> Model:
+    def of(cls, bundle: Bundle, name: str) -> ModelRecord:
         """Read from a bundle; without the time of its making, now."""
         written = str(bundle.provenance.get("created", ""))
         try:

@@ -47,7 +47,7 @@ __all__ = [
     "DeskStep",
     "DeskWritten",
     "ModelVersion",
-    "Photo",
+    "PhotoRow",
     "Prediction",
     "Rater",
     "Rating",
@@ -116,7 +116,7 @@ class ModelVersion(Table):
     created: Mapped[datetime]
 
 
-class Photo(Table):
+class PhotoRow(Table):
     """A photo by its stable name; ``place`` is a file's path or a link."""
 
     __tablename__ = "photos"

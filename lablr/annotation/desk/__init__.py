@@ -8,20 +8,20 @@ came from Flickr are to have there. ``docs/desk.md`` is for people.
 
 from __future__ import annotations
 
-from lablr.annotation.desk.desk import Desk, Photo, Writing
-from lablr.annotation.desk.files import PhotoFile, keep_photo
+from lablr.annotation.desk.desk import Desk, DeskPhoto, Writing
+from lablr.annotation.desk.files import FolderPhoto, keep_photo
 from lablr.annotation.desk.on_flickr import wanted_on_flickr
 from lablr.annotation.desk.place import open_desk
-from lablr.annotation.desk.store import Latent, Said, State, Store
+from lablr.annotation.desk.store import DeskStore, Latent, PhotoState, Said
 
 __all__ = [
     "Desk",
+    "DeskPhoto",
+    "DeskStore",
+    "FolderPhoto",
     "Latent",
-    "Photo",
-    "PhotoFile",
+    "PhotoState",
     "Said",
-    "State",
-    "Store",
     "Writing",
     "keep_photo",
     "open_desk",

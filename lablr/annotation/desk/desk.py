@@ -10,31 +10,31 @@ from pathlib import Path
 import numpy as np
 
 from lablr.annotation.desk.files import (
-    PhotoFile,
+    FolderPhoto,
     keep_photo,
     photos_below,
     printable,
     stamp_of,
 )
-from lablr.annotation.desk.store import Latent, Said, Seen, State, Store
+from lablr.annotation.desk.store import DeskStore, Latent, PhotoState, Said, Seen
 from lablr.errors import DeskError, PhotoError
-from lablr.metadata import Keyword, Outcome, list_runs, undo, write_tags
+from lablr.metadata import Keyword, WriteOutcome, list_runs, undo, write_tags
 from lablr.metadata.sidecars import sidecar_of
 
-__all__ = ["DROPPED", "Desk", "Photo", "Writing"]
+__all__ = ["DROPPED", "Desk", "DeskPhoto", "Writing"]
 
 # How the copies of dropped photos are called at the desk.
 DROPPED = "dropped/"
 
 
 @dataclass(frozen=True)
-class Photo:
+class DeskPhoto:
     """A photo at the desk: its id, its file, and what is kept of it."""
 
     number: int
-    file: PhotoFile
+    file: FolderPhoto
     name: str
-    state: State
+    state: PhotoState
 
     @property
     def seen(self) -> Seen | None:
@@ -73,7 +73,7 @@ class Writing:
 
     number: int | None
     name: str
-    outcome: Outcome
+    outcome: WriteOutcome
 
 
 class Desk:
@@ -84,12 +84,14 @@ class Desk:
     state : of `lablr.metadata`, which keeps what can be undone.
     """
 
-    def __init__(self, folder: Path, dropped: Path, state: Path, store: Store) -> None:
+    def __init__(
+        self, folder: Path, dropped: Path, state: Path, store: DeskStore
+    ) -> None:
         self.folder = folder.resolve()
         self._dropped = dropped.resolve()
         self._state = state
         self._store = store
-        self._files: dict[int, PhotoFile] = {}
+        self._files: dict[int, FolderPhoto] = {}
         self._taking_in = threading.Lock()
         self._looking = [threading.Lock() for _ in range(16)]
 
@@ -100,13 +102,13 @@ class Desk:
 
     # --- photos
 
-    def photos(self) -> list[Photo]:
+    def photos(self) -> list[DeskPhoto]:
         """Every photo that is there now, by name; raises `DeskError`."""
         numbers = self._store.numbers(self._scan())
         self._files = {number: file for file, number in numbers.items()}
         return sorted(self._with_states(self._files), key=lambda photo: photo.name)
 
-    def some(self, ids: Sequence[int]) -> list[Photo]:
+    def some(self, ids: Sequence[int]) -> list[DeskPhoto]:
         """The photos of these ids, in their order.
 
         Raises `DeskError` (422) for an id of none.
@@ -120,15 +122,15 @@ class Desk:
             raise DeskError("unknown_photo", f"The desk has no photo {unknown}.")
         return self._with_states(known)
 
-    def photo(self, number: int) -> Photo:
+    def photo(self, number: int) -> DeskPhoto:
         """One photo, its file as it is now; raises `DeskError` (404) without it."""
         try:
             (photo,) = self.some([number])
         except DeskError as error:
             raise DeskError(error.code, str(error), http_status=404) from None
-        return Photo(number, photo.file.current(), photo.name, photo.state)
+        return DeskPhoto(number, photo.file.current(), photo.name, photo.state)
 
-    def take_in(self, name: str, content: bytes) -> Photo:
+    def take_in(self, name: str, content: bytes) -> DeskPhoto:
         """Keep a copy of a dropped photo; raises `PhotoError` and `DeskError`."""
         file = keep_photo(self._dropped, name, content)
         ((_, number),) = self._store.numbers([file]).items()
@@ -136,28 +138,28 @@ class Desk:
             self._files = {**self._files, number: file}
         return self._with_states({number: file})[0]
 
-    def _scan(self) -> list[PhotoFile]:
+    def _scan(self) -> list[FolderPhoto]:
         found = photos_below(self.folder)
         if self._dropped == self.folder or not self._dropped.is_dir():
             return found
         own = [f for f in found if not f.path.is_relative_to(self._dropped)]
         return [*own, *photos_below(self._dropped)]
 
-    def _with_states(self, files: Mapping[int, PhotoFile]) -> list[Photo]:
+    def _with_states(self, files: Mapping[int, FolderPhoto]) -> list[DeskPhoto]:
         states = self._store.states(list(files))
         return [
-            Photo(number, file, self._name(file), states[number])
+            DeskPhoto(number, file, self._name(file), states[number])
             for number, file in files.items()
         ]
 
-    def _name(self, file: PhotoFile) -> str:
+    def _name(self, file: FolderPhoto) -> str:
         is_own = file.folder == self.folder
         return file.name if is_own else f"{DROPPED}{file.name}"
 
     # --- what a model sees
 
-    def look(
-        self, photo: Photo, model: str, encode: Callable[[Path], Latent]
+    def latent_of(
+        self, photo: DeskPhoto, model: str, encode: Callable[[Path], Latent]
     ) -> Latent:
         """The latent (d,) of a photo; encoded once for a file and a model.
 
@@ -199,17 +201,19 @@ class Desk:
         """How many steps can be taken back."""
         return self._store.n_steps()
 
-    def take(self, ids: Sequence[int], said: Said) -> tuple[int | None, list[Photo]]:
+    def record_step(
+        self, ids: Sequence[int], said: Said
+    ) -> tuple[int | None, list[DeskPhoto]]:
         """Keep a step; returns its number and the photos that it changed.
 
         Raises `DeskError` for an id of no photo.
         """
         self.some(ids)
-        step, changed = self._store.take(ids, said)
+        step, changed = self._store.record_step(ids, said)
         return step, self.some(changed)
 
-    def undo(self, n_steps: int | None = None) -> tuple[str, list[Photo]]:
-        """Take the last step back; see `Store.undo`.
+    def undo(self, n_steps: int | None = None) -> tuple[str, list[DeskPhoto]]:
+        """Take the last step back; see `DeskStore.undo`.
 
         Photos whose files are not there any more are not among those returned.
         """

@@ -21,7 +21,14 @@ from lablr.errors import DeskError, PhotoError
 from lablr.photos import FOLDER_LIMITS, photo_kind, read_bytes
 from lablr.system.whole_file import flush_folder, write_whole
 
-__all__ = ["PhotoFile", "Stamp", "keep_photo", "photos_below", "printable", "stamp_of"]
+__all__ = [
+    "FolderPhoto",
+    "Stamp",
+    "keep_photo",
+    "photos_below",
+    "printable",
+    "stamp_of",
+]
 
 MAX_PHOTOS = 50_000
 MAX_STEM = 100
@@ -37,7 +44,7 @@ Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class PhotoFile:
+class FolderPhoto:
     """A photo below a folder, whose links are resolved.
 
     ``name`` is its path there with ``/`` between, as any output can hold it.
@@ -52,7 +59,7 @@ class PhotoFile:
         """What it is called at the desk."""
         return printable(self.path.relative_to(self.folder).as_posix())
 
-    def current(self) -> PhotoFile:
+    def current(self) -> FolderPhoto:
         """The same file as it is now.
 
         Raises `DeskError` (404) when it is gone, no plain file any more, or a folder
@@ -63,7 +70,7 @@ class PhotoFile:
             raise DeskError(
                 "no_photo", "The photo's file is not there any more.", http_status=404
             )
-        return PhotoFile(self.folder, self.path, stamp)
+        return FolderPhoto(self.folder, self.path, stamp)
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -79,13 +86,13 @@ def _stamp(status: os.stat_result) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def photos_below(folder: Path) -> list[PhotoFile]:
+def photos_below(folder: Path) -> list[FolderPhoto]:
     """The photos in a folder and the folders in it, by name.
 
     A folder inside that cannot be read is passed over. Raises `DeskError` when the
     folder itself cannot be, or holds more than `MAX_PHOTOS`.
     """
-    found: list[PhotoFile] = []
+    found: list[FolderPhoto] = []
     for file in _walk(folder):
         if len(found) == MAX_PHOTOS:
             raise DeskError(
@@ -96,7 +103,7 @@ def photos_below(folder: Path) -> list[PhotoFile]:
     return sorted(found, key=lambda file: file.name)
 
 
-def _walk(folder: Path) -> Iterator[PhotoFile]:
+def _walk(folder: Path) -> Iterator[FolderPhoto]:
     waiting = [folder]
     while waiting:
         place = waiting.pop()
@@ -113,7 +120,7 @@ def _walk(folder: Path) -> Iterator[PhotoFile]:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
             elif _is_photo(entry) and (stamp := stamp_of(Path(entry.path))):
-                yield PhotoFile(folder, Path(entry.path), stamp)
+                yield FolderPhoto(folder, Path(entry.path), stamp)
 
 
 def _is_photo(entry: os.DirEntry[str]) -> bool:
@@ -129,7 +136,7 @@ def printable(name: str) -> str:
 # --- dropped photos
 
 
-def keep_photo(folder: Path, name: str, content: bytes) -> PhotoFile:
+def keep_photo(folder: Path, name: str, content: bytes) -> FolderPhoto:
     """Write a photo whole into a folder, under its name or one like it.
 
     The same bytes under the same name are there once. Raises `PhotoError` for what is
@@ -150,7 +157,7 @@ def keep_photo(folder: Path, name: str, content: bytes) -> PhotoFile:
             f"The photo cannot be kept: {error.strerror}.",
             http_status=507,
         ) from error
-    return PhotoFile(folder, path, _stamp(path.lstat()))
+    return FolderPhoto(folder, path, _stamp(path.lstat()))
 
 
 def _write_new(folder: Path, stem: str, suffix: str, content: bytes) -> Path:

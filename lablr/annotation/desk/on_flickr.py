@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from lablr.annotation.desk.desk import Photo
+from lablr.annotation.desk.desk import DeskPhoto
 from lablr.errors import PushError
 from lablr.flickr.push import read_tag
 from lablr.metadata import Keyword
@@ -32,7 +32,7 @@ def number_in(name: str) -> str | None:
 
 
 def wanted_on_flickr(
-    photos: Iterable[Photo],
+    photos: Iterable[DeskPhoto],
 ) -> tuple[dict[str, list[Keyword]], list[str]]:
     """Return the tags of each photo that has some, by number, and what has no number.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lablr.annotation.database.database import Database
 from lablr.annotation.desk.desk import Desk
-from lablr.annotation.desk.store import Store
+from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError
 
 __all__ = ["open_desk"]
@@ -38,4 +38,4 @@ def open_desk(
             raise DeskError("no_folder", f"there is no folder {place}")
         # another desk's copies are not this one's
         dropped = copies / hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
-    return Desk(place, dropped, state, Store(database, str(place)))
+    return Desk(place, dropped, state, DeskStore(database, str(place)))

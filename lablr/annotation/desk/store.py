@@ -25,11 +25,11 @@ from lablr.annotation.database.tables import (
     DeskStep,
     DeskWritten,
 )
-from lablr.annotation.desk.files import PhotoFile, Stamp, printable
+from lablr.annotation.desk.files import FolderPhoto, Stamp, printable
 from lablr.errors import DeskError
 from lablr.metadata.keywords import same
 
-__all__ = ["Latent", "Said", "Seen", "State", "Store", "Written"]
+__all__ = ["DeskStore", "Latent", "PhotoState", "Said", "Seen", "WrittenInFile"]
 
 Latent = npt.NDArray[np.float32]
 # SQLite takes 32,766 values in a statement.
@@ -49,7 +49,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenInFile:
     """A tag in a photo, or in the sidecar beside it, while that file has the stamp."""
 
     tag: str
@@ -75,18 +75,18 @@ class Said:
 
 
 @dataclass
-class State:
+class PhotoState:
     """What is kept of a photo; ``marks`` by `same`, each a tag and its mark."""
 
     marks: dict[str, tuple[str, str]] = field(default_factory=dict)
     seen: Seen | None = None
-    written: list[Written] = field(default_factory=list)
+    written: list[WrittenInFile] = field(default_factory=list)
 
     def tags(self, mark: str) -> list[str]:
         """The tags of a mark, as they were said one after the other."""
         return [tag for tag, own in self.marks.values() if own == mark]
 
-    def say(self, tag: str, mark: str) -> None:
+    def mark(self, tag: str, mark: str) -> None:
         """Let a mark hold from now on."""
         self.marks.pop(same(tag), None)
         if mark != "cleared":
@@ -110,7 +110,7 @@ class State:
         return now != mark and not (now in kept and mark in kept)
 
 
-class Store:
+class DeskStore:
     """The rows of one desk in a database, which ``database`` gives at every use.
 
     desk : its folder, whose steps are undone by themselves. Raises `DatabaseError`.
@@ -126,7 +126,7 @@ class Store:
         self._desk = printable(desk)
         self._clock = clock
 
-    def numbers(self, files: Iterable[PhotoFile]) -> dict[PhotoFile, int]:
+    def numbers(self, files: Iterable[FolderPhoto]) -> dict[FolderPhoto, int]:
         """The ids of files; those that are new get one."""
         keys = {(printable(str(file.folder)), file.name): file for file in files}
         with self._database().reading() as session:
@@ -142,7 +142,9 @@ class Store:
                 known = _known(session, keys)
         return {file: known[key] for key, file in keys.items()}
 
-    def states(self, ids: Sequence[int], latents: bool = False) -> dict[int, State]:
+    def states(
+        self, ids: Sequence[int], latents: bool = False
+    ) -> dict[int, PhotoState]:
         """What is kept of photos; their latents only where these are asked for."""
         with self._database().reading() as session:
             return _states(session, ids, latents)
@@ -154,7 +156,9 @@ class Store:
 
     # --- steps
 
-    def take(self, ids: Sequence[int], said: Said) -> tuple[int | None, list[int]]:
+    def record_step(
+        self, ids: Sequence[int], said: Said
+    ) -> tuple[int | None, list[int]]:
         """Keep a step; returns its number and the photos that it changed.
 
         Where it changes nothing it is none, and None is returned.
@@ -274,7 +278,7 @@ def _parts(rows: Sequence[T]) -> Iterable[Sequence[T]]:
 
 
 def _known(
-    session: Session, keys: Mapping[tuple[str, str], PhotoFile]
+    session: Session, keys: Mapping[tuple[str, str], FolderPhoto]
 ) -> dict[tuple[str, str], int]:
     folders = {folder for folder, _ in keys}
     found = select(DeskPhoto).where(DeskPhoto.folder.in_(folders))
@@ -289,20 +293,20 @@ def _n_steps(session: Session, desk: str) -> int:
 
 def _states(
     session: Session, ids: Sequence[int], latents: bool = False
-) -> dict[int, State]:
-    found = {number: State() for number in ids}
+) -> dict[int, PhotoState]:
+    found = {number: PhotoState() for number in ids}
     for part in _parts(list(found)):
         _read_states(session, part, found, latents)
     return found
 
 
 def _read_states(
-    session: Session, ids: Sequence[int], found: dict[int, State], latents: bool
+    session: Session, ids: Sequence[int], found: dict[int, PhotoState], latents: bool
 ) -> None:
     changes = select(DeskChange.photo_id, DeskChange.tag, DeskChange.mark)
     changes = changes.where(DeskChange.photo_id.in_(ids)).order_by(DeskChange.id)
     for number, tag, mark in session.execute(changes):
-        found[number].say(tag, mark)
+        found[number].mark(tag, mark)
     columns = (
         DeskDescription.photo_id,
         DeskDescription.model,
@@ -319,7 +323,7 @@ def _read_states(
     written = select(DeskWritten).where(DeskWritten.photo_id.in_(ids))
     for row in session.scalars(written.order_by(DeskWritten.tag)):
         stamp = row.size, row.mtime_ns
-        found[row.photo_id].written.append(Written(row.tag, row.beside, stamp))
+        found[row.photo_id].written.append(WrittenInFile(row.tag, row.beside, stamp))
 
 
 def _said(changes: Iterable[tuple[str, str, int]]) -> str:

@@ -18,12 +18,12 @@ from typing import Any
 from lablr.annotation.labelling.outcomes import Outcome, outcome_of
 from lablr.errors import LabelError
 
-__all__ = ["Journal"]
+__all__ = ["LabelJournal"]
 
 MADE_BY = "lablr label, form 1"
 
 
-class Journal:
+class LabelJournal:
     """The journal at ``path`` of a run that ``description`` describes.
 
     One process at a time may hold it. Raises LabelError when another does, when a run

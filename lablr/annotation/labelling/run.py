@@ -24,7 +24,7 @@ from lablr.annotation.labelling.formats import (
     write_csv,
     write_failures,
 )
-from lablr.annotation.labelling.journal import Journal
+from lablr.annotation.labelling.journal import LabelJournal
 from lablr.annotation.labelling.outcomes import (
     BLOCK_SIZE,
     Block,
@@ -59,7 +59,7 @@ class LabelCounts:
     failed: int = 0
     resumed: int = 0
 
-    def take(self, block: Sequence[Outcome]) -> None:
+    def add(self, block: Sequence[Outcome]) -> None:
         """Count the outcomes of a block."""
         n_failed = sum(isinstance(outcome, Failed) for outcome in block)
         self.attempted += len(block)
@@ -119,12 +119,12 @@ def label(
     check_format(output.format)
     if output.is_finished:
         raise LabelError(f"{output.path} is there already: name another file")
-    journal = Journal(output.journal, labeller.description, resume)
+    journal = LabelJournal(output.journal, labeller.description, resume)
     try:
         blocks = blocks_of(source.items())
         counts = LabelCounts()
         for block in _checked(journal, blocks):
-            counts.take(block)
+            counts.add(block)
         counts.resumed = counts.attempted
         total = source.count()
         left = None if total is None else total - counts.resumed
@@ -132,7 +132,7 @@ def label(
         with closing(engine(blocks)) as outcomes:
             for block in _watched(outcomes, left, progress):
                 journal.add(block)
-                counts.take(block)
+                counts.add(block)
         if store is not None:
             photos = _labelled(journal.blocks())
             store(iter(progress(photos, counts.labelled, "storing predictions")))
@@ -163,7 +163,7 @@ def label_to_stream(
 
     def counted() -> Iterator[Sequence[Outcome]]:
         for block in _watched(outcomes, source.count(), progress):
-            counts.take(block)
+            counts.add(block)
             if format_name != "jsonl":
                 _log_failures(block)
             yield block
@@ -173,7 +173,9 @@ def label_to_stream(
     return counts
 
 
-def _checked(journal: Journal, blocks: Iterator[Block]) -> Iterator[Sequence[Outcome]]:
+def _checked(
+    journal: LabelJournal, blocks: Iterator[Block]
+) -> Iterator[Sequence[Outcome]]:
     """Yield the blocks of the journal, each held against that of the input."""
     for number, done in enumerate(journal.blocks()):
         block = next(blocks, ())
@@ -212,7 +214,9 @@ def _log_failures(block: Sequence[Outcome]) -> None:
             log.warning("%s: %s", place, one.message)
 
 
-def _finish(output: Output, journal: Journal, n_tags: int, has_failed: bool) -> None:
+def _finish(
+    output: Output, journal: LabelJournal, n_tags: int, has_failed: bool
+) -> None:
     """Write the files of the journal; the journal goes when they are on the disk."""
     try:
         if has_failed and output.format != "jsonl":

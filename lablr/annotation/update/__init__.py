@@ -40,7 +40,7 @@ from lablr.annotation.update.judgement import (
 from lablr.annotation.update.keeping import previous_folder, save_learned, undo
 from lablr.annotation.update.photos import JudgedPhotos
 from lablr.annotation.update.report import Comparison, LearningReport, TagLesson
-from lablr.annotation.update.update import DEFAULT_WEIGHT, Lesson, learn
+from lablr.annotation.update.update import DEFAULT_WEIGHT, Update, learn
 from lablr.annotation.update.validation import judged_on_validation
 
 __all__ = [
@@ -49,8 +49,8 @@ __all__ = [
     "JudgedPhotos",
     "Judgement",
     "LearningReport",
-    "Lesson",
     "TagLesson",
+    "Update",
     "encode_judgements",
     "judged_on_validation",
     "judged_photos",

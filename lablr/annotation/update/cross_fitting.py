@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lablr.annotation.update.model import Groups, Model
+from lablr.annotation.update.model import CorpusModel, Groups
 from lablr.annotation.update.photos import N_FOLDS, Bools, Columns, Floats, JudgedPhotos
 from lablr.errors import FitError
 from lablr.latent_space.calibration import Calibration
@@ -19,7 +19,9 @@ from lablr.latent_space.moments import Moments
 __all__ = ["cross_calibrated", "cross_fitted_ratios", "ratios"]
 
 
-def ratios(model: Model, groups: Groups, latents: Floats, wanted: Bools) -> Floats:
+def ratios(
+    model: CorpusModel, groups: Groups, latents: Floats, wanted: Bools
+) -> Floats:
     """Log-likelihood ratios (N, T) of latents (N, d), 0 where not `wanted`.
 
     As `TagGaussians` has them, but without prior odds. Raises `FitError` when a
@@ -38,7 +40,9 @@ def ratios(model: Model, groups: Groups, latents: Floats, wanted: Bools) -> Floa
     return found
 
 
-def cross_fitted_ratios(model: Model, photos: JudgedPhotos, weight: float) -> Floats:
+def cross_fitted_ratios(
+    model: CorpusModel, photos: JudgedPhotos, weight: float
+) -> Floats:
     """Ratios (N, T) of the decided pairs, each photo's learned from the other parts."""
     found = np.zeros(photos.decided.shape)
     everything, folds = photos.sums(weight), photos.folds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lablr.annotation.update.model import Groups, Model
+from lablr.annotation.update.model import CorpusModel, Groups
 from lablr.annotation.update.photos import Floats, JudgedPhotos, columns_of
 from lablr.bundle import Bundle
 from lablr.latent_space.plane import LatentMap
@@ -14,7 +14,7 @@ __all__ = ["mean_shifts", "updated_map"]
 MAX_DOTS = 200
 
 
-def mean_shifts(model: Model, before: Groups, means: Floats) -> Floats:
+def mean_shifts(model: CorpusModel, before: Groups, means: Floats) -> Floats:
     """How far (T,) means (T, d) are from those before, in standard deviations.
 
     That is ``sqrt((m' - m)^T Sigma^-1 (m' - m))`` with m and Sigma those before.
@@ -29,7 +29,7 @@ def mean_shifts(model: Model, before: Groups, means: Floats) -> Floats:
 
 
 def updated_map(
-    bundle: Bundle, model: Model, after: Groups, photos: JudgedPhotos
+    bundle: Bundle, model: CorpusModel, after: Groups, photos: JudgedPhotos
 ) -> LatentMap:
     """The same plane and dots with the circles of the Gaussians after learning.
 

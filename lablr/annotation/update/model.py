@@ -13,15 +13,15 @@ import numpy as np
 from lablr.annotation.update.photos import Columns, Floats, columns_of, taken
 from lablr.bundle import Bundle
 from lablr.latent_space.calibration import Calibration
-from lablr.latent_space.cooccurrence import PairCounts
-from lablr.latent_space.feedback_statistics import JudgedSums
+from lablr.latent_space.cooccurrence import Cooccurrence
+from lablr.latent_space.feedback_statistics import FeedbackStatistics
 from lablr.latent_space.gaussians import GaussianStatistics, shrunk_covariances
 from lablr.latent_space.moments import Moments
-from lablr.ranking.coupling import Listening
+from lablr.ranking.coupling import TagCoupling
 from lablr.ranking.reach import Reach
 from lablr.system.npz import Arrays
 
-__all__ = ["Groups", "Model", "chosen", "groups_of", "listening_arrays"]
+__all__ = ["CorpusModel", "Groups", "chosen", "groups_of", "listening_arrays"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Groups:
 
 
 @dataclass(frozen=True)
-class Model:
+class CorpusModel:
     """The sums and the calibration of a corpus, by T tags."""
 
     statistics: GaussianStatistics
@@ -47,7 +47,7 @@ class Model:
     settings: Mapping[str, Any]
 
     @classmethod
-    def of(cls, bundle: Bundle) -> Model:
+    def of(cls, bundle: Bundle) -> CorpusModel:
         """A bundle as its corpus made it: what it has learned since is left out."""
         statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
         arrays = dict(bundle.calibration)
@@ -65,7 +65,7 @@ class Model:
         """Their names."""
         return self.statistics.tags
 
-    def with_tags(self, tags: tuple[str, ...]) -> Model:
+    def with_tags(self, tags: tuple[str, ...]) -> CorpusModel:
         """Other tags: those that are new have no photos and the median calibration."""
         columns = columns_of(tags, self.tags)
         statistics = dataclasses.replace(
@@ -75,14 +75,14 @@ class Model:
             counts=taken(self.statistics.counts.T, columns).T,
         )
         calibration = chosen(self.calibration, columns)
-        return Model(statistics, calibration, self.settings)
+        return CorpusModel(statistics, calibration, self.settings)
 
     def covariances(self, groups: Moments, tied: Floats) -> Iterator[Floats]:
         """The shrunk covariance (d, d) of each group; `tied` is that of all tags."""
         nu, ridge = float(self.settings["shrinkage"]), float(self.settings["ridge"])
         return shrunk_covariances(groups, tied, nu, ridge)
 
-    def groups(self, judged: JudgedSums | None = None) -> Groups:
+    def groups(self, judged: FeedbackStatistics | None = None) -> Groups:
         """The sums of tags and rests, with those of judgements if given."""
         if judged is None:
             return self._corpus
@@ -118,8 +118,8 @@ def listening_arrays(
     Judgements do not change it: few photos were decided on both tags of a pair.
     """
     parts = (
-        PairCounts.from_arrays(bundle.gaussians, bundle.tags, sources),
-        Listening.from_arrays(bundle.gaussians, bundle.tags),
+        Cooccurrence.from_arrays(bundle.gaussians, bundle.tags, sources),
+        TagCoupling.from_arrays(bundle.gaussians, bundle.tags),
         Reach.from_arrays(bundle.gaussians, bundle.tags),
     )
     arrays: Arrays = {}

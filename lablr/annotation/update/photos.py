@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lablr.latent_space.feedback_statistics import JudgedSums
+from lablr.latent_space.feedback_statistics import FeedbackStatistics
 
 __all__ = [
     "N_FOLDS",
@@ -84,14 +84,14 @@ class JudgedPhotos:
             asked=self.asked[chosen],
         )
 
-    def sums(self, weight: float) -> JudgedSums:
+    def sums(self, weight: float) -> FeedbackStatistics:
         """Their sums, each photo counted `weight` times, half as its mirror image."""
         views = [self.latents] + ([] if self.mirrored is None else [self.mirrored])
         accepted, rejected = (
             np.tile(said, (len(views), 1)) for said in (self.accepted, self.rejected)
         )
         latents = np.concatenate(views)
-        return JudgedSums.of(
+        return FeedbackStatistics.of(
             latents, accepted, rejected, self.tags, weight / len(views)
         )
 

@@ -15,7 +15,7 @@ from lablr.annotation.update.cross_fitting import (
     ratios,
 )
 from lablr.annotation.update.geometry import mean_shifts, updated_map
-from lablr.annotation.update.model import Groups, Model, chosen, listening_arrays
+from lablr.annotation.update.model import CorpusModel, Groups, chosen, listening_arrays
 from lablr.annotation.update.photos import Floats, JudgedPhotos, columns_of
 from lablr.annotation.update.report import (
     Comparison,
@@ -30,19 +30,19 @@ from lablr.latent_space.calibration import Calibration
 from lablr.latent_space.gaussians import MIN_PHOTOS
 from lablr.system.npz import Arrays
 
-__all__ = ["DEFAULT_WEIGHT", "Lesson", "learn"]
+__all__ = ["DEFAULT_WEIGHT", "Update", "learn"]
 
 DEFAULT_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Update:
     """The bundle that has learned, and what changed in it."""
 
     bundle: Bundle
     report: LearningReport
 
-    def compared(self, figure: Comparison) -> Lesson:
+    def compared(self, figure: Comparison) -> Update:
         """The same with one more figure in the report."""
         figures = (*self.report.figures, figure)
         report = dataclasses.replace(self.report, figures=figures)
@@ -71,7 +71,7 @@ class _Scored:
 
 def learn(
     bundle: Bundle, photos: JudgedPhotos, weight: float = DEFAULT_WEIGHT
-) -> Lesson:
+) -> Update:
     """Learn from judged photos that the bundle's own encoder has encoded.
 
     `weight` is how many of the corpus's photos a judged one counts for; the encoder
@@ -79,7 +79,7 @@ def learn(
     learned before is replaced. Raises `LearningError` when no tag that was decided can
     be learned, `FitError` when latents are not finite.
     """
-    corpus = Model.of(bundle)
+    corpus = CorpusModel.of(bundle)
     tags = tuple(sorted({*corpus.tags, *_new_tags(corpus, photos, weight)}))
     known, photos = photos.with_tags(corpus.tags), photos.with_tags(tags)
     if not photos.decided.any():
@@ -111,10 +111,10 @@ def learn(
         methods=bundle.methods if tags == bundle.tags else {},
         networks=bundle.networks if tags == bundle.tags else {},
     )
-    return Lesson(made, report)
+    return Update(made, report)
 
 
-def _new_tags(corpus: Model, photos: JudgedPhotos, weight: float) -> list[str]:
+def _new_tags(corpus: CorpusModel, photos: JudgedPhotos, weight: float) -> list[str]:
     """Tags that the corpus does not have and enough photos were given."""
     n_photos = photos.accepted.sum(axis=0)
     # A Gaussian needs five photos, and five photos' worth.
@@ -125,7 +125,11 @@ def _new_tags(corpus: Model, photos: JudgedPhotos, weight: float) -> list[str]:
 
 
 def _score(
-    corpus: Model, before: Groups, known: JudgedPhotos, weight: float, odds: Floats
+    corpus: CorpusModel,
+    before: Groups,
+    known: JudgedPhotos,
+    weight: float,
+    odds: Floats,
 ) -> _Scored:
     """Score what was decided; `odds` (T) are the prior odds with the judgements."""
     latents = known.latents.astype(np.float64)
@@ -142,7 +146,11 @@ def _score(
 
 
 def _lessons(
-    corpus: Model, before: Groups, after: Groups, photos: JudgedPhotos, scored: _Scored
+    corpus: CorpusModel,
+    before: Groups,
+    after: Groups,
+    photos: JudgedPhotos,
+    scored: _Scored,
 ) -> Iterator[TagLesson]:
     """What changes for each tag; of a new one nobody was asked yet."""
     columns = columns_of(corpus.tags, photos.tags)

@@ -12,14 +12,14 @@
 
 from __future__ import annotations
 
-from lablr.flickr.push.journal import Run
-from lablr.flickr.push.run import Outcome, list_runs, push
+from lablr.flickr.push.journal import PushRun
+from lablr.flickr.push.run import PushOutcome, list_runs, push
 from lablr.flickr.push.undoing import undo
 from lablr.flickr.push.wanted import read_photo_id, read_tag, read_wanted
 
 __all__ = [
-    "Outcome",
-    "Run",
+    "PushOutcome",
+    "PushRun",
     "list_runs",
     "push",
     "read_photo_id",

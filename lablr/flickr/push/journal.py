@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from lablr.errors import PushError
-from lablr.flickr.journal import Journal
+from lablr.flickr.journal import DownloadJournal
 
-__all__ = ["Change", "PushJournal", "Run"]
+__all__ = ["PhotoChange", "PushJournal", "PushRun"]
 
 MADE_BY = "lablr push, form 1"
 
 
 @dataclass
-class Change:
+class PhotoChange:
     """Tags that one photo got, or was about to get.
 
     tags : form of the tag -> (what was sent, its origin: "accepted" or "typed").
@@ -40,12 +40,12 @@ class Change:
 
 
 @dataclass
-class Run:
+class PushRun:
     """One push; ``is_undone`` when it was, as far as Flickr let it be."""
 
     name: str
     owner: str
-    changes: list[Change] = field(default_factory=list)
+    changes: list[PhotoChange] = field(default_factory=list)
     is_undone: bool = False
 
     @property
@@ -69,14 +69,14 @@ class PushJournal:
     def __init__(self, state: Path) -> None:
         self._path = state / "push.jsonl"
         busy = "tags are being pushed by another process: wait for its end"
-        self._journal = Journal(self._path, busy, flushes=True, mode=0o600)
+        self._journal = DownloadJournal(self._path, busy, flushes=True, mode=0o600)
         try:
             self.runs = self._read()
         except BaseException:
             self.close()
             raise
 
-    def begin(self, owner: str) -> Run:
+    def begin(self, owner: str) -> PushRun:
         """Begin a run of somebody's photos; its name says when, in UTC."""
         now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
         name = f"{now}-{secrets.token_hex(2)}"
@@ -85,7 +85,7 @@ class PushJournal:
 
     def about_to_add(
         self,
-        run: Run,
+        run: PushRun,
         photo: str,
         tags: Mapping[str, tuple[str, str]],
         before: Iterable[str],
@@ -95,23 +95,23 @@ class PushJournal:
         self._add(entry)
         return len(run.changes) - 1
 
-    def added(self, run: Run, number: int, ids: Mapping[str, str]) -> None:
+    def added(self, run: PushRun, number: int, ids: Mapping[str, str]) -> None:
         """Say which tags a photo did get: their forms, and Flickr's numbers."""
         self._add({"added": run.name, "number": number, "ids": dict(ids)})
 
-    def about_to_remove(self, run: Run, number: int, form: str) -> None:
+    def about_to_remove(self, run: PushRun, number: int, form: str) -> None:
         """Say that a tag is about to be taken off."""
         self._add({"removing": run.name, "number": number, "form": form})
 
-    def removed(self, run: Run, number: int, form: str) -> None:
+    def removed(self, run: PushRun, number: int, form: str) -> None:
         """Say that a tag is not there any more."""
         self._add({"removed": run.name, "number": number, "form": form})
 
-    def undone(self, run: Run) -> None:
+    def undone(self, run: PushRun) -> None:
         """Say that a run is undone, as far as that can be."""
         self._add({"undone": run.name})
 
-    def last(self, owner: str) -> Run | None:
+    def last(self, owner: str) -> PushRun | None:
         """Return the run of an owner that is to be undone next."""
         for run in reversed(self.runs.values()):
             if run.owner == owner and run.to_undo and not run.is_undone:
@@ -122,7 +122,7 @@ class PushJournal:
         """Let others have it."""
         self._journal.close()
 
-    def _read(self) -> dict[str, Run]:
+    def _read(self) -> dict[str, PushRun]:
         lines = self._journal.entries()
         first = next(lines, None)
         if first is None:
@@ -130,7 +130,7 @@ class PushJournal:
             return {}
         if first.get("made_by") != MADE_BY:
             raise PushError(f"{self._path} is no journal of this lablr push")
-        runs: dict[str, Run] = {}
+        runs: dict[str, PushRun] = {}
         for number, entry in enumerate(lines, 2):
             try:
                 _replay(entry, runs)
@@ -143,13 +143,15 @@ class PushJournal:
         _replay(entry, self.runs)
 
 
-def _replay(entry: Mapping[str, Any], runs: dict[str, Run]) -> None:
+def _replay(entry: Mapping[str, Any], runs: dict[str, PushRun]) -> None:
     """Do in memory what a line tells of."""
     if "begin" in entry:
-        runs[entry["begin"]] = Run(entry["begin"], str(entry["owner"]))
+        runs[entry["begin"]] = PushRun(entry["begin"], str(entry["owner"]))
     elif "run" in entry:
         tags = {form: (raw, origin) for form, (raw, origin) in entry["tags"].items()}
-        runs[entry["run"]].changes.append(Change(entry["photo"], tags, entry["before"]))
+        runs[entry["run"]].changes.append(
+            PhotoChange(entry["photo"], tags, entry["before"])
+        )
     elif "added" in entry:
         change = runs[entry["added"]].changes[entry["number"]]
         change.added, change.left = entry["ids"], dict(entry["ids"])

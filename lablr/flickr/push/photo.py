@@ -16,7 +16,7 @@ from lablr.flickr.session import FlickrSession
 from lablr.metadata import Keyword
 from lablr.tags import normalize
 
-__all__ = ["FlickrPhoto", "FlickrTag", "form_of", "look", "quoted", "text_of"]
+__all__ = ["FlickrPhoto", "FlickrTag", "fetch_photo", "form_of", "quoted", "text_of"]
 
 _MACHINE = re.compile(r"([a-z][a-z0-9_]*):([a-z][a-z0-9_]*)=(.+)", re.I | re.S)
 
@@ -70,7 +70,7 @@ class FlickrPhoto:
         }
 
 
-def look(session: FlickrSession, photo_id: str) -> FlickrPhoto:
+def fetch_photo(session: FlickrSession, photo_id: str) -> FlickrPhoto:
     """Ask Flickr for a photo; raises RefusedByFlickr or DownloadError."""
     answer = session.call("flickr.photos.getInfo", photo_id=photo_id)
     try:

@@ -18,15 +18,15 @@ from typing import Literal
 
 from lablr.errors import DownloadError, LablrError, PushError, RefusedByFlickr
 from lablr.flickr.account import Account
-from lablr.flickr.push.journal import Change, PushJournal, Run
-from lablr.flickr.push.photo import FlickrPhoto, form_of, look, quoted, text_of
+from lablr.flickr.push.journal import PhotoChange, PushJournal, PushRun
+from lablr.flickr.push.photo import FlickrPhoto, fetch_photo, form_of, quoted, text_of
 from lablr.flickr.session import FlickrSession
 from lablr.metadata import Keyword
 
 __all__ = [
     "MAX_TAGS",
     "OnePhotoError",
-    "Outcome",
+    "PushOutcome",
     "in_turn",
     "list_runs",
     "opened",
@@ -46,7 +46,7 @@ SIGNED_OUT, NOT_ALLOWED = "98", "99"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PushOutcome:
     """What became of one photo.
 
     run : what to call for to undo it; None for a dry run.
@@ -80,7 +80,7 @@ def push(
     *,
     state: Path,
     dry_run: bool = False,
-) -> Iterator[Outcome]:
+) -> Iterator[PushOutcome]:
     """Put tags on photos of one's own on Flickr; yield what became of each.
 
     wanted : number of the photo -> tags that a person accepted or typed.
@@ -109,7 +109,7 @@ def push(
         )
 
 
-def list_runs(state: Path) -> Sequence[Run]:
+def list_runs(state: Path) -> Sequence[PushRun]:
     """Return the runs that changed photos, the oldest first."""
     journal = PushJournal(state)
     try:
@@ -135,8 +135,8 @@ def opened(
 
 
 def in_turn(
-    photos: Iterable[tuple[str, str | None, Callable[[], Outcome]]],
-) -> Iterator[Outcome]:
+    photos: Iterable[tuple[str, str | None, Callable[[], PushOutcome]]],
+) -> Iterator[PushOutcome]:
     """Do something with each photo: (its number, name of the run, what to do).
 
     Raises what ends the run, see `push`.
@@ -149,9 +149,9 @@ def in_turn(
         except RefusedByFlickr as error:
             if error.number not in OF_THE_PHOTO:
                 raise
-            outcome = Outcome(photo, "failed", run, error=_explained(error))
+            outcome = PushOutcome(photo, "failed", run, error=_explained(error))
         except (DownloadError, OnePhotoError) as error:
-            outcome = Outcome(photo, "failed", run, error=error)
+            outcome = PushOutcome(photo, "failed", run, error=error)
         yield outcome
         n_unanswered = n_unanswered + 1 if outcome.is_unanswered else 0
         if outcome.error and n_unanswered >= MAX_UNANSWERED:
@@ -192,11 +192,11 @@ def _one(
     photo_id: str,
     keywords: Sequence[Keyword],
     add: Callable[[FlickrPhoto, Sequence[Keyword]], tuple[str, ...]] | None,
-) -> Outcome:
+) -> PushOutcome:
     """Put tags on one photo, or only say what would be put."""
     if not keywords:
-        return Outcome(photo_id, "unchanged", notes=("No tag of it is accepted.",))
-    photo = look(session, photo_id)
+        return PushOutcome(photo_id, "unchanged", notes=("No tag of it is accepted.",))
+    photo = fetch_photo(session, photo_id)
     if photo.owner != account.nsid:
         raise OnePhotoError(f"It is a photo of {photo.owner_name}'s, not of yours.")
     new = photo.lacking(keywords)
@@ -207,7 +207,7 @@ def _one(
         )
     notes = add(photo, new) if new and add else ()
     done: Status = "ok" if add else "would be pushed"
-    return Outcome(
+    return PushOutcome(
         photo=photo_id,
         status=done if new else "unchanged",
         title=photo.title,
@@ -220,7 +220,7 @@ def _one(
 def _add(
     session: FlickrSession,
     journal: PushJournal,
-    run: Run,
+    run: PushRun,
     photo: FlickrPhoto,
     new: Sequence[Keyword],
 ) -> tuple[str, ...]:
@@ -244,14 +244,14 @@ def _add(
     )
 
 
-def _add_once(session: FlickrSession, change: Change, owner: str) -> FlickrPhoto:
+def _add_once(session: FlickrSession, change: PhotoChange, owner: str) -> FlickrPhoto:
     """Ask Flickr to add tags, again only where it did not; return the photo then."""
     n_calls = 0
 
     def attempt() -> FlickrPhoto:
         nonlocal n_calls
         if n_calls:  # it may have been carried out, whatever became of the answer
-            here = look(session, change.photo)
+            here = fetch_photo(session, change.photo)
             if _is_whole(here, change, owner):
                 return here
         n_calls += 1
@@ -259,18 +259,18 @@ def _add_once(session: FlickrSession, change: Change, owner: str) -> FlickrPhoto
         session.call_once(
             "flickr.photos.addTags", photo_id=change.photo, tags=quoted(raws)
         )
-        return look(session, change.photo)
+        return fetch_photo(session, change.photo)
 
     return session.retrying(attempt)
 
 
-def _is_whole(here: FlickrPhoto, change: Change, owner: str) -> bool:
+def _is_whole(here: FlickrPhoto, change: PhotoChange, owner: str) -> bool:
     found = here.tags_since(change.before, change.tags, owner)
     return found.keys() == change.tags.keys()
 
 
 def _settle(
-    session: FlickrSession, journal: PushJournal, run: Run, number: int
+    session: FlickrSession, journal: PushJournal, run: PushRun, number: int
 ) -> None:
     """Find out whether a change that was cut off happened, and say it in the journal.
 
@@ -280,7 +280,7 @@ def _settle(
     change = run.changes[number]
     ids: dict[str, str] = {}
     try:
-        here = look(session, change.photo)
+        here = fetch_photo(session, change.photo)
         found = here.tags_since(change.before, change.tags, run.owner)
         if _is_whole(here, change, run.owner):
             ids = {form: tag.id for form, tag in found.items()}

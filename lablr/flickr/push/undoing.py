@@ -11,9 +11,9 @@ from pathlib import Path
 
 from lablr.errors import PushError, RefusedByFlickr
 from lablr.flickr.account import Account
-from lablr.flickr.push.journal import PushJournal, Run
-from lablr.flickr.push.photo import look
-from lablr.flickr.push.run import OnePhotoError, Outcome, in_turn, opened
+from lablr.flickr.push.journal import PushJournal, PushRun
+from lablr.flickr.push.photo import fetch_photo
+from lablr.flickr.push.run import OnePhotoError, PushOutcome, in_turn, opened
 from lablr.flickr.session import FlickrSession
 
 __all__ = ["undo"]
@@ -23,7 +23,7 @@ NO_TAG = "1"  # for removeTag: "belongs to someone else, or doesn't exist"
 
 def undo(
     session: FlickrSession, account: Account, *, state: Path, run: str | None = None
-) -> Iterator[Outcome]:
+) -> Iterator[PushOutcome]:
     """Take off the tags that a run added, by default the last; the latest photo first.
 
     Yields each photo as "ok", as "unchanged" where somebody took them off already, or
@@ -47,7 +47,7 @@ def undo(
             journal.undone(chosen)
 
 
-def _chosen(journal: PushJournal, account: Account, name: str | None) -> Run:
+def _chosen(journal: PushJournal, account: Account, name: str | None) -> PushRun:
     if name is None:
         last = journal.last(account.nsid)
         if last is None:
@@ -64,11 +64,11 @@ def _chosen(journal: PushJournal, account: Account, name: str | None) -> Run:
 
 
 def _take_off(
-    session: FlickrSession, journal: PushJournal, run: Run, number: int
-) -> Outcome:
+    session: FlickrSession, journal: PushJournal, run: PushRun, number: int
+) -> PushOutcome:
     """Take off what one change added to a photo, as far as it is there."""
     change = run.changes[number]
-    photo = look(session, change.photo)
+    photo = fetch_photo(session, change.photo)
     there = {tag.id for tag in photo.tags if tag.author == run.owner}
     gone = []
     for form, tag_id in [*change.left.items()]:
@@ -77,7 +77,7 @@ def _take_off(
             _remove_once(session, change.photo, tag_id)
             gone.append(change.tags[form])
         journal.removed(run, number, form)
-    return Outcome(
+    return PushOutcome(
         photo=change.photo,
         status="ok" if gone else "unchanged",
         title=photo.title,
@@ -91,7 +91,7 @@ def _remove_once(session: FlickrSession, photo_id: str, tag_id: str) -> None:
     n_calls = 0
 
     def is_gone() -> bool:
-        return all(tag.id != tag_id for tag in look(session, photo_id).tags)
+        return all(tag.id != tag_id for tag in fetch_photo(session, photo_id).tags)
 
     def attempt() -> None:
         nonlocal n_calls

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Preprocessing
-from lablr.training.array_cache import Store
+from lablr.training.array_cache import ArrayCache
 from lablr.training.backbones import Backbone, load_backbone
 from lablr.training.export import export_onnx, rounded
 from lablr.training.heads.inputs import Encoded, encoded_photos
@@ -52,7 +52,7 @@ class Frozen:
 
 
 def encoded_frozen(
-    frozen: Frozen, corpus: Corpus, config: HeadConfig, store: Store
+    frozen: Frozen, corpus: Corpus, config: HeadConfig, store: ArrayCache
 ) -> Encoded:
     """Encode the photos by a backbone, or find them in `store`, and turn them.
 
@@ -119,7 +119,7 @@ def _principal_axes(
     return mean, axes
 
 
-def _exported(network: _Axes, frozen: Frozen, store: Store) -> bytes:
+def _exported(network: _Axes, frozen: Frozen, store: ArrayCache) -> bytes:
     """The network as ONNX; through a file of the cache, since PyTorch wants one."""
     store.folder.mkdir(parents=True, exist_ok=True)
     path: Path = store.folder / f"{frozen.backbone}.onnx"

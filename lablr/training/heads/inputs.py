@@ -23,7 +23,7 @@ from lablr.encoders.encoder import Encoder, Preprocessing
 from lablr.encoders.features import with_features
 from lablr.system.cpu import available_threads
 from lablr.system.threads import map_in_order
-from lablr.training.array_cache import RowFile, Store, find_rows, write_rows
+from lablr.training.array_cache import ArrayCache, RowFile, find_rows, write_rows
 from lablr.training.dataset import TrainingSet
 from lablr.training.heads.settings import HeadConfig
 from lablr.training.torchvision_import import import_torchvision
@@ -116,7 +116,7 @@ def encoded_photos(
     model: bytes,
     preprocessing: Preprocessing,
     config: HeadConfig,
-    store: Store,
+    store: ArrayCache,
 ) -> HeadPhotos:
     """Encode the photos of `corpus` by an ONNX encoder, or find them in `store`.
 
@@ -149,7 +149,7 @@ def _kept_views(
     encoder: Encoder,
     digest: str,
     config: HeadConfig,
-    store: Store,
+    store: ArrayCache,
 ) -> RowFile:
     """Rows (V, p), one a photo, from the cache or new."""
     p = encoder.n_features if config.inputs == "features" else encoder.n_latent

@@ -31,7 +31,7 @@ from lablr.encoders.source import read_encoder
 from lablr.errors import TrainingError
 from lablr.system.npz import pack_arrays
 from lablr.system.progress import Progress, silent
-from lablr.training.array_cache import Store
+from lablr.training.array_cache import ArrayCache
 from lablr.training.distributed import threads_of_a_process
 from lablr.training.heads.frozen import Frozen, encoded_frozen
 from lablr.training.heads.inputs import Encoded, HeadPhotos, encoded_photos
@@ -108,7 +108,7 @@ def train_head(
         if (folder / "config.json").exists():
             raise TrainingError(f"{folder} holds a run: choose another folder")
         torch.set_num_threads(threads_of_a_process())
-        store = Store(cache_folder or folder / "cache", progress=progress)
+        store = ArrayCache(cache_folder or folder / "cache", progress=progress)
         encoded = _encoded(corpus, config, encoders, frozen, store)
         run = _learned(encoded.photos, config, vectors, progress)
         _write(folder, run)
@@ -127,7 +127,7 @@ def _encoded(
     config: HeadConfig,
     encoders: Sequence[Path],
     frozen: Frozen | None,
-    store: Store,
+    store: ArrayCache,
 ) -> Encoded:
     """What the encoders, or the backbone, say of the photos."""
     if frozen is not None:

@@ -4,7 +4,7 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# More words for pytest, the demo and the benchmarks, such as ARGS="tests/test_cli.py -k help".
+# More words for pytest, the demo and the benchmarks, such as ARGS="tests/integration/cli/test_cli.py -k help".
 ARGS ?=
 
 BIN := .venv/bin

@@ -69,7 +69,7 @@ class PushOutcome:
         return type(self.error) is DownloadError
 
 
-class OnePhotoError(PushError):
+class OnePhotoError(PushError, code=PushError.code):
     """A photo of which this cannot be done; the others go on."""
 
 

@@ -87,7 +87,7 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
 
 
 def _draw_picture(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
-    from lablr.figures.charts import draw_map_png
+    from lablr.figures.map_svg import draw_map_png
 
     return draw_map_png(tagger.latent_map, tagger.tags, suggestion)
 

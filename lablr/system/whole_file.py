@@ -59,7 +59,7 @@ def write_bytes(path: Path, content: bytes, **options: Any) -> None:
 
 
 def _create(path: Path, mode: int) -> int:
-    # Whoever has an older one open does not see what comes.
+    # A program that has an older one open does not see the new bytes.
     path.unlink(missing_ok=True)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
 

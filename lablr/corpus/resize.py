@@ -250,8 +250,13 @@ class _Folder:
             if path.parent == self.photos:
                 self._forget_indexes()
 
-        unfinished = self.unfinished / path.name
-        write_bytes(path, content, unfinished=unfinished, before=before)
+        write_bytes(
+            path,
+            content,
+            unfinished=self.unfinished / path.name,
+            before=before,
+            flushes_name=False,  # the folder is flushed at the end
+        )
 
     def _forget_indexes(self) -> None:
         """Remove the lists before a photo changes: only a finished folder has them."""

@@ -83,7 +83,7 @@ def _swap(
     try:
         new.mkdir()
         for name, content in files.items():
-            write_bytes(new / name, content)
+            write_bytes(new / name, content, flushes_name=False)
         for path in kept:
             shutil.copy2(path, new / path.name)
         flush_folder(new)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from bot_here import telegram  # noqa: F401
-from places import ROOT
+from command_line import environment, run_code, start_lablr
 from telegram_server import TOKEN, USERNAME
 
 from lablr.bot.redaction import secret_part
@@ -21,21 +19,13 @@ from lablr.bot.redaction import secret_part
 @contextmanager
 def bot_process(server, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """``lablr bot``, answering; its state is in `folder`."""
-    settings = {
-        "LABLR_BOT_TOKEN": TOKEN,
-        "LABLR_BOT_URL": server.url,
-        "LABLR_BOT_STATE": str(folder / "state"),
-        "TMPDIR": str(folder),
-        "PYTHONPATH": str(ROOT),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "lablr", "bot"],
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    settings = environment(
+        LABLR_BOT_TOKEN=TOKEN,
+        LABLR_BOT_URL=server.url,
+        LABLR_BOT_STATE=folder / "state",
+        TMPDIR=folder,
     )
+    process = start_lablr("bot", env=settings, text=True)
     try:
         first = process.stderr.readline()
         assert first == f"lablr: answering as @{USERNAME} (stop with Ctrl-C)\n"
@@ -98,16 +88,8 @@ def test_without_the_extra_it_says_what_to_install(tmp_path):
         "import sys; sys.modules['telegram'] = None\n"
         "from lablr.cli import main; main(['bot'])"
     )
-    env = {**os.environ, "LABLR_BOT_TOKEN": TOKEN, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=env,
-        cwd=tmp_path,
-        check=False,
-    )
+    done = run_code(code, cwd=tmp_path, LABLR_BOT_TOKEN=TOKEN)
     assert done.returncode == 1
     assert done.stderr == (
-        "lablr: error: 'pip install lablr[bot]' is needed to answer on Telegram\n"
+        b"lablr: error: 'pip install lablr[bot]' is needed to answer on Telegram\n"
     )

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from lablr.encoders.encoder import Preprocessing
 from lablr.encoders.session import open_session
 from lablr.errors import BundleError
+from lablr.ranking.methods.semantic import unit_rows
 
 __all__ = ["N_LIKELIEST", "ConSE", "pack_embeddings"]
 
@@ -115,7 +116,7 @@ class ConSE:
         weights = np.take_along_axis(probabilities, likeliest, axis=1)
         weights = weights ** (1 / TEMPERATURE)
         weighted = weights[:, :, np.newaxis] * self._classes[likeliest]
-        return _unit_rows(weighted.sum(axis=1, dtype=np.float64))
+        return unit_rows(weighted.sum(axis=1, dtype=np.float64))
 
     def vectors_of(self, embeddings: ArrayLike) -> Floats:
         """Unit vectors (M, e) of texts, from what the text model gives for them."""
@@ -124,7 +125,7 @@ class ConSE:
             raise ValueError(
                 f"expected (texts, {len(self.centre)}), found {rows.shape}"
             )
-        return _unit_rows(rows - self.centre)
+        return unit_rows(rows - self.centre)
 
     def scores_of(self, images: NDArray[np.uint8], embeddings: ArrayLike) -> Floats:
         """Cosines (N, M) of images and any texts, by their embeddings (M, e)."""
@@ -172,12 +173,6 @@ def pack_embeddings(rows: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def _unpacked(packed: NDArray[np.uint8]) -> NDArray[np.float16]:
     return np.ascontiguousarray(packed).view("<f2")
-
-
-def _unit_rows(rows: Floats) -> Floats:
-    """Rows divided by their lengths; rows of nothing stay nothing."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1))
 
 
 def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any) -> NDArray[Any]:

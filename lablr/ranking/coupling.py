@@ -39,7 +39,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lablr.errors import BundleError
+from lablr.latent_space.arrays import checked
 from lablr.latent_space.cooccurrence import Cooccurrence
 
 __all__ = ["TagCoupling"]
@@ -151,18 +151,9 @@ class TagCoupling:
         """
         if "coupling" not in arrays:
             return None
-        packed = np.asarray(arrays["coupling"], np.float64)
-        without = np.asarray(arrays.get("coupling_without", 0.0), np.float64)
-        n = len(tags)
-        expected = (n * (n - 1) // 2,), (n, n)
-        found = packed.shape, without.shape
-        if found != expected or not all(
-            np.isfinite(table).all() for table in (packed, without)
-        ):
-            raise BundleError(
-                f"gaussians.npz: expected the couplings {expected}, finite, "
-                f"found {found}"
-            )
+        n, file = len(tags), "gaussians.npz"
+        packed = checked(arrays, "coupling", (n * (n - 1) // 2,), file)
+        without = checked(arrays, "coupling_without", (n, n), file)
         given = np.zeros((n, n))
         rows, columns = np.tril_indices(n, -1)
         given[rows, columns] = given[columns, rows] = packed

@@ -10,10 +10,11 @@ import copy
 import dataclasses
 import io
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,9 +22,10 @@ from torch import Tensor, nn
 
 from lablr.errors import TrainingError
 from lablr.training.batches import Batch
+from lablr.training.config import Config
 from lablr.training.distributed import Processes
 from lablr.training.run_folder import read_checkpoint, write_checkpoint, write_json
-from lablr.training.vae import VAE, Losses, check_ranges
+from lablr.training.vae import VAE, Losses
 
 __all__ = [
     "PRECISIONS",
@@ -36,30 +38,11 @@ __all__ = [
 
 History = list[dict[str, float]]
 
-# Least and most of the numbers of a TrainingConfig, that a slip of the keyboard
-# is answered at once and in words.
-RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, 100_000),
-    "batch_size": (1, 65_536),
-    "train_size": (0, 1024),
-    "min_crop": (0.01, 1),
-    "learning_rate": (0, 10),
-    "backbone_learning_rate": (0, 10),
-    "weight_decay": (0, 10),
-    "warmup_steps": (0, 1e9),
-    "beta_warmup_epochs": (0, 1e5),
-    "average_decay": (0, 1),
-    "gradient_clip": (1e-6, 1e9),
-    "patience": (0, 100_000),
-    "unknown_weight": (0, 1),
-    "seed": (0, 2**32 - 1),
-}
-
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Config):
     """How a VAE is trained.
 
     Parameters
@@ -88,6 +71,27 @@ class TrainingConfig:
     Raises `TrainingError` when a number makes no sense.
     """
 
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "epochs": (1, 100_000),
+        "batch_size": (1, 65_536),
+        "train_size": (0, 1024),
+        "min_crop": (0.01, 1),
+        "learning_rate": (0, 10),
+        "backbone_learning_rate": (0, 10),
+        "weight_decay": (0, 10),
+        "warmup_steps": (0, 1e9),
+        "beta_warmup_epochs": (0, 1e5),
+        "average_decay": (0, 1),
+        "gradient_clip": (1e-6, 1e9),
+        "patience": (0, 100_000),
+        "unknown_weight": (0, 1),
+        "seed": (0, 2**32 - 1),
+    }
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "optimizer": ("adamw", "rmsprop"),
+        "precision": PRECISIONS,
+    }
+
     epochs: int = 8
     batch_size: int = 48
     train_size: int = 0
@@ -104,17 +108,6 @@ class TrainingConfig:
     unknown_weight: float = 0.1
     seed: int = 0
     precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        check_ranges(self, RANGES)
-        if self.precision not in PRECISIONS:
-            raise TrainingError(
-                f"precision is {self.precision!r}: give {', '.join(PRECISIONS)}"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file beside the weights."""
-        return dataclasses.asdict(self)
 
 
 @dataclass
@@ -338,11 +331,7 @@ def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
     groups = [group for group in groups if group["params"]]
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-    if config.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups)
-    raise TrainingError(
-        f"no optimizer is called {config.optimizer!r}: use adamw or rmsprop"
-    )
+    return torch.optim.RMSprop(groups)
 
 
 def first_line(error: Exception) -> str:

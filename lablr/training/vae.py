@@ -19,7 +19,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from lablr.errors import TrainingError
 from lablr.training.backbones import Backbone, load_backbone
+from lablr.training.config import Config
 from lablr.training.distributed import BatchNorm1d, BatchNorm2d
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "Losses",
     "Posterior",
     "VAEConfig",
-    "check_ranges",
     "kl_divergence",
     "reparameterize",
 ]
@@ -46,29 +46,9 @@ PIXEL_MEAN, PIXEL_SCALE = (127.5,) * 3, (127.5,) * 3
 # would let exp() run away in the first steps.
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
 
-# Least and most of the numbers of a VAEConfig. `Encoder` serves up to 1024 px.
-RANGES: dict[str, tuple[float, float]] = {
-    "image_size": (32, 1024),
-    "n_latent": (1, 65_536),
-    "reconstruction_size": (8, 1024),
-    "pixel_weight": (0, 1e9),
-    "feature_weight": (0, 1e9),
-    "beta": (0, 1e9),
-    "tag_weight": (0, 1e9),
-    "dropout": (0, 0.99),
-}
-
-
-def check_ranges(config: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
-    """Raise `TrainingError` naming the first number of `config` out of its range."""
-    for name, (least, most) in ranges.items():
-        value = getattr(config, name)
-        if not least <= value <= most:  # NaN is in no range
-            raise TrainingError(f"{name} is {value}: give {least:g} to {most:g}")
-
 
 @dataclass(frozen=True)
-class VAEConfig:
+class VAEConfig(Config):
     """What a VAE is made of, and the weights of its objective.
 
     Parameters
@@ -85,6 +65,18 @@ class VAEConfig:
     Raises `TrainingError` when a number makes no sense.
     """
 
+    # `Encoder` serves images up to 1024 px.
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "image_size": (32, 1024),
+        "n_latent": (1, 65_536),
+        "reconstruction_size": (8, 1024),
+        "pixel_weight": (0, 1e9),
+        "feature_weight": (0, 1e9),
+        "beta": (0, 1e9),
+        "tag_weight": (0, 1e9),
+        "dropout": (0, 0.99),
+    }
+
     backbone: str = "efficientnet-lite2"
     image_size: int = 224
     n_latent: int = 128
@@ -97,7 +89,7 @@ class VAEConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        check_ranges(self, RANGES)
+        super().__post_init__()
         if not (self.pixel_weight or self.feature_weight or self.tag_weight):
             raise TrainingError(
                 "nothing to learn: one of pixel_weight, feature_weight and "
@@ -108,10 +100,6 @@ class VAEConfig:
     def pretrained(self) -> bool:
         """Whether the encoder starts from weights learned elsewhere."""
         return self.backbone not in {"seed", "scratch"}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file beside the weights."""
-        return dataclasses.asdict(self)
 
     @classmethod
     def seed(cls, **changes: Any) -> VAEConfig:

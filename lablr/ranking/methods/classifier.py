@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 
 from lablr.errors import BundleError
-from lablr.ranking.methods.layers import Array, Arrays, Floats, Layers
+from lablr.latent_space.arrays import Arrays
+from lablr.ranking.methods.layers import Array, Floats, Layers
 
 __all__ = ["Classifier"]
 

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from lablr.encoders.encoder import Preprocessing
 from lablr.encoders.session import open_session
 from lablr.errors import BundleError
+from lablr.latent_space.arrays import checked
 from lablr.ranking.methods.semantic import unit_rows
 
 __all__ = ["N_LIKELIEST", "ConSE", "pack_embeddings"]
@@ -69,16 +70,7 @@ class ConSE:
         self.preprocessing = preprocessing
         self.tags = tuple(tags)
         self._session = open_session(network, 1, NETWORK)
-        self._arrays = {
-            name: _array(arrays, name, dtype)
-            for name, dtype in (
-                ("class_embeddings", np.uint8),
-                ("embeddings", np.uint8),
-                ("centre", np.float32),
-                ("text_digest", np.uint8),
-            )
-        }
-        _check_shapes(self._arrays, len(self.tags))
+        self._arrays = _checked_arrays(arrays, len(self.tags))
         _check_graph(
             self._session, preprocessing.size, len(self._arrays["class_embeddings"])
         )
@@ -146,9 +138,7 @@ class ConSE:
         cls, arrays: Mapping[str, NDArray[Any]], tags: Sequence[str], network: bytes
     ) -> ConSE:
         """Read back `to_arrays`; raises `BundleError` when they make no sense."""
-        numbers = _array(arrays, "preprocessing", np.float64)
-        if numbers.shape != (7,):
-            raise BundleError(f"{ARRAYS}: preprocessing has shape {numbers.shape}")
+        numbers = checked(arrays, "preprocessing", (7,), ARRAYS)
         size, *means_and_scales = numbers.tolist()
         preprocessing = Preprocessing.from_dict(
             {"size": size, "mean": means_and_scales[:3], "scale": means_and_scales[3:]}
@@ -175,36 +165,24 @@ def _unpacked(packed: NDArray[np.uint8]) -> NDArray[np.float16]:
     return np.ascontiguousarray(packed).view("<f2")
 
 
-def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any) -> NDArray[Any]:
-    """An array of this type; raises `BundleError` when it is another, or not there."""
-    array = arrays.get(name)
-    if array is None or array.dtype != dtype:
-        found = "nothing" if array is None else array.dtype
-        raise BundleError(
-            f"{ARRAYS}: {name}: expected {np.dtype(dtype)}, found {found}"
-        )
-    return array
-
-
-def _check_shapes(arrays: Mapping[str, NDArray[Any]], n_tags: int) -> None:
-    """Raise `BundleError` unless shapes fit each other and numbers are finite."""
-    n_bytes = 2 * arrays["centre"].size
-    shapes = {name: array.shape for name, array in arrays.items()}
-    expected = {
-        "class_embeddings": (*shapes["class_embeddings"][:1], n_bytes),
-        "embeddings": (n_tags, n_bytes),
-        "centre": (n_bytes // 2,),
+def _checked_arrays(
+    arrays: Mapping[str, NDArray[Any]], n_tags: int
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays; raises `BundleError` unless they fit each other."""
+    centre = checked(arrays, "centre", (None,), ARRAYS, np.float32)
+    shapes = {
+        "class_embeddings": (None, 2 * centre.size),
+        "embeddings": (n_tags, 2 * centre.size),
         "text_digest": (32,),
     }
-    if shapes != expected or not n_bytes:
-        raise BundleError(f"{ARRAYS}: expected shapes {expected}, found {shapes}")
-    numbers = [
-        arrays["centre"],
-        _unpacked(arrays["class_embeddings"]),
-        _unpacked(arrays["embeddings"]),
-    ]
-    if not all(np.isfinite(array).all() for array in numbers):
-        raise BundleError(f"{ARRAYS}: a number is not finite")
+    found = {
+        name: checked(arrays, name, shape, ARRAYS, np.uint8)
+        for name, shape in shapes.items()
+    }
+    for name in ("class_embeddings", "embeddings"):
+        if not np.isfinite(_unpacked(found[name])).all():
+            raise BundleError(f"{ARRAYS}: the numbers of {name} are not all finite")
+    return found | {"centre": centre}
 
 
 def _check_graph(session: Any, size: int, n_classes: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.errors import BundleError
+from lablr.latent_space.arrays import Arrays, checked
 
-__all__ = ["Layers", "checked"]
+__all__ = ["Layers"]
 
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[np.floating]
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -104,26 +104,3 @@ class Layers:
             for i in numbers
         ]
         return cls(tuple(weights), tuple(biases))
-
-
-def checked(
-    arrays: Arrays, key: str, shape: tuple[int | None, ...], name: str
-) -> Floats:
-    """One finite array of a shape, None for any length above 0, as float64.
-
-    Raises `BundleError`, naming the part and the array, when it is something else.
-    """
-    found = arrays[key].shape if key in arrays else "nothing"
-    fits = len(found) == len(shape) and all(
-        own > 0 and wanted in (None, own)
-        for own, wanted in zip(found, shape, strict=True)
-    )
-    if key not in arrays or not fits:
-        wanted = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
-        raise BundleError(f"{name}: expected {key} {wanted}, found {found}")
-    if arrays[key].dtype.kind != "f":
-        raise BundleError(f"{name}: {key} is of {arrays[key].dtype}, not of floats")
-    values = np.asarray(arrays[key], np.float64)
-    if not np.isfinite(values).all():
-        raise BundleError(f"{name}: the numbers of {key} are not all finite")
-    return values

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.errors import BundleError
+from lablr.latent_space.arrays import checked
 
 __all__ = ["MAX_PHOTOS", "Neighbour", "NeighbourPhotos", "Neighbours"]
 
@@ -262,13 +263,11 @@ class Neighbours:
         cls, arrays: Mapping[str, npt.NDArray[Any]], tags: tuple[str, ...]
     ) -> Neighbours:
         """Read back `to_arrays`; raises `BundleError` where shapes make no sense."""
-        try:
-            given = {name: arrays[name] for name in _ARRAYS}
-        except KeyError as error:
-            raise BundleError(f"neighbours.npz: {error} is missing") from error
-        n_photos, n_latent = _pair(given["latents"].shape)
-        n_sources = len(given["absence"])
-        expected: dict[str, tuple[tuple[int, ...], type]] = {
+        file = "neighbours.npz"
+        latents = checked(arrays, "latents", (None, None), file, np.float16)
+        n_photos, n_latent = latents.shape
+        n_sources = len(checked(arrays, "absence", (None, len(tags)), file, np.float32))
+        shapes: dict[str, tuple[tuple[int, ...], type]] = {
             "latents": ((n_photos, n_latent), np.float16),
             "mean": ((n_latent,), np.float32),
             "scale": ((n_latent,), np.float32),
@@ -277,17 +276,12 @@ class Neighbours:
             "absence": ((n_sources, len(tags)), np.float32),
             "flickr_ids": ((n_photos,), np.int64),
         }
-        for name, (shape, dtype) in expected.items():
-            array = given[name]
-            if array.shape != shape or array.dtype != dtype:
-                raise BundleError(
-                    f"neighbours.npz: expected {name} {shape} {np.dtype(dtype)}, "
-                    f"found {array.shape} {array.dtype}"
-                )
-            if not np.isfinite(array).all():
-                raise BundleError(f"neighbours.npz: {name} is not all finite")
+        given = {
+            name: checked(arrays, name, shape, file, kind)
+            for name, (shape, kind) in shapes.items()
+        }
         sources = given["source_of"]
-        if not n_photos or sources.min() < 0 or sources.max() >= n_sources:
+        if sources.min() < 0 or sources.max() >= n_sources:
             raise BundleError("neighbours.npz: a photo is of no source")
         if (given["scale"] <= 0).any():
             raise BundleError("neighbours.npz: a scale is not above 0")
@@ -303,12 +297,6 @@ _ARRAYS = (
     "absence",
     "flickr_ids",
 )
-
-
-def _pair(shape: tuple[int, ...]) -> tuple[int, int]:
-    if len(shape) != 2:
-        raise BundleError(f"neighbours.npz: expected latents (M, d), found {shape}")
-    return shape[0], shape[1]
 
 
 def _key(file: str) -> int:

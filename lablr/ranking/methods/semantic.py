@@ -27,7 +27,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lablr.ranking.methods.layers import Array, Arrays, Floats, Layers, checked
+from lablr.latent_space.arrays import Arrays, checked
+from lablr.ranking.methods.layers import Array, Floats, Layers
 
 __all__ = ["Semantic", "unit_rows"]
 

@@ -215,7 +215,7 @@ def test_what_was_learned_travels_with_the_bundle(tmp_path) -> None:
     )
     broken = dict(bundle().gaussians)
     broken["coupling"] = broken["coupling"][1:]
-    with pytest.raises(BundleError, match="expected the couplings"):
+    with pytest.raises(BundleError, match="expected coupling"):
         Tagger(replace(bundle(), gaussians=broken))
 
 

@@ -118,7 +118,7 @@ def _json(described: dict[str, str], reports: Sequence[Report | RerankGain]) -> 
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """How many tags are accepted: a list of whole numbers up to 75, Flickr's most."""
+    """Parse a list of whole numbers up to 75, the most tags that Flickr allows."""
     words = text.split(",")
     if not all(w.isascii() and w.isdigit() and len(w) <= 2 for w in words):
         raise click.BadParameter(

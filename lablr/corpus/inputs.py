@@ -61,7 +61,7 @@ class Failed:
     line: int | None = None
 
     def to_record(self) -> dict[str, Any]:
-        """What JSON shows of it."""
+        """Return its JSON form."""
         error = {"code": self.code, "message": self.message}
         return {"line": self.line, "id": self.id, "photo": self.photo, "error": error}
 
@@ -75,7 +75,7 @@ class Input(Protocol):
         """Yield every item, in order."""
 
     def count(self) -> int | None:
-        """How many items there are, None where only reading would tell."""
+        """Count the items; None where only reading would tell."""
 
 
 @dataclass(frozen=True)

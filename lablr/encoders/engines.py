@@ -92,7 +92,7 @@ def in_threads(
 def cut(
     photos: Iterable[Photo], n_photos: int, n_workers: int, most: int = MOST_IN_BLOCK
 ) -> tuple[Iterator[list[Photo]], int]:
-    """Blocks of at most `most` photos, taken as they are asked for, and their number.
+    """Cut photos into blocks of at most `most`, lazily, and count the blocks.
 
     `n_photos` is how many photos there are.
     """

@@ -101,7 +101,7 @@ def fit(
 
 
 def fit_encoded(encoded: EncodedPhotos, config: FitConfig, **described: Any) -> Bundle:
-    """The part of `fit` after encoding: seconds, so several configs can be tried.
+    """Do the part of `fit` after encoding: seconds, so several configs can be tried.
 
     `described` are encoder_onnx, preprocessing, model_card and provenance.
     """
@@ -120,7 +120,7 @@ def _bundle(
     provenance: Mapping[str, Any],
     views: ViewSums | None = None,
 ) -> Bundle:
-    """The bundle that follows from the sums."""
+    """Make the bundle that follows from the sums."""
     statistics, validation = sums.statistics, sums.validation
     if not statistics.sources or not len(validation.latents):
         raise FitError("both training and validation photos are needed")
@@ -162,7 +162,7 @@ def _gaussians(
 def _calibrate(
     gaussians: TagGaussians, validation: EncodedPhotos, precision: float
 ) -> tuple[Calibration, float]:
-    """Calibration on the validation photos, and the threshold at a precision there."""
+    """Calibrate on the validation photos, and find the threshold there."""
     relevant = validation.membership
     ratio = gaussians.log_likelihood_ratio(validation.latents)
     calibration = Calibration.fit(ratio, relevant)
@@ -173,7 +173,7 @@ def _calibrate(
 def _listening(
     sums: FitSums, gaussians: TagGaussians, calibration: Calibration
 ) -> Arrays:
-    """What tags say of each other beyond what the validation photos say of them."""
+    """Return what tags say of each other beyond what the photos show of them."""
     ratio = gaussians.log_likelihood_ratio(sums.validation.latents)
     listening = TagCoupling.fit(
         sums.pairs,
@@ -193,7 +193,7 @@ def _reach(tags: tuple[str, ...], views: ViewSums | None) -> Arrays:
 def _best_shrinkage(
     statistics: GaussianStatistics, validation: EncodedPhotos, config: FitConfig
 ) -> float:
-    """The shrinkage with the best macro AP plus image MAP, summed over sources."""
+    """Choose the shrinkage with the best macro AP plus image MAP over the sources."""
     relevant, sources = validation.membership, validation.sources.tolist()
 
     def quality(shrinkage: float) -> float:

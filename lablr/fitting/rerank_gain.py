@@ -59,7 +59,7 @@ class RerankGain:
 
     @property
     def gain(self) -> float:
-        """How much listening adds."""
+        """Return how much reranking adds."""
         return self.listening - self.alone
 
     def to_dict(self) -> dict[str, object]:
@@ -78,7 +78,7 @@ def evaluate_rerank_gain(
     split: str | None = "val",
     progress: Progress = silent,
 ) -> list[RerankGain]:
-    """The reports of each source, protocol and number of accepted tags.
+    """Report each source, protocol and number of accepted tags.
 
     Raises `NotInBundle` where the bundle cannot listen.
     """
@@ -97,7 +97,7 @@ def evaluate_rerank_gain(
 def accept_encoded(
     tagger: Tagger, photos: EncodedPhotos, n_accepted: Sequence[int]
 ) -> Iterator[RerankGain]:
-    """`evaluate_rerank_gain` of encoded photos whose columns are the tagger's tags."""
+    """Report on encoded photos whose columns are the tagger's tags."""
     if tagger.listening is None:
         raise NotInBundle("this model cannot listen")
     probability = tagger.ranker.scores(photos.latents).probability
@@ -128,14 +128,14 @@ def accept_encoded(
 
 
 def _order(protocol: str, logits: Floats, listening: Floats) -> Floats:
-    """What the next accepted tag has highest: (N, T)."""
+    """Return what the next accepted tag has highest: (N, T)."""
     if protocol == "random":
         return np.random.default_rng(SEED).random(logits.shape)
     return listening if protocol == "first" else -logits
 
 
 def _highest(order: Floats, among: Bools) -> Bools:
-    """Of each photo the one tag (N, T) that is highest among some, none of none."""
+    """Return each photo's highest tag (N, T) `among` some, if there is one."""
     # Infinite scores are tied with what is not among them.
     ranked = np.argsort(-order, axis=1, kind="stable")
     first = np.argmax(np.take_along_axis(among, ranked, axis=1), axis=1)

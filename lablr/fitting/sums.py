@@ -60,7 +60,7 @@ class FitSums:
 
     @classmethod
     def of(cls, photos: EncodedPhotos, seed: int) -> FitSums:
-        """Those of encoded photos; `seed` picks the dots."""
+        """Sum encoded photos; `seed` picks the dots."""
         train = photos.rows(~photos.is_validation)
         validation = photos.rows(photos.is_validation)
         return cls(
@@ -75,7 +75,7 @@ class FitSums:
 
     @classmethod
     def total(cls, parts: Iterable[FitSums]) -> FitSums:
-        """Those of all parts, added as they come.
+        """Add all parts, as they come.
 
         Photos that were left out are named in the log. Raises `FitError` when there
         are no others.
@@ -105,7 +105,7 @@ class FitSums:
         )
 
     def pack(self) -> bytes:
-        """These sums as an .npz without pickled objects, exactly."""
+        """Pack these sums as an .npz without pickled objects, exactly."""
         names = {
             "tags": self.validation.tags,
             "files": self.validation.files.tolist(),
@@ -181,7 +181,7 @@ class FitWork:
 
 
 def _statistics(train: EncodedPhotos) -> GaussianStatistics:
-    """Sums over the training photos, and over their mirror images as half each."""
+    """Sum over the training photos, and over their mirror images as half each."""
     views: list[npt.NDArray[np.float32]] = [train.latents]
     if train.mirrored is not None:
         views.append(train.mirrored)

@@ -68,7 +68,7 @@ class MapDots:
 
     @property
     def starts(self) -> NDArray[np.int64]:
-        """Where each tag's dots begin and, last, where they end: (T + 1,)."""
+        """Return where each tag's dots begin and, last, where they end: (T + 1,)."""
         return np.searchsorted(self.tag_of, np.arange(len(self.tags) + 1))
 
 

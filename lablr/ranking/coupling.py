@@ -107,7 +107,7 @@ class TagCoupling:
         return cls(pairs.tags, given, without)
 
     def shift(self, probability: Array, accepted: Bools, rejected: Bools) -> Array:
-        """What to add to the log odds of each tag: of the shape of `probability`.
+        """Return what to add to each tag's log odds: of the shape of `probability`.
 
         `accepted` and `rejected` are (N, T), or (T,) for all photos alike.
         """
@@ -123,7 +123,7 @@ class TagCoupling:
         return shift
 
     def with_tags(self, tags: tuple[str, ...]) -> TagCoupling:
-        """The same of other tags; those that are new say nothing of others."""
+        """Return the same of other tags; those that are new say nothing of others."""
         place = {tag: number for number, tag in enumerate(self.tags)}
         columns = np.array([place.get(tag, -1) for tag in tags], np.int64)
         known = columns >= 0
@@ -134,7 +134,7 @@ class TagCoupling:
         return TagCoupling(tags, *moved)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle, beside those of the Gaussians; J packed."""
+        """Return arrays for the bundle, beside those of the Gaussians; J packed."""
         rows, columns = np.tril_indices(len(self.tags), -1)
         return {
             "coupling": self.given[rows, columns].astype(np.float32),

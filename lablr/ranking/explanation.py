@@ -84,7 +84,7 @@ class Explanation:
     saliency: Saliency | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it; the saliency only where it was asked for."""
+        """Return its JSON form; the saliency only where it was asked for."""
         found: dict[str, Any] = {
             "tag": self.tag,
             "squared_mahalanobis": self.squared_mahalanobis,
@@ -119,7 +119,7 @@ def explain(
 
 
 def percentile(distance: float, others: npt.ArrayLike) -> float:
-    """The share, in percent, of `others` (n,) below a distance, ties counted half."""
+    """Return the percentage of `others` (n,) below a distance, ties counted half."""
     among = np.asarray(others, np.float64)
     below, ties = (among < distance).mean(), (among == distance).mean()
     return float(100 * (below + ties / 2))
@@ -157,7 +157,7 @@ def _typicality(tagger: Tagger, tag: int, square: float) -> Typicality | None:
 
 
 def _latents_without_parts(tagger: Tagger, image: Image, progress: Progress) -> Latents:
-    """Latents (N_PATCHES, d) of an image with a patch on it, row by row.
+    """Encode an image with a patch on it, row by row: (N_PATCHES, d).
 
     Whatever `progress` raises ends it within a few encodings.
     """

@@ -135,14 +135,14 @@ class Tagger:
             )
 
     def read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
-        """The image (S, S, 3) of a photo, as the encoder takes it.
+        """Read the image (S, S, 3) of a photo, as the encoder takes it.
 
         Raises `PhotoError` when the photo cannot be used.
         """
         return read_image(photo, self.encoder.size, self.limits)
 
     def encode(self, images: Images) -> Descriptions:
-        """Descriptions (N, d + F) of images (N, S, S, 3): latents, then features."""
+        """Describe images (N, S, S, 3): latents, then features, (N, d + F)."""
         return self.encoder.describe(images)
 
     def suggest_many(
@@ -216,7 +216,7 @@ class Tagger:
         feedback: Feedback = NO_FEEDBACK,
         images: Images | None = None,
     ) -> list[Suggestion]:
-        """The `k` best tags (0: all) for each description (N, d + F).
+        """Rank the `k` best tags (0: all) for each description (N, d + F).
 
         Latents alone (N, d) are enough for the Gaussians' rankings, and only the
         ranking "conse" needs the `images`. Without feedback the order is that of
@@ -251,7 +251,7 @@ class Tagger:
     def _listened(
         self, scores: Scores, ranking: str, feedback: Feedback
     ) -> tuple[Scores, npt.NDArray[np.float64], npt.NDArray[np.int_]]:
-        """Scores given the feedback, what ranks by them (N, T), and the tags left."""
+        """Return scores given the feedback, the order (N, T), and the tags left."""
         accepted, rejected = (
             np.array([tag in set(said) for tag in self.tags], np.bool_)
             for said in (feedback.accepted, feedback.rejected)
@@ -326,7 +326,7 @@ def _without_frames(error: PhotoError) -> PhotoError:
 def _shifted(
     probability: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """The probabilities whose log odds are those of `probability` + `shift`."""
+    """Return the probabilities whose log odds are those of `probability` + `shift`."""
     odds = probability * np.exp(shift)
     shifted: npt.NDArray[np.float64] = odds / (1 - probability + odds)
     return shifted

@@ -52,7 +52,7 @@ class VocabularyEntry:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The tag and its synonyms."""
+        """Return the tag and its synonyms."""
         return (self.tag, *self.synonyms)
 
 
@@ -74,7 +74,7 @@ def read_entries(path: Path) -> tuple[VocabularyEntry, ...]:
 
 
 def by_word(entries: Sequence[VocabularyEntry]) -> dict[str, VocabularyEntry]:
-    """The entry of every tag and synonym; of two entries of a word, the first."""
+    """Return the entry of every tag and synonym; of two of a word, the first."""
     found: dict[str, VocabularyEntry] = {}
     for entry in entries:
         for word in entry.words:

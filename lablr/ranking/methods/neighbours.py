@@ -92,7 +92,7 @@ class NeighbourPhotos:
         return every._smallest()
 
     def _smallest(self) -> NeighbourPhotos:
-        """Those with the smallest keys, in the order of their keys."""
+        """Keep those with the smallest keys, in the order of their keys."""
         chosen = np.argsort(self.keys, kind="stable")[:MAX_PHOTOS]
         return NeighbourPhotos(
             keys=self.keys[chosen],
@@ -121,13 +121,13 @@ class Neighbour:
 
     @property
     def page(self) -> str | None:
-        """The address of its page on Flickr."""
+        """Return the address of its page on Flickr."""
         if self.flickr_id is None:
             return None
         return f"https://www.flickr.com/photo.gne?id={self.flickr_id}"
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it."""
+        """Return its JSON form."""
         return {
             "similarity": self.similarity,
             "tags": list(self.tags),
@@ -163,7 +163,7 @@ class Neighbours:
     def fit(
         cls, photos: NeighbourPhotos, absence: Mapping[str, npt.NDArray[Any]]
     ) -> Neighbours:
-        """Neighbours out of kept photos; `absence` (T,) by their sources' names."""
+        """Make neighbours of kept photos; `absence` (T,) by their sources' names."""
         names, source_of = np.unique(photos.sources, return_inverse=True)
         mean = photos.latents.mean(axis=0, dtype=np.float64)
         spread = photos.latents.std(axis=0, dtype=np.float64)
@@ -180,11 +180,11 @@ class Neighbours:
 
     @property
     def n_inputs(self) -> int:
-        """d: neighbours are found by latents alone."""
+        """Return d: neighbours are found by latents alone."""
         return len(self.mean)
 
     def logits(self, x: Latents) -> Floats:
-        """Log-odds (N, T) of the votes for photos x (N, d)."""
+        """Return log-odds (N, T) of the votes for photos x (N, d)."""
         found = np.empty((len(x), len(self.tags)))
         for start in range(0, len(x), BLOCK):
             share = self._votes(x[start : start + BLOCK])
@@ -194,7 +194,7 @@ class Neighbours:
     def nearest(
         self, latent: Latents, k: int = 5, tag: str | None = None
     ) -> list[Neighbour]:
-        """The `k` photos nearest to a latent (d,), best first; with a tag, if given."""
+        """Find the `k` photos nearest to a latent (d,), with a tag if given."""
         similarity = (self._units @ self._unit_rows(latent[np.newaxis])[0]).astype(
             float
         )
@@ -217,12 +217,12 @@ class Neighbours:
         ]
 
     def latents_with(self, tag: str) -> Latents:
-        """Latents (m, d) of the photos with a tag."""
+        """Return latents (m, d) of the photos with a tag."""
         has_tag = self._membership[:, self.tags.index(tag)]
         return self.latents[has_tag].astype(np.float32)
 
     def _votes(self, x: Latents) -> Floats:
-        """P(t) (n, T) of a few photos, between 0 and 1 and neither."""
+        """Return P(t) (n, T) of a few photos, strictly between 0 and 1."""
         similarity = self._unit_rows(x) @ self._units.T
         k = min(N_VOTES, similarity.shape[1])
         near = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
@@ -250,12 +250,12 @@ class Neighbours:
 
     @cached_property
     def _shares(self) -> Floats:
-        """(T,): the tags' shares of the photos, none of them 0 or 1."""
+        """Return the tags' shares (T,) of the photos, none of them 0 or 1."""
         n_photos = len(self.latents)
         return np.asarray((self._membership.sum(axis=0) + 0.5) / (n_photos + 1))
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a bundle."""
+        """Return arrays for a bundle."""
         return {name: value for name, value in vars(self).items() if name in _ARRAYS}
 
     @classmethod
@@ -306,7 +306,7 @@ def _key(file: str) -> int:
 
 
 def _number(flickr_id: str | None) -> int:
-    """Flickr's number of a photo; 0 where there is none that is a number."""
+    """Return Flickr's number of a photo; 0 where there is none that is a number."""
     if flickr_id is None or not flickr_id.isascii() or not flickr_id.isdigit():
         return 0
     return int(flickr_id) if len(flickr_id) <= 18 else 0

@@ -59,7 +59,7 @@ COLUMNS = {
     "--accept",
     metavar="N,N",
     help="Image MAP of each photo's other tags after so many of its own were"
-    " accepted, by the photo alone and by a model that listens.",
+    " accepted, by the photo alone and reranked by what was accepted.",
 )
 @ranking_option
 @bundle_option

@@ -72,7 +72,7 @@ def head_options(command: Any) -> Any:
         multiple=True,
         type=click.Path(path_type=Path),
         metavar="RUN",
-        help="A finished run or a bundle that a head listens to; several stand side"
+        help="A finished run or a bundle that a head learns from; several stand side"
         " by side, as in lablr fit.",
     )(command)
 

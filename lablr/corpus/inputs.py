@@ -1,4 +1,4 @@
-"""Where the photos to label come from: lines of JSON, or a corpus.
+"""Sources of the photos to label: lines of JSON, or a corpus.
 
 Every line or record is one item, whatever it holds: a photo that is wanted, or why it
 failed. Ids and links come from anywhere; what cannot stand in a line of text, control
@@ -80,7 +80,7 @@ class Input(Protocol):
 
 @dataclass(frozen=True)
 class Fields:
-    """What a line calls its photo's path, its id and its link."""
+    """The names of a line's fields: its photo's path, its id and its link."""
 
     photo: str = "photo"
     id: str = "id"

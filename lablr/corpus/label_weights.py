@@ -1,4 +1,4 @@
-"""What the absence of a tag says.
+"""Weights of labels: the evidence of a missing tag, source by source.
 
 A corpus is put together from sources that tag different things: a photo of one
 source may show a beach and not say so, because nobody there tags beaches. So a

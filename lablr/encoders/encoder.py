@@ -29,7 +29,7 @@ MAX_FEATURE = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes the encoder's input.
+    """The way of an image to the encoder's input.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an encoder makes its latents of, as a further output of its graph.
+"""The features behind the latents, as a further output of an encoder's graph.
 
 The posterior mean is a dense layer on features: the last feature map, averaged over
 its positions. There are ten times as many features as latents, and a head on them

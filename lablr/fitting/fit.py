@@ -40,7 +40,7 @@ SHRINKAGES = (10.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0, 100_000.0)
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How the Gaussians are fitted.
+    """Settings of a fit.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def _bundle(
         encoder_onnx=encoder_onnx,
         preprocessing=preprocessing,
         gaussians=statistics.to_arrays()
-        | _listening(sums, gaussians, calibration)
+        | _coupling(sums, gaussians, calibration)
         | _reach(statistics.tags, views),
         calibration=calibration.to_arrays(),
         latent_map=latent_map.to_arrays(),
@@ -170,19 +170,19 @@ def _calibrate(
     return calibration, threshold_at_precision(relevant, probability, precision)
 
 
-def _listening(
+def _coupling(
     sums: FitSums, gaussians: TagGaussians, calibration: Calibration
 ) -> Arrays:
     """Return what tags say of each other beyond what the photos show of them."""
     ratio = gaussians.log_likelihood_ratio(sums.validation.latents)
-    listening = TagCoupling.fit(
+    coupling = TagCoupling.fit(
         sums.pairs,
         sums.statistics.counts,
         sums.statistics.source_moments.n,
         calibration.probability(ratio),
         sums.validation.sources,
     )
-    return sums.pairs.to_arrays() | listening.to_arrays()
+    return sums.pairs.to_arrays() | coupling.to_arrays()
 
 
 def _reach(tags: tuple[str, ...], views: ViewSums | None) -> Arrays:

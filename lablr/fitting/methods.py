@@ -50,7 +50,7 @@ BLENDED = ("classifier", "neighbours")
 
 @dataclass(frozen=True, eq=False)
 class MethodRun:
-    """What ``lablr train --method`` left behind.
+    """A finished run of ``lablr train --method``.
 
     Attributes
     ----------

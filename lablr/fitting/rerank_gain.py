@@ -1,4 +1,4 @@
-"""Does listening help? Image MAP of a photo's other tags, after some were accepted.
+"""Image MAP of a photo's other tags, after some were accepted.
 
 A person is imitated who knows a photo's tags and accepts one after another. Which one
 is said by the protocol:
@@ -10,9 +10,9 @@ is said by the protocol:
   misses it among the suggestions.
 
 Accepted tags are taken out of both rankings: that by the photo's own probabilities,
-*alone*, and that which listens. A photo counts while it has another right tag, so the
-photos are fewer, and the task is harder, after each. `first` is asked of the ranking
-that listens, and both rankings are judged on what is left then.
+*alone*, and the reranking. A photo counts while it has another right tag, so the
+photos are fewer, and the task is harder, after each. `first` is asked of the reranking,
+and both rankings are judged on what is left then.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def evaluate_rerank_gain(
 ) -> list[RerankGain]:
     """Report each source, protocol and number of accepted tags.
 
-    Raises `NotInBundle` where the bundle cannot listen.
+    Raises `NotInBundle` where the bundle cannot rerank.
     """
     tagger = Tagger(bundle)
     tagger.require_support(Feedback(accepted=tagger.tags[:1]))
@@ -98,14 +98,14 @@ def accept_encoded(
     tagger: Tagger, photos: EncodedPhotos, n_accepted: Sequence[int]
 ) -> Iterator[RerankGain]:
     """Report on encoded photos whose columns are the tagger's tags."""
-    if tagger.listening is None:
-        raise NotInBundle("this model cannot listen")
+    if tagger.coupling is None:
+        raise NotInBundle("this model cannot rank again by accepted tags")
     probability = tagger.ranker.scores(photos.latents).probability
     with np.errstate(divide="ignore"):
         logits = np.log(probability) - np.log1p(-probability)
     for protocol in PROTOCOLS:
         accepted = np.zeros_like(photos.membership)
-        listening = logits
+        reranked = logits
         for n in range(max(n_accepted) + 1):
             if n in n_accepted:
                 for source in (*sorted(set(photos.sources.tolist())), "all"):
@@ -117,21 +117,21 @@ def accept_encoded(
                         n,
                         int(left.any(axis=1).sum()),
                         _image_map(left, logits[rows], accepted[rows]),
-                        _image_map(left, listening[rows], accepted[rows]),
+                        _image_map(left, reranked[rows], accepted[rows]),
                     )
-            order = _order(protocol, logits, listening)
+            order = _order(protocol, logits, reranked)
             accepted = accepted | _highest(order, photos.membership & ~accepted)
-            shift = tagger.listening.shift(
+            shift = tagger.coupling.shift(
                 probability, accepted, np.zeros_like(accepted)
             )
-            listening = logits + shift
+            reranked = logits + shift
 
 
-def _order(protocol: str, logits: Floats, listening: Floats) -> Floats:
+def _order(protocol: str, logits: Floats, reranked: Floats) -> Floats:
     """Return what the next accepted tag has highest: (N, T)."""
     if protocol == "random":
         return np.random.default_rng(SEED).random(logits.shape)
-    return listening if protocol == "first" else -logits
+    return reranked if protocol == "first" else -logits
 
 
 def _highest(order: Floats, among: Bools) -> Bools:

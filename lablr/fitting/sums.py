@@ -1,4 +1,4 @@
-"""All that a fit takes from photos, as sums that add.
+"""A fit's knowledge of its photos, as sums that add.
 
 Each block of photos gives a `FitSums` of its own, wherever it was encoded; the total
 of all blocks is that of the corpus. It holds the sums of the training photos, the
@@ -40,7 +40,7 @@ FEW_PARTS = 100
 
 @dataclass(frozen=True, eq=False)
 class FitSums:
-    """What a fit knows of some photos; all parts have the same tags.
+    """The sums of some photos; all parts have the same tags.
 
     Attributes
     ----------

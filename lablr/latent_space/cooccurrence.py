@@ -1,4 +1,4 @@
-"""How many photos of each source carry two tags together: counts that add.
+"""Counts of photos that carry two tags together, by source: they add.
 
 Of the T (T - 1) / 2 pairs of tags most never meet, so only those that do are kept.
 """

@@ -1,4 +1,4 @@
-"""Which training photos are the dots of the map: up to 200 of each tag.
+"""The training photos that are dots of the map: up to 200 of each tag.
 
 A photo is chosen by a hash of its file name and a seed: the 200 smallest of a tag.
 So the choice is as good as random and depends neither on the order of the photos nor

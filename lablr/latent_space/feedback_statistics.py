@@ -1,4 +1,4 @@
-"""What people's judgements add to the Gaussians: sums that add, as a corpus's do.
+"""Sums over people's judgements, for the Gaussians: they add, as a corpus's do.
 
 Judged photos are a source of their own. Of such a photo and a tag t a person may
 have *accepted* t, *rejected* it, or said nothing, and then t is unknown there, even

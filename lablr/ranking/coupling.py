@@ -1,4 +1,4 @@
-"""Suggestions that listen: what an accepted or rejected tag says of the others.
+"""Reranking by feedback: what an accepted or rejected tag says of the others.
 
 A photo's own score p_t(x) knows nothing of what a person has just decided. The tags
 that people gave the training photos know which go together, but most of that the
@@ -28,7 +28,7 @@ the mean of such photos. Accepted tags tell much the same thing (*man* and *boy*
 *people*), so each further one adds less; what rejected ones tell is averaged.
 
 All of it follows from sums that add and from the validation photos; a bundle holds
-the counts, J and J'. To listen costs one product of |A| + |R| rows.
+the counts, J and J'. Reranking costs one product of |A| + |R| rows.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ BETA_REJECTED = 1.0
 
 @dataclass(frozen=True, eq=False)
 class TagCoupling:
-    """What T tags say of each other: (T, T), in nats, 0 on the diagonal.
+    """The evidence of T tags on each other: (T, T), in nats, 0 on the diagonal.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Why a tag: how typical the photo is, its nearest training photos, where it was seen.
+"""Reasons for a tag: typicality, the nearest training photos, where it was seen.
 
 All three look at the tag's Gaussian or at latents, whatever ranking put the tag where
 it is.
@@ -51,7 +51,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Typicality:
-    """Where a photo stands among a tag's training photos.
+    """The place of a photo among a tag's training photos.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Typicality:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a photo got a tag, or did not.
+    """The reasons for a tag of a photo, or against it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a person says of one photo's suggestions: decided tags, and how far to reach."""
+"""A person's feedback on one photo's suggestions: decided tags, and the reach."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Feedback"]
 
 @dataclass(frozen=True)
 class Feedback:
-    """What the ranking shall listen to.
+    """Decided tags and the reach to rank by.
 
     Parameters
     ----------

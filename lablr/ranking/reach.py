@@ -1,4 +1,4 @@
-"""How much the photos of a tag are seen: its reach, relative to that of the best.
+"""The reach of tags: how much their photos are seen, relative to the best.
 
 **From views**, where the corpus's records have them (``views``, and where known the
 time of upload, ``uploaded``, in seconds since 1970). Views spread over orders of

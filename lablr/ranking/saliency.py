@@ -1,4 +1,4 @@
-"""Where in a photo a tag was seen: cover parts of it, and see what that takes away.
+"""Saliency: cover parts of a photo, and see what that takes from a tag.
 
 A square patch of the encoder's mean colour slides over the image, and the photo is
 encoded anew for each place. With r_t(x) the log-likelihood ratio of tag t::
@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Saliency:
-    """What covering each part of a photo takes from a tag.
+    """The part of a tag's evidence that each part of a photo holds.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ NO_FEEDBACK = Feedback()
 
 @dataclass(frozen=True)
 class TagScore:
-    """How well one tag fits a photo.
+    """The fit of one tag to a photo.
 
     Attributes
     ----------

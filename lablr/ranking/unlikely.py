@@ -1,4 +1,4 @@
-"""Which of a photo's own tags the model finds very unlikely, and why.
+"""A photo's own tags that the model finds very unlikely, and why.
 
 A tag is proposed for removal when three things hold:
 

@@ -35,7 +35,7 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 
 @dataclass(frozen=True)
 class VocabularyEntry:
-    """What a person says of one tag; ``tag``, ``broader`` and ``synonyms`` are normal.
+    """A person's wishes for one tag; ``tag``, ``broader`` and ``synonyms`` are normal.
 
     ``broader_label`` is the broader tag as the file writes it; ``place`` is where the
     entry stands, ``FILE:LINE``.

@@ -39,7 +39,7 @@ SEPARATORS = re.compile(r"[,;\n،؛]")
 
 @dataclass(frozen=True)
 class WrittenTag:
-    """What a person wrote, and the rules that changed it: none, or up to three."""
+    """A person's own writing, and the rules that changed it: none, or up to three."""
 
     text: str
     rules: tuple[str, ...]

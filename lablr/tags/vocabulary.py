@@ -19,7 +19,7 @@ __all__ = ["Vocabulary"]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What tags are called, and which of them are wanted.
+    """The labels of tags, and which of them are wanted.
 
     Attributes
     ----------

@@ -72,7 +72,7 @@ Rows = RowFile | npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ArrayCache:
-    """Where a run keeps its rows.
+    """The folder in which a run keeps its rows.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What all configurations of a training share: bounds on their values, and JSON."""
+"""The base of all training configurations: bounds on their values, and JSON."""
 
 from __future__ import annotations
 

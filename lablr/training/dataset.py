@@ -108,7 +108,7 @@ class TrainingSet:
 
 @dataclass
 class _Records:
-    """What training must know of each record, as numbers side by side.
+    """The tags, source and split of each record, as numbers side by side.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: the encoder as ONNX, curves, reconstructions."""
+"""The results of a finished run: the encoder as ONNX, curves, reconstructions."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class TrainingConfig(Config):
-    """How a VAE is trained.
+    """Settings of the training of a VAE.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ LOG_VARIANCE_RANGE = (-8.0, 4.0)
 
 @dataclass(frozen=True)
 class VAEConfig(Config):
-    """What a VAE is made of, and the weights of its objective.
+    """The parts of a VAE, and the weights of its objective.
 
     Parameters
     ----------

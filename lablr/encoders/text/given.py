@@ -18,7 +18,7 @@ MAX_TEXTS = 100_000
 
 
 class TextModel(Protocol):
-    """What makes points of texts."""
+    """A model that makes points of texts."""
 
     digest: str
     n_dimensions: int

@@ -43,7 +43,7 @@ SMALLEST = 1e-10
 
 @dataclass(frozen=True)
 class Semantic:
-    """How texts fit photos in a space of e dimensions.
+    """The fit of texts to photos in a space of e dimensions.
 
     Attributes
     ----------

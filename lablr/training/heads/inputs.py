@@ -1,4 +1,4 @@
-"""What finished encoders say of the photos of a corpus, from several views of each.
+"""The inputs of heads: descriptions of a corpus's photos, several views of each.
 
 A photo is decoded once and encoded once for each view: as it is, mirrored, and as many
 random ones as are wanted. All of it is kept in the cache, so that another head over

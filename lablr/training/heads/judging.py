@@ -1,4 +1,4 @@
-"""How good a head is on the validation photos, and on tags it has never seen."""
+"""Figures of a head, on the validation photos and on tags it has never seen."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def figures(
 
 @dataclass(frozen=True)
 class Unseen:
-    """Where tags stand that a head was never told of.
+    """The ranks of tags that a head was not trained on.
 
     Attributes
     ----------

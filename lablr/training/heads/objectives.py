@@ -1,4 +1,4 @@
-"""What heads minimize: one class for each loss, over the outputs of dense layers.
+"""The objectives of heads: one class a loss, over the outputs of dense layers.
 
 n photos of a batch, T tags, q outputs of the layers. ``tags`` (n, T) are 1 where a
 photo has a tag (or in between, when photos are mixed), ``weights`` (n, T) say how much

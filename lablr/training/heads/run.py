@@ -62,7 +62,7 @@ __all__ = ["HeadRun", "train_head"]
 
 @dataclass(frozen=True)
 class HeadRun:
-    """What a run has come to.
+    """The results of a run.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How heads are trained: one frozen configuration for each method."""
+"""Settings of the training of heads: one frozen configuration a method."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INPUTS = ("latents", "features")
 
 @dataclass(frozen=True)
 class HeadConfig(Config):
-    """What all heads have in common.
+    """The settings that all heads have in common.
 
     Parameters
     ----------

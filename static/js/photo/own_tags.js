@@ -1,7 +1,6 @@
 // Tags that a photo has already: those that the model finds very unlikely are listed,
 // each with its reason. Asked by the photo's latent, so that it is not sent again.
 
-import { isCancelled } from "../common/request.js";
 import { rank } from "./api.js";
 import { query } from "./controls.js";
 
@@ -22,11 +21,10 @@ export function listenToOwnTags(photos) {
     if (!photo?.latent || !photo.own.trim()) return show([], "");
     const asked = `${query()}&existing=${encodeURIComponent(photo.own)}`;
     try {
-      const { unlikely } = await rank(photo, asked, { signal });
+      const { unlikely } = await rank(photo, asked, signal);
       show(unlikely, unlikely.length ? "These may not fit." : "The model doubts none of them.");
     } catch (error) {
-      if (isCancelled(error)) return;
-      show([], error.message);
+      if (!signal.aborted) show([], error.message);
     }
   }
 

@@ -56,7 +56,7 @@ class Photo {
   }
 }
 
-/** Tells every change: `change` with the photo, or null for the list itself. */
+/** Tells `change` with the photo, or null for the list itself, and `remove` with the photo. */
 export class Photos extends EventTarget {
   list = [];
   selected = null;
@@ -77,8 +77,8 @@ export class Photos extends EventTarget {
     const place = this.list.indexOf(photo);
     if (place < 0) return;
     this.list.splice(place, 1);
-    photo.controller?.abort();
     URL.revokeObjectURL(photo.url);
+    this.dispatchEvent(new CustomEvent("remove", { detail: photo }));
     if (this.selected === photo) {
       this.selected = this.list[Math.min(place, this.list.length - 1)] ?? null;
     }

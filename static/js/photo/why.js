@@ -1,7 +1,7 @@
 // "Why?" of a tag: where in the photo it was seen, how typical the photo is, and the
 // nearest training photos with it. Asked for when somebody wants to know.
 
-import { ApiError, isCancelled } from "../common/request.js";
+import { ApiError } from "../common/request.js";
 import { percent } from "../common/words.js";
 import { explain } from "./api.js";
 import { announce } from "./view.js";
@@ -55,7 +55,7 @@ async function ask(photo, tag) {
     await fetchReasons(photo, tag, controller.signal);
     if (shown === asked) show(photo.reasons.get(tag));
   } catch (error) {
-    if (isCancelled(error)) return;
+    if (controller.signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
     if (shown === asked) part("why-state").textContent = announced(error.message);
   } finally {
@@ -70,7 +70,7 @@ async function fetchReasons(photo, tag, signal) {
     .map((score) => score.tag)
     .filter((other) => other !== tag && !photo.reasons.has(other));
   const tags = [tag, ...others].slice(0, MAX_TAGS);
-  const { explanations } = await explain(photo.file, tags, { signal });
+  const { explanations } = await explain(photo.file, tags, signal);
   for (const reason of explanations) photo.reasons.set(reason.tag, reason);
 }
 

@@ -58,16 +58,16 @@ part("question").addEventListener("click", (event) => {
 part("trouble-again").addEventListener("click", () => sender.again());
 
 sender.addEventListener("change", () => {
-  const { trouble } = sender;
-  part("question").classList.toggle("saving-answer", sender.busy);
+  const { trouble, isBusy } = sender;
+  part("question").classList.toggle("saving-answer", isBusy);
   part("trouble").hidden = !trouble;
   part("trouble-message").textContent = trouble?.message ?? "";
   part("trouble-again").hidden = !trouble?.canRetry;
   part("trouble-sign-in").hidden = trouble?.status !== 401;
 });
 sender.addEventListener("answer", ({ detail }) => show(detail));
-addEventListener("online", () => sender.trouble?.canRetry && sender.again());
+addEventListener("online", () => sender.again());
 
-listenToKeys({ isFree: () => !sender.busy && !sender.trouble?.canRetry, say });
+listenToKeys({ isFree: () => !sender.isBusy, say });
 listenToPhoto();
 prefetch();

@@ -1,6 +1,7 @@
 // The results page: the threshold answers at once, the curves show it, tables sort.
 
 import { draw } from "../common/charts.js";
+import { requestJson } from "../common/request.js";
 
 const part = (id) => document.getElementById(id);
 const percent = (share) => (Number.isNaN(share) ? "–" : `${(100 * share).toFixed(1)} %`);
@@ -82,10 +83,8 @@ function listenToSorting() {
 }
 
 listenToSorting();
-const headers = { Accept: "application/json" };
-const answer = await fetch(part("results").dataset.figures, { headers }).catch(() => null);
-if (answer?.ok) {
-  figures = await answer.json();
+figures = await requestJson(part("results").dataset.figures).catch(() => null);
+if (figures) {
   listenToThreshold();
   showThreshold(Number(part("threshold").value));
 } else {

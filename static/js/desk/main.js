@@ -11,7 +11,7 @@ import { Asking } from "./asking.js";
 import { listenToChoosing } from "./choosing.js";
 import { Grid } from "./grid.js";
 import { Intake, intakeWords } from "./intake.js";
-import { listenToKeys } from "./keys.js";
+import { listenToDeskKeys } from "./keys.js";
 import { showPhoto, showSum } from "./photo.js";
 import { Photos } from "./photos.js";
 import { Selection } from "./selection.js";
@@ -29,7 +29,7 @@ const grid = new Grid(photos, selection, () => asking.wake());
 const asking = new Asking(photos, hold, grid.inSight);
 const steps = new Steps(photos, hold);
 const intake = new Intake(hold, Number(part("desk-page").dataset.maxBytes));
-const tags = new Tags({ decide, leave: () => grid.focus() });
+const tags = new Tags(decide);
 
 const say = (text) => (part("said").textContent = text);
 
@@ -145,11 +145,6 @@ part("typing").addEventListener("submit", (event) => {
   field.value = "";
   decide({ type }, `${type.join(", ")} typed`);
 });
-part("typed").addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  event.preventDefault();
-  grid.focus();
-});
 
 listenToSimilar({
   photos,
@@ -175,8 +170,8 @@ part("grid").addEventListener("click", () => {
 });
 part("one-retry").addEventListener("click", () => asking.retry(photos.current));
 part("ask-help").addEventListener("click", () => part("help").showModal());
-listenToChoosing({ selection, photos, beyond: grid.beyond, focus: () => grid.focus(), say });
-listenToKeys({ walk: (event) => grid.walk(event), enter: () => tags.enter() });
+listenToChoosing({ selection, photos, say });
+listenToDeskKeys({ photos, selection, grid, tags });
 
 part("file-link").addEventListener("click", async (event) => {
   if (!token.get()) return;

@@ -19,6 +19,11 @@ export class Selection extends EventTarget {
     return this.#chosen.size;
   }
 
+  /** Whether there is anything to let go. */
+  get isAny() {
+    return this.isOn || this.size > 0;
+  }
+
   has = (photo) => this.#chosen.has(photo);
 
   /** What a decision is for, in the grid's order: the chosen photos, else the current. */

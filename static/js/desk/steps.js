@@ -47,8 +47,8 @@ export class Steps extends TaskQueue {
     this.#forget(item);
     photos.nSteps = answer.n_steps;
     const changed = photos.store(answer.photos);
-    const others = new Set(several).difference(new Set(changed)); // it said nothing of them
-    for (const photo of others) photos.change(photo);
+    const told = new Set(changed); // of the others the answer says nothing
+    for (const photo of several) if (!told.has(photo)) photos.change(photo);
     const said = isUndo ? `Undone: ${answer.said}.` : item.said;
     const detail = { said, photos: changed, undone: isUndo };
     this.dispatchEvent(new CustomEvent("stored", { detail }));

@@ -12,16 +12,15 @@ export class Tags {
   #photo = null;
   #focus = null; // the tag that takes the Tab key
 
-  /** decide(step, words): store a decision. leave(): the focus goes back. */
-  constructor({ decide, leave }) {
-    Object.assign(this, { decide, leave });
+  /** decide(step, words): store a decision. */
+  constructor(decide) {
+    this.decide = decide;
     box.addEventListener("click", (event) => {
       const chip = event.target.closest("li[data-tag]");
       if (!chip || !event.target.closest("button")) return;
       if (event.target.closest(".drop-tag")) this.#reject(chip);
       else this.#accept(chip);
     });
-    box.addEventListener("keydown", (event) => this.#press(event));
     box.addEventListener("focusin", (event) => this.#hold(event.target.closest("li")));
   }
 
@@ -80,22 +79,19 @@ export class Tags {
     return item;
   }
 
-  #press(event) {
-    const chip = event.target.closest("li[data-tag]");
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") this.leave();
-    else if (!chip) return;
-    else if (event.key in STEPS || ["Home", "End"].includes(event.key)) this.#go(chip, event.key);
-    else if (["Backspace", "Delete"].includes(event.key)) this.#reject(chip, event.repeat);
-    else return; // Enter and Space press the button
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  #go(chip, key) {
+  /** An arrow key among the chips; false when none has the focus. */
+  go({ key, target }) {
+    const chip = target.closest("li[data-tag]");
+    if (!chip) return false;
     const chips = this.#chips();
     const place = { Home: 0, End: chips.length - 1 }[key] ?? chips.indexOf(chip) + STEPS[key];
-    chips[place]?.querySelector(".take").focus();
+    return chips[place]?.querySelector(".take").focus();
+  }
+
+  /** Reject the tag with the focus; false when none has it. */
+  reject({ target }) {
+    const chip = target.closest("li[data-tag]");
+    return chip ? this.#reject(chip) : false;
   }
 
   #accept(chip) {
@@ -106,9 +102,8 @@ export class Tags {
     else this.decide({ accept: [tag] }, `${tag} accepted`);
   }
 
-  #reject(chip, isRepeated = false) {
+  #reject(chip) {
     const { tag, kind } = chip.dataset;
-    if (isRepeated) return; // a key that is held down is one answer
     this.#moveOn(chip);
     if (kind === "typed" || kind === "rejected") {
       this.decide({ clear: [tag] }, `${tag} taken back`);

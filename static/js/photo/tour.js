@@ -1,6 +1,8 @@
 // A tour of the page: offered the first time, and again from the foot of the page.
 
-const STORED = "lablr-tour";
+import { kept } from "../common/storage.js";
+
+const answered = kept("lablr-tour", "localStorage");
 const GAP = 16; // pixels between a part of the page and what is said about it
 const MARGIN = 16;
 
@@ -13,22 +15,6 @@ let marked = null; // the part of the page the tour points at
 let opener = null;
 let there = false; // whether that part is what the step speaks of
 let trying = false; // a sample photo is on its way
-
-function seen() {
-  try {
-    return localStorage.getItem(STORED) !== null;
-  } catch {
-    return false; // storage may be forbidden
-  }
-}
-
-function remember() {
-  try {
-    localStorage.setItem(STORED, "seen");
-  } catch {
-    // then it is offered again the next time
-  }
-}
 
 const visible = (element) => element.checkVisibility() && element.getClientRects().length > 0;
 const find = (selector) => [...document.querySelectorAll(selector)].find(visible);
@@ -127,7 +113,7 @@ function end() {
 
 /** The offer is answered: it does not come again. */
 function decide() {
-  remember();
+  answered.set("seen");
   part("tour-offer").hidden = true;
 }
 
@@ -183,5 +169,5 @@ export function listenToTour() {
     decide();
     part("tour-again").focus({ preventScroll: true });
   });
-  part("tour-offer").hidden = seen();
+  part("tour-offer").hidden = answered.get() !== null;
 }

@@ -1,6 +1,6 @@
 // The rating page: forms go out as they are, the next question comes in. Only wires.
 
-import { listenToKeys } from "./keys.js";
+import { listenToRateKeys } from "./keys.js";
 import { Sender } from "./sender.js";
 
 const part = (id) => document.getElementById(id);
@@ -13,9 +13,7 @@ function prefetch() {
   if (ahead) new Image().src = ahead;
 }
 
-function say(text) {
-  part("said").textContent = text;
-}
+const say = (text) => (part("said").textContent = text);
 
 /** The tags in words, for those who cannot see that they changed. */
 function spokenTags() {
@@ -68,6 +66,6 @@ sender.addEventListener("change", () => {
 sender.addEventListener("answer", ({ detail }) => show(detail));
 addEventListener("online", () => sender.again());
 
-listenToKeys({ isFree: () => !sender.isBusy, say });
+listenToRateKeys({ sender, say });
 listenToPhoto();
 prefetch();

@@ -27,7 +27,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # The page in a real browser; the rule that CI skips nothing; a database and a cluster,
 # each started once; tests in several processes.
-pytest_plugins = ("browsing", "no_skips", "postgresql_here", "ray_here", "side_by_side")
+pytest_plugins = ("no_skips", "postgresql_here", "ray_here", "side_by_side")
 
 RunLablr = Callable[..., "subprocess.CompletedProcess[bytes]"]
 

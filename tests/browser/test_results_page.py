@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from operator import attrgetter
 
 import pytest
-from browsing import EVERY_WINDOW, Visit, fits
-from database_makers import judge
-from judging_pages import judging_server, sign_in
-from serving import Server
-from test_browser_axe import grave_findings
+from browsing import SCANNED, Look, Visit
+from judging_pages import sign_in
 
 from lablr.judging.curves import AtThreshold
-from lablr.judging.database import Database
-from lablr.judging.results import Results, TagRow, results_of
+from lablr.judging.results import Results, TagRow
 
 EFFECT = ("accepted", "rejected", "precision", "recall")
-
-
-@pytest.fixture(scope="module")
-def judged(tmp_path_factory) -> Iterator[tuple[Server, Results]]:
-    """A server on 60 photos that three raters judged, and the library's figures."""
-    folder = tmp_path_factory.mktemp("results")
-    url = f"sqlite:///{folder / 'judgements.sqlite'}"
-    with Database(url) as database:
-        judge(database)
-        for number, typed in enumerate(("seen nowhere", "10", "9", "1a")):
-            said = {typed: "typed"}
-            database.rate("ben", f"photo-{2 * number}", "none_right", said, k=3)
-        results = results_of(database)
-    (folder / "temporary").mkdir()
-    with judging_server(folder / "temporary", url) as server:
-        yield server, results
 
 
 @pytest.fixture
@@ -71,7 +50,7 @@ def expect_effect(visit: Visit, results: Results, threshold: float) -> None:
         visit.expect(visit.page.locator(f"#{name}")).to_have_text(text)
 
 
-def test_the_slider_shows_what_a_threshold_accepts_and_rejects(opened, judged):
+def test_the_slider_shows_what_a_threshold_accepts(opened, judged):
     _, results = judged
     visit = opened()
     page, expect = visit.page, visit.expect
@@ -98,12 +77,9 @@ def test_the_slider_shows_what_a_threshold_accepts_and_rejects(opened, judged):
     number.fill("7")  # is none: the last one stays
     expect_effect(visit, results, 0.75)
 
-
-def test_the_mark_on_the_curves_goes_with_the_threshold(opened, judged):
-    _, results = judged
-    visit = opened()
+    # the mark on the curves goes with it
     for threshold in (0.3, 0.7):
-        visit.page.fill("#threshold", str(threshold))
+        page.fill("#threshold", str(threshold))
         effect = results.at(threshold)
         expected = {
             "roc": [effect.false_positive_rate, effect.recall],
@@ -111,16 +87,12 @@ def test_the_mark_on_the_curves_goes_with_the_threshold(opened, judged):
         }
         for name, point in expected.items():
             # drawn before the browser turns to anything else
-            mark = visit.page.evaluate(
+            mark = page.evaluate(
                 "name => document.getElementById(name).data.at(-1)", name
             )
             assert [*mark["x"], *mark["y"]] == pytest.approx(point)
 
-
-def test_a_recommended_threshold_is_taken_over_whole(opened, judged):
-    _, results = judged
-    visit = opened()
-    page = visit.page
+    # a recommended threshold is taken over whole
     for row, rule in enumerate((0.9, None)):
         cells = page.locator(".recommended tbody tr").nth(row).locator("td")
         threshold = results.threshold(rule)
@@ -131,7 +103,7 @@ def test_a_recommended_threshold_is_taken_over_whole(opened, judged):
     page.fill("#target", "0.8")
     page.keyboard.press("Enter")
     button = page.locator(".recommended [data-threshold] >> nth=0")
-    visit.expect(button).to_have_text(f"{results.threshold(0.8):.3f}")
+    expect(button).to_have_text(f"{results.threshold(0.8):.3f}")
 
 
 def test_every_column_of_the_table_sorts_both_ways(opened, judged):
@@ -170,36 +142,30 @@ def press(head) -> str:
     return head.get_attribute("aria-sort")
 
 
-def test_without_javascript_forms_ask_for_a_threshold(visit, judged):
+def test_without_javascript_or_the_figures_the_field_still_works(visit, judged):
     server, results = judged
-    visit = visit(url=server.url, path="/results", java_script_enabled=False)
-    sign_in(visit, "ann", "#results")
-    visit.page.fill("#threshold", "0.75")
-    visit.page.get_by_role("button", name="Show").click()
-    expect_effect(visit, results, 0.75)
+    plain = visit(url=server.url, path="/results", java_script_enabled=False)
+    sign_in(plain, "ann", "#results")
+    plain.page.fill("#threshold", "0.75")
+    plain.page.get_by_role("button", name="Show").click()
+    expect_effect(plain, results, 0.75)
+
+    cut = visit(url=server.url, path="/results", complaints=("ERR_FAILED",))
+    cut.page.route("**/results/figures", lambda route: route.abort())
+    sign_in(cut, "ann", ".charts-missing")
+    cut.expect(cut.page.locator("#threshold-range")).to_be_disabled()
+    cut.page.fill("#threshold", "0.75")
+    cut.page.keyboard.press("Enter")
+    cut.page.wait_for_url("**threshold=0.75*")
+    expect_effect(cut, results, 0.75)
 
 
-def test_without_the_figures_the_field_still_works(visit, judged):
-    server, results = judged
-    visit = visit(url=server.url, path="/results", complaints=("ERR_FAILED",))
-    visit.page.route("**/results/figures", lambda route: route.abort())
-    sign_in(visit, "ann", ".charts-missing")
-    visit.expect(visit.page.locator("#threshold-range")).to_be_disabled()
-    visit.page.fill("#threshold", "0.75")
-    visit.page.keyboard.press("Enter")
-    visit.page.wait_for_url("**threshold=0.75*")
-    expect_effect(visit, results, 0.75)
-
-
-@EVERY_WINDOW
-def test_the_page_fits_and_axe_finds_nothing(opened, width, scheme):
-    visit = opened(bypass_csp=True, reduced_motion="reduce", **fits(width, scheme))
-    found = {"first": grave_findings(visit)}
-    visit.no_sideways_scroll()
-    visit.screenshot(f"results-{width}-{scheme}")
+def test_the_page_fits_and_axe_finds_nothing(opened):
+    visit = opened(**SCANNED)
+    look = Look(visit, "results")
+    look.at("first")
     visit.page.fill("#threshold", "1")
     visit.expect(visit.page.locator("#precision")).to_have_text("–")
     visit.page.click("#tags button >> nth=0")
-    found["nothing accepted, sorted"] = grave_findings(visit)
-    visit.no_sideways_scroll()
-    assert {state: finding for state, finding in found.items() if finding} == {}
+    look.at("nothing accepted, sorted")
+    look.end()

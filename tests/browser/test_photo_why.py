@@ -6,10 +6,10 @@ import io
 from pathlib import Path
 
 import pytest
-from browsing import EVERY_WINDOW, fits
+from browsing import SCANNED, Look
 from PIL import Image
-from test_browser_axe import grave_findings
 
+EXPLANATIONS = "**/api/v1/explanations*"
 PAINTED = """
 canvas => {
   const { width, height } = canvas;
@@ -54,13 +54,15 @@ def posts(visit) -> list[str]:
     return sent
 
 
-def test_a_tag_is_painted_where_it_is(visit, halves):
-    visit = visit()
+def test_a_tag_is_painted_where_it_is(visit, halves, photos):
+    open_page = visit
+    visit = open_page(charts=False, complaints=("503",))
     page, expect = visit.page, visit.expect
     visit.take(halves)
-    visit.wait_for_charts()
+    expect(page.locator("#rows tr")).to_have_count(10)
     sent = posts(visit)
-    ask(visit, "flower")
+    with page.expect_response(EXPLANATIONS) as answered:
+        ask(visit, "flower")
     expect(page.locator("#why-title")).to_have_text("Why flower?")
     expect(page.locator("#why-title")).to_be_focused()
     expect(page.locator("#why-where")).to_contain_text("right")
@@ -78,31 +80,19 @@ def test_a_tag_is_painted_where_it_is(visit, halves):
     assert canvas.bounding_box() == picture.bounding_box()
     left, right = canvas.evaluate(PAINTED)
     assert right > 3 * left
-
-    # another tag on show was explained with it
-    other = visit.texts("#rows th bdi")[2]
-    ask(visit, other)
-    expect(page.locator("#why-tag")).to_have_text(other)
-    assert len(sent) == 1
-    visit.screenshot("why-1280-light")
-
     page.uncheck("#why-show")
     expect(canvas).to_be_hidden()
     page.check("#why-show")
     expect(canvas).to_be_visible()
-
     page.select_option("#ranking", "neighbours")
     expect(page.locator("#why-other")).to_be_visible()
+    page.select_option("#ranking", "calibrated")
+    expect(page.locator("#why-other")).to_be_hidden()
     page.click("#why-close")
     expect(page.locator("#why")).to_be_hidden()
     expect(canvas).to_be_hidden()
 
-
-def test_it_is_asked_and_left_by_keyboard(visit, halves):
-    visit = visit()
-    page, expect = visit.page, visit.expect
-    visit.take(halves)
-    visit.wait_for_charts()
+    # another tag on show was explained with it; by keyboard
     visit.tab_to("#rows tr")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
@@ -113,70 +103,43 @@ def test_it_is_asked_and_left_by_keyboard(visit, halves):
     assert button.get_attribute("aria-label") == f"Why {name}?"
     page.keyboard.press("Enter")
     expect(page.locator("#why-found")).to_be_visible()
+    expect(page.locator("#why-tag")).to_have_text(name)
     expect(page.locator("#why-title")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("#why-close")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator("#why")).to_be_hidden()
     expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    assert len(sent) == 1
 
-
-def test_it_goes_with_its_photo(visit, photos):
-    visit = visit()
-    page, expect = visit.page, visit.expect
-    visit.take(photos["china"], photos["flower"])
-    visit.wait_for_photos(2)
-    visit.wait_for_charts()
-    first = visit.texts("#rows th bdi")[0]
-    ask(visit, first)
-    sent = posts(visit)
-    page.locator("[role=option]").nth(1).click()
+    # it goes with its photo
+    visit.take(photos["flower"])
+    expect(page.locator("#preview-name")).to_have_text("flower.jpg")
     expect(page.locator("#why")).to_be_hidden()
-    expect(page.locator("#seen")).to_be_hidden()
+    expect(canvas).to_be_hidden()
+    visit.wait_for_photos(2)
+    refusal = {"error": {"code": "busy", "message": "The server is busy."}}
+    page.route(EXPLANATIONS, lambda route: route.fulfill(status=503, json=refusal))
+    page.click("#rows tr:first-child .ask button")
+    for said in ("#why-state", "#status"):
+        expect(page.locator(said)).to_have_text("The server is busy.")
+    expect(page.locator("#why-found")).to_be_hidden()
+    expect(canvas).to_be_hidden()
+    page.unroute_all()
     page.locator("[role=option]").nth(0).click()
     expect(page.locator("#why")).to_be_hidden()
-    ask(visit, first)
-    assert sent == []
-
-
-def test_what_the_server_refuses_is_said(visit, halves):
-    visit = visit(complaints=("503",))
-    page, expect = visit.page, visit.expect
-    visit.take(halves)
-    visit.wait_for_charts()
-    refusal = {"error": {"code": "busy", "message": "The server is busy."}}
-    page.route(
-        "**/api/v1/explanations*",
-        lambda route: route.fulfill(status=503, json=refusal),
-    )
-    page.click("#rows tr:first-child .ask button")
-    expect(page.locator("#why-state")).to_have_text("The server is busy.")
-    expect(page.locator("#status")).to_have_text("The server is busy.")
-    expect(page.locator("#why-found")).to_be_hidden()
-    expect(page.locator("#seen")).to_be_hidden()
-    page.unroute("**/api/v1/explanations*")
-    ask(visit, visit.texts("#rows th bdi")[0])
+    ask(visit, name)
     expect(page.locator("#why-state")).to_be_hidden()
 
-
-@EVERY_WINDOW
-def test_it_fits_and_axe_finds_nothing(visit, halves, width, scheme):
-    # the scan is a script of its own: only here is the policy set aside
-    visit = visit(bypass_csp=True, reduced_motion="reduce", **fits(width, scheme))
+    # how it looks, with the same answer
+    answer = answered.value.json()
+    visit = open_page(charts=False, **SCANNED)
+    visit.page.route(EXPLANATIONS, lambda route: route.fulfill(json=answer))
     visit.take(halves)
-    visit.wait_for_charts()
     ask(visit, "flower")
-    visit.no_sideways_scroll()
-    visit.screenshot(f"why-{width}-{scheme}")
-    box = visit.page.locator("#rows tr:first-child .ask button").bounding_box()
+    look = Look(visit, "why")
+    look.at("flower")
+    box = visit.page.locator("#rows .ask button").first.bounding_box()
     assert min(box["width"], box["height"]) >= 24
-    assert grave_findings(visit) == []
-
-
-def test_nothing_is_asked_without_javascript(visit, photos):
-    visit = visit(java_script_enabled=False)
-    visit.page.set_input_files("#photo", photos["china"])
-    visit.page.click(".submit")
-    visit.expect(visit.page.locator("#rows tr")).to_have_count(10)
-    visit.expect(visit.page.locator("#rows .ask").first).to_be_hidden()
-    visit.expect(visit.page.locator("#why")).to_be_hidden()
+    look.end()

@@ -100,7 +100,7 @@ def test_the_sources_are_enough_to_build_from(tmp_path):
         "lablr/cli/supervisor.py",
         "webapp/server.py",
         "webapp/static/css/base.css",
-        "webapp/templates/index.html",
+        "webapp/templates/photo.html",
     } <= held
 
 

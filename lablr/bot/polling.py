@@ -48,6 +48,11 @@ class Polling:
         self._pause = pause
         self._next = 0  # the number that confirms all before it
 
+    async def start(self) -> str:
+        """Take a webhook back, which keeps Telegram from answering; returns ``""``."""
+        await self._bot.delete_webhook(drop_pending_updates=False)
+        return ""
+
     async def run(self) -> None:
         """Go on until cancelled; raises BotError when the token is refused."""
         wait_s = FIRST_WAIT_S
@@ -62,8 +67,11 @@ class Polling:
                 await self._pause(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    async def confirm(self) -> None:
-        """Tell Telegram what is done with, if it listens; for the end."""
+    def stop_listening(self) -> None:
+        """Do nothing: once `run` is cancelled, nothing more comes in."""
+
+    async def close(self) -> None:
+        """Tell Telegram which updates are done with, if it answers."""
         if self._next:
             with suppress(TelegramError, asyncio.TimeoutError):
                 await asyncio.wait_for(self._ask(limit=1, timeout=0), CONFIRM_S)

@@ -11,7 +11,6 @@ import asyncio
 import hmac
 import json
 import re
-import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from lablr.bot.dispatch import Dispatcher, read_update
+from lablr.bot.dispatch import ALLOWED_UPDATES, Dispatcher, read_update
 from lablr.errors import BotError
 
 __all__ = ["SECRET_HEADER", "Webhook"]
@@ -30,6 +29,7 @@ MAX_BODY_BYTES = 1 << 20  # of one update
 MAX_HEADER_BYTES = 16 << 10
 BODY_S = 30
 IDLE_S = 75
+MAX_CONNECTIONS = 16  # from Telegram
 ANSWER_S = 50.0  # then Telegram hears that all is well, though it is not done
 
 
@@ -37,7 +37,7 @@ class Webhook:
     """A small HTTP server for Telegram's calls, behind a proxy that ends TLS.
 
     url : the public address; its path is the one that is listened on.
-    port : 0 lets the system choose; `port` says which it is.
+    address : host and port; port 0 lets the system choose.
 
     Raises BotError when the address cannot be listened on.
     """
@@ -46,8 +46,7 @@ class Webhook:
         self,
         url: str,
         secret: str,
-        host: str,
-        port: int,
+        address: tuple[str, int],
         bot: Bot,
         dispatcher: Dispatcher,
     ) -> None:
@@ -66,21 +65,37 @@ class Webhook:
             body_timeout=BODY_S,
             idle_connection_timeout=IDLE_S,
         )
+        self._url, self._secret, self._bot = url, secret, bot
+        host, port = address
         try:
-            sockets = bind_sockets(port, host)
+            self._sockets = bind_sockets(port, host)
         except OSError as error:
             raise BotError(
                 f"cannot listen on {host} port {port}: {error.strerror or error}"
             ) from error
-        self.port: int = sockets[0].getsockname()[1]
-        self._sockets: list[socket.socket] = sockets
 
-    def start(self) -> None:
-        """Take connections."""
+    async def start(self) -> str:
+        """Take connections and have Telegram call; returns where, for a person."""
         self._server.add_sockets(self._sockets)
+        await self._bot.set_webhook(
+            self._url,
+            secret_token=self._secret,
+            allowed_updates=ALLOWED_UPDATES,
+            max_connections=MAX_CONNECTIONS,
+        )
+        host, port, *_ = self._sockets[0].getsockname()
+        return f", called on {host} port {port}"
+
+    async def run(self) -> None:
+        """Wait until cancelled."""
+        await asyncio.Event().wait()
 
     def stop_listening(self) -> None:
-        """Take no more connections; those there are get their answers."""
+        """Take no more connections; those there are get their answers.
+
+        The webhook stays set: what comes meanwhile, Telegram brings after the next
+        start.
+        """
         self._server.stop()
         for listener in self._sockets:
             listener.close()

@@ -1,4 +1,4 @@
-"""The bot from its start to its stop; the file that wires the others."""
+"""The bot from start to stop: the module that wires the others."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ async def run_bot(
 ) -> None:
     """Answer photos on Telegram until ``stop`` is set.
 
-    on_ready : told, in words, as whom and where the bot answers.
-    pause : waits between attempts; clock : seconds that the rate limit counts.
+    on_ready : is told, in words, under which name and where the bot answers.
+    pause : waits between attempts; clock : counts seconds for the rate limit.
 
     Raises BotError when the Bot API refuses the token, cannot be reached at the
     start, or the webhook cannot be listened on.
@@ -120,7 +120,7 @@ async def _work(
 
 
 async def _introduce(bot: Bot) -> None:
-    """Learn the bot's own name and show its menu of commands.
+    """Ask for the bot's own name and set its menu of commands.
 
     Raises BotError for an answer that is none of the Bot API's.
     """
@@ -128,5 +128,5 @@ async def _introduce(bot: Bot) -> None:
         await bot.initialize()
     except MALFORMED:
         raise BotError("the Bot API's answer to getMe is not understood") from None
-    with suppress(TelegramError):  # it works without
+    with suppress(TelegramError):  # the bot works without a menu
         await bot.set_my_commands(COMMANDS)

@@ -9,8 +9,6 @@ import pytest
 from bot_here import (
     SOCKETS_LEFT,
     running_bot,
-    tagger,  # noqa: F401
-    telegram,  # noqa: F401
 )
 from telegram_server import BOT_ID, TOKEN
 

@@ -33,7 +33,7 @@ pytestmark = SOCKETS_LEFT
 
 
 def tags_of(text: str) -> list[str]:
-    """The tags of the block that is copied."""
+    """Return the tags of the block to copy."""
     return shlex.split(re.search(r"<pre>(.*)</pre>", text)[1])
 
 
@@ -229,7 +229,7 @@ def test_a_file_without_end_is_not_read_to_its_end(telegram, tagger, china_jpg, 
 
 
 def test_no_file_of_this_machine_is_read(telegram, tagger, china_jpg):
-    """Whatever path the Bot API names: python-telegram-bot would open it."""
+    """python-telegram-bot would open any path that the Bot API names."""
     answer = {"file_id": "f", "file_unique_id": "f", "file_path": str(china_jpg)}
     telegram.fault = lambda method, n_before: (
         (200, json.dumps({"ok": True, "result": answer}).encode())

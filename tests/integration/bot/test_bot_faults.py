@@ -1,4 +1,4 @@
-"""What goes wrong around the bot: the network, Telegram, restarts."""
+"""Faults around the bot: the network, Telegram, restarts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = SOCKETS_LEFT
 
 
 def once(method: str, status: int, body: bytes):
-    """A fault of the first call of a method."""
+    """Return a fault of the first call of a method."""
     return lambda called, n_before: (
         (status, body) if called == method and n_before == 0 else None
     )

@@ -1,4 +1,4 @@
-"""The bot's settings, and that no log and no message tells its token."""
+"""The bot's settings, and that its token is in no log and no message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = SOCKETS_LEFT
 
 @pytest.fixture
 def everything_logged():
-    """What all loggers of this process write, at every level, in a text."""
+    """Collect what all loggers of this process write, at every level."""
     stream, root = io.StringIO(), logging.getLogger()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(name)s %(message)s %(pathname)s"))

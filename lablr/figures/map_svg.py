@@ -133,9 +133,10 @@ def _view(
     frame, margin = frame_of(circles, suggestion), 2 * sheet.font_px
     right, height = sheet.width - sheet.font_px / 2, sheet.height
     width, tall = frame.size
-    if not sheet.is_fixed:  # as low as the circles allow, but with room for names
+    # as low as the circles allow, but with room for names and the axis' title
+    if not sheet.is_fixed:
         needed = round(tall / width * (right - margin)) + margin + sheet.font_px // 2
-        height = min(height, max(needed, sheet.width // 2))
+        height = min(height, max(needed, sheet.width // 2, 24 * sheet.font_px))
     return View(frame, (margin, sheet.font_px / 2, right, height - margin)), height
 
 

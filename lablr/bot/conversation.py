@@ -16,7 +16,7 @@ from lablr.bot.chats import Chat, Chats
 from lablr.bot.commands import reply_to_text
 from lablr.bot.dedup import Answered
 from lablr.bot.fetching import Files, TelegramFile, photo_of
-from lablr.bot.inference import Inference, rankings_of
+from lablr.bot.inference import Inference
 from lablr.bot.replies import DEFECT, NOT_FETCHED, Reply
 from lablr.errors import PhotoError
 from lablr.system.rate_limit import RateLimit
@@ -74,7 +74,7 @@ class Conversation:
         return reply_to_text(
             message.text or "",
             chat,
-            rankings_of(tagger),
+            tagger.rankings,
             tagger.limits,
             self._bot.username,
             message.chat.type == ChatType.PRIVATE,

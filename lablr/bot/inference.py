@@ -10,18 +10,12 @@ from dataclasses import replace
 from lablr.bot.chats import Chat
 from lablr.bot.replies import Reply, tags_text
 from lablr.figures.map_svg import draw_map_png
-from lablr.ranking.tagger import RANKINGS, Tagger
+from lablr.ranking.tagger import Tagger
 from lablr.system.cpu import available_threads
 
-__all__ = ["Inference", "rankings_of"]
+__all__ = ["Inference"]
 
 N_FETCHED_AHEAD = 2
-
-
-def rankings_of(tagger: Tagger) -> tuple[str, ...]:
-    """Return the rankings that /method accepts: the tagger's own."""
-    rankings: tuple[str, ...] = getattr(tagger, "rankings", RANKINGS)
-    return rankings
 
 
 class Inference:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lablr.bot.redaction import secret_part
 from lablr.errors import BotError
 from lablr.system.private_file import read_private
 
@@ -57,11 +56,6 @@ class BotSettings:
     def file_url(self) -> str:
         """The address of a file, up to the token."""
         return f"{self.base_url.rstrip('/')}/file/bot"
-
-    @property
-    def bot_id(self) -> str:
-        """The number before the token's colon, which is no secret."""
-        return self.token.removesuffix(f":{secret_part(self.token)}")
 
 
 def checked_url(what: str, url: str) -> str:

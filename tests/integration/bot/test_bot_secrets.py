@@ -129,7 +129,6 @@ def test_addresses_that_work():
         "http://a/b/bot",
         "http://a/b/file/bot",
     )
-    assert settings.bot_id == str(BOT_ID)
 
 
 def test_the_state_has_its_place():

@@ -12,8 +12,9 @@ from flask import Blueprint, Response, jsonify, request, stream_with_context
 from lablr.annotation.desk import Said, Writing
 from lablr.errors import DeskError, LablrError, MissingExtra, WritingError
 from lablr.metadata import Keyword, same, tags_of
-from webapp.desk.photos import MAX_NUMBER, desk, shown
-from webapp.model import tagger
+from webapp.desk.photos import desk, shown
+from webapp.http.parameters import MAX_NUMBER
+from webapp.state import tagger
 
 __all__ = ["add_steps"]
 

@@ -1,4 +1,4 @@
-"""Plotly's script, out of the installed plotly package: no copy of ours, no CDN."""
+"""Plotly's script, from the installed plotly package: no copy of ours, no CDN."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def init_app(app: Flask) -> None:
 
 @lru_cache(maxsize=1)
 def plotly_file_name() -> str:
-    """The name changes with the version, so a browser may keep the file for good."""
+    """Return a name that changes with the version: a browser may keep it for good."""
     return f"plotly-{importlib.metadata.version('plotly')}.min.js"
 
 
 @lru_cache(maxsize=1)
 def _plotly_scripts() -> tuple[bytes, bytes]:
-    """The script as it is (4.8 MB) and compressed (1.5 MB), read on first use."""
+    """Return the script as it is (4.8 MB) and compressed (1.5 MB)."""
     spec = importlib.util.find_spec("plotly")  # finds, does not import: 0.3 s saved
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the plotly package is not installed")
@@ -40,7 +40,7 @@ def _plotly_scripts() -> tuple[bytes, bytes]:
 
 @blueprint.get("/<name>")
 def show(name: str) -> Response:
-    """The one asset that is not in static/."""
+    """Send the one asset that is not in static/."""
     if name != plotly_file_name():
         abort(404)
     plain, compressed = _plotly_scripts()

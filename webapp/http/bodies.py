@@ -24,8 +24,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest, Error
 
-from webapp.http.admission import Busy
 from webapp.http.errors import error_of
+from webapp.state.admission import Busy
 
 __all__ = ["BodyMemory", "channel_class"]
 

@@ -1,4 +1,4 @@
-"""Every error of the web, said once: JSON for programs, a page for people.
+"""Errors as answers: JSON for programs, a page for people.
 
 One shape for programs: ``{"error": {"code", "message", "request_id"}}``. A
 message says what is wrong and what to do, and never holds a path or a trace; the
@@ -22,7 +22,7 @@ from flask import (
 from werkzeug.exceptions import HTTPException
 
 from lablr.errors import DatabaseError, DeskError, JudgementError, PhotoError
-from webapp.http.admission import Busy
+from webapp.state.admission import Busy
 
 __all__ = ["CODES", "Refused", "error_of", "init_app", "wants_json"]
 
@@ -39,7 +39,7 @@ MESSAGES = {
     500: ("internal_error", "Something went wrong here; it is not your photo's fault."),
 }
 
-# Every code that an answer of the API may bear, by its status.
+# Every code of the API's errors, by status.
 CODES = {
     400: ("bad_latent", "bad_parameter", "bad_request", "no_photo", "too_many_photos"),
     401: ("unauthorized",),
@@ -84,7 +84,7 @@ class Refused(Exception):  # named for what is wrong, like its siblings
 
 
 def init_app(app: Flask) -> None:
-    """Answer every exception of a view in one voice."""
+    """Answer every exception of a view in one shape."""
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(PhotoError, _photo_error)
     app.register_error_handler(Busy, _busy)
@@ -96,7 +96,7 @@ def init_app(app: Flask) -> None:
 
 
 def wants_json() -> bool:
-    """Whether the client is a program: the address tells, or a script of ours."""
+    """Return whether a program asks: by the address, or by the header of our script."""
     if request.path.startswith(FOR_BOTH):
         return request.accept_mimetypes.best == "application/json"
     is_programs = request.path.startswith(("/api/", "/desk/"))
@@ -104,7 +104,7 @@ def wants_json() -> bool:
 
 
 def error_of(error: PhotoError | Busy) -> dict[str, str]:
-    """Code and message of an error that is one photo's, not the request's."""
+    """Return code and message of an error that is one photo's, not the request's."""
     if isinstance(error, Busy):
         return {"code": "busy", "message": BUSY.format(seconds=error.retry_after_s)}
     return {"code": error.code, "message": str(error)}

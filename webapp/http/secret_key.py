@@ -11,7 +11,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from webapp.http.settings import SettingError
+from webapp.state.settings import SettingError
 
 __all__ = ["kept_secret", "secret_file"]
 

@@ -16,7 +16,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import waitress
@@ -24,7 +25,8 @@ from flask import Flask
 from waitress import wasyncore
 
 from webapp.http.bodies import BodyMemory, channel_class
-from webapp.http.settings import Settings
+from webapp.http.uploads import body_limit
+from webapp.state import state_of
 
 __all__ = ["serve"]
 
@@ -52,9 +54,10 @@ def serve(
     listener: a listening TCP socket, such as `socket.create_server` makes; it is
     closed in the end. on_ready: called once, when requests are about to be taken.
     """
-    settings: Settings = app.extensions["lablr.settings"]
-    app.extensions["lablr.listens_on"] = listener.getsockname()[0]
-    app.extensions["lablr.model"].watch(settings.reload_s)
+    state = replace(state_of(app), listens_on=listener.getsockname()[0])
+    state.store(app)
+    settings = state.settings
+    state.model.watch(settings.reload_s)
     _share_heaps()
     sockets: dict[int, Any] = {}
     server = waitress.create_server(
@@ -74,7 +77,7 @@ def serve(
     )
     server.channel_class = channel_class(
         BodyMemory(settings.max_body_memory_mib << 20),
-        _limit_of(app),
+        lambda path: body_limit(app, path),
         settings.max_upload_s,
     )
     if on_ready is not None:
@@ -103,13 +106,6 @@ def _proxy(address: str | None) -> dict[str, Any]:
         "trusted_proxy_count": 1,
         "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
     }
-
-
-def _limit_of(app: Flask) -> Callable[[str], int]:
-    """The bytes that a body may have at a path, as the application has it."""
-    usual: int = app.config["MAX_CONTENT_LENGTH"]
-    by_path: Mapping[str, int] = app.config.get("MAX_BODY_BYTES", {})
-    return lambda path: by_path.get(path, usual)
 
 
 # ------------------------------------------------------------------------ stopping
@@ -147,7 +143,7 @@ def _turn(sockets: dict[int, Any], timeout_s: float = 1.0) -> None:
 
 
 def _unread(sockets: dict[int, Any]) -> bool:
-    """Whether a connection or bytes wait that the loop would take in."""
+    """Return whether a connection or bytes wait that the loop would read."""
     poll = select.poll()
     for number, sock in list(sockets.items()):
         if sock.readable():
@@ -156,7 +152,7 @@ def _unread(sockets: dict[int, Any]) -> bool:
 
 
 def _busy(server: Any) -> bool:
-    """Whether a request runs, is queued, or has an answer under way."""
+    """Return whether a request runs, is queued, or has an answer under way."""
     return any(
         channel.requests or channel.total_outbufs_len
         for channel in list(server.active_channels.values())

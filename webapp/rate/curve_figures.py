@@ -19,7 +19,7 @@ MAX_POINTS = 800
 
 
 def curve_figures(curves: Curves) -> dict[str, Figure]:
-    """Figures ``roc`` and ``precision_recall``; the last trace marks the threshold."""
+    """Return figures ``roc`` and ``precision_recall``; each last trace is the mark."""
     recall = _thinned(curves.true_positive_rate)
     roc = _figure(
         ([0.0, *_thinned(curves.false_positive_rate)], [0.0, *recall]),
@@ -36,18 +36,18 @@ def curve_figures(curves: Curves) -> dict[str, Figure]:
 
 
 def effects(curves: Curves) -> list[list[int]]:
-    """Right and wrong tags accepted at 0, 1/1000, ..., 1: what the slider shows."""
+    """Return right and wrong tags accepted at 0, 1/1000, ..., 1, for the slider."""
     found = (curves.at(step / STEPS) for step in range(STEPS + 1))
     return [[one.accepted_right, one.accepted_wrong] for one in found]
 
 
 def percent_or_dash(value: float) -> str:
-    """A share for people; nothing is known of none."""
+    """Return a share for people to read; a dash where it is undefined."""
     return "–" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def shown_effect(effect: AtThreshold) -> dict[str, Any]:
-    """What a threshold does, in the words of the page."""
+    """Return the effect of a threshold, in the words of the page."""
     return {
         "threshold": effect.threshold,
         "right": effect.accepted_right,
@@ -60,7 +60,7 @@ def shown_effect(effect: AtThreshold) -> dict[str, Any]:
 
 
 def _thinned(values: Sequence[float] | Any) -> list[float | None]:
-    """At most so many points, the last among them: a screen shows no more."""
+    """Return at most `MAX_POINTS` points and the last: a screen shows no more."""
     step = max(1, math.ceil(len(values) / MAX_POINTS))
     kept = [*values[::step], *values[-1:]]
     return [None if math.isnan(x) else round(float(x), 5) for x in kept]

@@ -10,9 +10,11 @@ from serving import MULTIPART, form_of, n_latent
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
+from lablr.system.rate_limit import RateLimit
 from webapp import create_app
-from webapp.http.access import RateLimit, client_of
-from webapp.http.settings import SettingError, Settings
+from webapp.http.access import client_of
+from webapp.state import state_of
+from webapp.state.settings import SettingError, Settings
 
 TOKEN = 'a fjord=27, "_a.~+/=='  # noqa: S105  # every kind of sign it may have
 LATENT = {"latent": [0.0] * n_latent()}
@@ -281,7 +283,7 @@ def test_a_batch_costs_its_photos_and_a_refusal_reads_nothing(limited):
 
 
 def test_no_limit_unless_set(app):
-    assert app.extensions["lablr.rate_limit"] is None
+    assert state_of(app).rate_limit is None
     with pytest.raises(SettingError, match="LABLR_RATE_LIMIT must be"):
         Settings.read({"RATE_LIMIT": "-1"})
 
@@ -291,7 +293,7 @@ def test_no_limit_unless_set(app):
 
 def test_without_room_no_body_is_read():
     app = create_app({"MAX_RUNNING": 1, "MAX_WAITING": 0, "API_TOKEN": TOKEN})
-    with app.extensions["lablr.admission"].admit():
+    with state_of(app).admission.admit():
         for url in ("/", "/api/v1/suggestions", "/api/v1/suggestions/batch"):
             refused = send_unread(app, url)
             assert refused.status_code == 503

@@ -16,8 +16,9 @@ from lablr import Tagger
 from lablr.ranking.tagger import RANKINGS
 from lablr.tags import LANGUAGES
 from webapp import create_app
-from webapp.http.admission import Admission, Busy
-from webapp.http.settings import SettingError, Settings
+from webapp.state import state_of
+from webapp.state.admission import Admission, Busy
+from webapp.state.settings import SettingError, Settings
 
 URL = "/api/v1/suggestions"
 SECURITY_HEADERS = {
@@ -62,7 +63,7 @@ def test_a_photo_gets_what_the_library_gives(client, china_jpg, ranking):
 def test_k_zero_is_every_tag(client, app, china_jpg):
     found = post(client, china_jpg.read_bytes(), k=0).json["tags"]
     assert sorted(tag["tag"] for tag in found) == sorted(
-        app.extensions["lablr.model"].tagger.tags
+        state_of(app).model.tagger.tags
     )
 
 
@@ -94,7 +95,7 @@ def test_figures_come_for_plotly(client, china_jpg, width):
 
 def test_tags_are_listed(client, app):
     response = client.get("/api/v1/tags")
-    tagger = app.extensions["lablr.model"].tagger
+    tagger = state_of(app).model.tagger
     assert response.json == {
         "tags": list(tagger.tags),
         "rankings": list(tagger.rankings),
@@ -112,7 +113,7 @@ def test_health(client, app):
     assert client.get("/livez").json == {"status": "alive"}
     assert client.get("/readyz").json == {
         "status": "ready",
-        "bundle": app.extensions["lablr.model"].tagger.bundle_digest,
+        "bundle": state_of(app).model.tagger.bundle_digest,
     }
 
 
@@ -279,7 +280,7 @@ def test_a_large_photo_stays_out_of_temporary_files(
 def test_beyond_its_places_the_model_is_busy_and_health_is_not(china_jpg):
     app = create_app({"MAX_RUNNING": 1, "MAX_WAITING": 0})
     client = app.test_client()
-    with app.extensions["lablr.admission"].admit():
+    with state_of(app).admission.admit():
         refused = post(client, china_jpg.read_bytes())
         assert_error(refused, 503, "busy")
         assert int(refused.headers["Retry-After"]) > 0

@@ -13,6 +13,7 @@ from serving import BOUNDARY, MULTIPART, form_of, running_server
 from webapp import create_app
 from webapp.api import suggestions
 from webapp.api.routes import MAX_BATCH_BYTES, MAX_BATCH_PHOTOS
+from webapp.state import state_of
 
 URL = "/api/v1/suggestions/batch"
 END = f"\r\n--{BOUNDARY}--\r\n".encode()
@@ -129,7 +130,7 @@ def test_photos_beyond_the_time_of_a_batch_are_sent_away(client, monkeypatch):
 def test_a_batch_holds_one_place():
     app = create_app({"MAX_RUNNING": 2, "MAX_WAITING": 0})
     client = app.test_client()
-    admission = app.extensions["lablr.admission"]
+    admission = state_of(app).admission
     with admission.admit():
         assert post(client, jpeg(), jpeg(), jpeg()).status_code == 200
         with admission.admit():

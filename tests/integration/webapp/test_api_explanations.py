@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from lablr.ranking.tagger import Tagger
 from webapp import create_app
 from webapp.api import explanations
 from webapp.api.explanations import MAX_TAGS, SALIENCY_COST
-from webapp.http.admission import Admission
+from webapp.state import state_of
+from webapp.state.admission import Admission
 
 URL = "/api/v1/explanations"
 
@@ -94,7 +96,8 @@ def test_where_it_was_seen_counts_as_several_photos():
 def test_one_at_a_time_and_few_wait():
     """While one is under way, as many wait as may, and the next is sent away."""
     app = create_app({"MAX_RUNNING": 4})
-    own = app.extensions["lablr.saliency_admission"] = Admission(1, 2, max_wait_s=60)
+    own = Admission(1, 2, max_wait_s=60)
+    replace(state_of(app), saliency=own).store(app)
     answers = []
 
     def ask():

@@ -10,6 +10,7 @@ from serving import MULTIPART, form_of
 
 from lablr.ranking.tagger import RANKINGS
 from webapp import create_app
+from webapp.state import state_of
 
 URL = "/api/v1/rankings"
 
@@ -39,7 +40,7 @@ def assert_bad_latent(response, status: int = 400) -> None:
 
 
 def test_the_latent_is_the_librarys(app, latent, china_jpg):
-    tagger = app.extensions["lablr.model"].tagger
+    tagger = state_of(app).model.tagger
     assert latent == tagger.suggest(china_jpg).latent.tolist()
 
 
@@ -140,5 +141,5 @@ def test_the_parameters_are_held_here_too(client, latent):
 
 def test_ranking_does_not_wait_for_photos(latent):
     app = create_app({"MAX_RUNNING": 1, "MAX_WAITING": 0})
-    with app.extensions["lablr.admission"].admit():
+    with state_of(app).admission.admit():
         assert rank(app.test_client(), {"latent": latent}).status_code == 200

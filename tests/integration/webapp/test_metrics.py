@@ -11,7 +11,8 @@ from serving import MULTIPART, form_of, n_latent
 
 import lablr
 from webapp import create_app
-from webapp.http.metrics import STAGES
+from webapp.state import state_of
+from webapp.state.metrics import STAGES
 
 URL = "/api/v1/suggestions"
 
@@ -78,7 +79,7 @@ def test_requests_and_stages_are_counted(own_app):
 
 def test_the_queue_is_seen(own_app):
     client = own_app.test_client()
-    with own_app.extensions["lablr.admission"].admit():
+    with state_of(own_app).admission.admit():
         assert send(client).status_code == 503
         found = samples(client)
         assert found["lablr_photos_running", ()] == 1
@@ -89,7 +90,7 @@ def test_the_queue_is_seen(own_app):
 
 
 def test_the_bundle_is_named(client, app):
-    digest = app.extensions["lablr.model"].tagger.bundle_digest
+    digest = state_of(app).model.tagger.bundle_digest
     found = samples(client)
     assert found["lablr_bundle_info", (digest, lablr.__version__)] == 1
     assert found["process_resident_memory_bytes", ()] > 1e6

@@ -19,7 +19,7 @@ from lablr.annotation.results import results_of
 from lablr.photos import bounded_image
 from webapp import create_app
 from webapp.http.secret_key import kept_secret
-from webapp.http.settings import SettingError
+from webapp.state.settings import SettingError
 
 JSON = {"Accept": "application/json"}
 

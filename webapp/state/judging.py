@@ -1,7 +1,7 @@
-"""Judging on the web: whether it is on, with which database, and who takes part.
+"""The database of judgements, and the people who may judge.
 
-Off unless a database is named. What is kept of a rater is a signed cookie with the
-name; what a rater says is in the database before it is acknowledged.
+A rater's name stays in a signed cookie; a judgement is in the database before it is
+acknowledged.
 """
 
 from __future__ import annotations
@@ -13,53 +13,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask, current_app, render_template
 from werkzeug.security import check_password_hash
 
 from lablr.annotation import open_database
 from lablr.errors import DatabaseError
+from webapp.state.settings import Settings
 
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
 
-__all__ = ["Judging", "init_app", "judging"]
+__all__ = ["Judging", "open_judging"]
 
 log = logging.getLogger("lablr.web")
-off = Blueprint("judging_off", __name__)
 
 
-def init_app(app: Flask) -> None:
-    """Open the database of the settings, or say on the pages that judging is off.
+def open_judging(settings: Settings) -> Judging | None:
+    """Open the database that the settings name; None: judging is off.
 
     A database that cannot be opened now is tried again by every request: the other
     pages do not need it. Raises `MissingExtra` without SQLAlchemy.
     """
-    settings = app.extensions["lablr.settings"]
-    found = None
     if settings.database is None:
-        app.register_blueprint(off)
-    else:
-        folder = None if settings.photos is None else Path(settings.photos)
-        found = Judging(settings.database, dict(settings.raters), folder)
-        try:
-            _ = found.database
-        except DatabaseError as error:
-            log.warning("judging: %s", error)
-    app.extensions["lablr.judging"] = found
-    app.jinja_env.globals["judging_on"] = found is not None
-
-
-@off.get("/rate")
-@off.get("/results")
-def show_off() -> str:
-    """How judging is turned on."""
-    return render_template("judging_off.html")
-
-
-def judging() -> Judging:
-    """The judging of this application, where it is on."""
-    found: Judging = current_app.extensions["lablr.judging"]
-    return found
+        return None
+    folder = None if settings.photos is None else Path(settings.photos)
+    judging = Judging(settings.database, dict(settings.raters), folder)
+    try:
+        _ = judging.database
+    except DatabaseError as error:
+        log.warning("judging: %s", error)
+    return judging
 
 
 class Judging:
@@ -127,11 +109,11 @@ class Judging:
         return not self.raters or name in self.raters
 
     def sign_in(self, name: str, password: str) -> str | None:
-        """The rater's name as it is kept; None when name or password is wrong.
+        """Return the rater's name as it is kept; None: name or password is wrong.
 
-        Without a list of raters, a new name enters a new rater: whoever calls has
-        made sure that the client sits at this machine. Raises `JudgementError` for
-        what cannot be a name.
+        Without a list of raters, a new name makes a new rater: the caller has made
+        sure that the client is on this machine. Raises `JudgementError` for a text
+        that cannot be a name.
         """
         name = normal(name)
         if not self.raters:
@@ -146,5 +128,5 @@ class Judging:
 
 
 def normal(name: str) -> str:
-    """A name as the database keeps it: NFC, without outer spaces."""
+    """Return a name as the database keeps it: NFC, without outer spaces."""
     return unicodedata.normalize("NFC", name.strip())

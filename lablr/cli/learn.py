@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from lablr.cli.messages import fail, print_message, shown
-from lablr.cli.options import bundle_option, json_option
+from lablr.cli.options import (
+    bundle_option,
+    dry_run_option,
+    json_option,
+)
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -62,7 +66,7 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     metavar="FOLDER",
     help="Where judged photos lie whose paths are relative.  [default: here]",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@dry_run_option("Say what would change; write nothing.")
 @click.option("--force", is_flag=True, help="Write even what is worse.")
 @click.option(
     "--undo",

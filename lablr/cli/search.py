@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
-from lablr.cli.options import bundle_option, json_option
+from lablr.cli.options import (
+    bundle_option,
+    json_option,
+    k_option,
+)
+from lablr.cli.report import emit
 
 __all__ = ["search_command"]
 
@@ -32,13 +36,7 @@ __all__ = ["search_command"]
     metavar="WORD",
     help="What should not fit; may be given several times.",
 )
-@click.option(
-    "-k",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    help="Photos; 0: all of them.",
-)
+@k_option(10, "Photos; 0: all of them.")
 @bundle_option
 @json_option
 def search_command(
@@ -77,15 +75,12 @@ def search_command(
     search = Search(Index.read(index), Viewer(Tagger.load(bundle, FOLDER_LIMITS)))
     for found in search.find(Query(payload, plus, minus), k):
         path = str(search.path(found.row))
-        if as_json:
-            record = {
-                "photo": path,
-                "similarity": round(found.similarity, 6),
-                "tags": list(found.tags),
-            }
-            click.echo(json.dumps(record))
-        else:
-            click.echo(f"{found.similarity:6.3f}  {shown(path)}")
+        record = {
+            "photo": path,
+            "similarity": round(found.similarity, 6),
+            "tags": list(found.tags),
+        }
+        emit(as_json, record, f"{found.similarity:6.3f}  {shown(path)}")
 
 
 def _split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:

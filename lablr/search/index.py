@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from lablr.errors import IndexFolderError
 from lablr.search.nearest import EXACT_UP_TO, Graph
-from lablr.system.whole_file import flush_folder, write_whole
+from lablr.system.whole_file import write_bytes, write_whole
 
 __all__ = ["Index", "IndexEntry", "Rows"]
 
@@ -172,8 +172,7 @@ class Index:
             "n_photos": len(self.entries),
         }
         raw = json.dumps(head, indent=1).encode("ascii")
-        write_whole(self.folder / HEAD, lambda file: file.write(raw))
-        flush_folder(self.folder)
+        write_bytes(self.folder / HEAD, raw)
         self._forget_others(generation)
 
     def _forget_others(self, generation: str) -> None:

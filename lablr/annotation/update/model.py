@@ -92,8 +92,7 @@ class CorpusModel:
     @cached_property
     def _corpus(self) -> Groups:
         absence = self.statistics.absence(float(self.settings["unknown_weight"]))
-        tag = self.statistics.tag_moments
-        return Groups(tag, self.statistics.source_moments.weighted(absence.T) - tag)
+        return Groups(self.statistics.tag_moments, self.statistics.rest(absence))
 
 
 def chosen(calibration: Calibration, columns: Columns) -> Calibration:

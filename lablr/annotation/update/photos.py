@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lablr.latent_space.calibration import folds_of
 from lablr.latent_space.feedback_statistics import FeedbackStatistics
 
 __all__ = [
-    "N_FOLDS",
     "Bools",
     "Columns",
     "Floats",
@@ -21,8 +20,6 @@ __all__ = [
     "columns_of",
     "taken",
 ]
-
-N_FOLDS = 4
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -58,10 +55,8 @@ class JudgedPhotos:
 
     @property
     def folds(self) -> Columns:
-        """(N,), the part of each photo, from a hash of its name: it never moves."""
-        digests = (hashlib.sha256(name.encode()).digest() for name in self.names)
-        parts = [int.from_bytes(digest[:8], "big") % N_FOLDS for digest in digests]
-        return np.array(parts, np.int64)
+        """(N,), the part of each photo, see `calibration.folds_of`."""
+        return folds_of(self.names)
 
     def with_tags(self, tags: tuple[str, ...]) -> JudgedPhotos:
         """The same photos and what was said of these tags."""

@@ -13,13 +13,12 @@ from lablr.annotation import update as learning
 from lablr.annotation.update import Comparison, JudgedPhotos, Update
 from lablr.annotation.update.cross_fitting import cross_fitted_ratios, ratios
 from lablr.annotation.update.model import CorpusModel
-from lablr.annotation.update.photos import N_FOLDS
 from lablr.bundle import Bundle
 from lablr.corpus.label_weights import evidence
 from lablr.encoders.encoding import EncodedPhotos
 from lablr.errors import BundleError, LearningError
 from lablr.fitting.fit import FitConfig
-from lablr.latent_space.calibration import Calibration
+from lablr.latent_space.calibration import N_FOLDS, Calibration
 from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
 from lablr.ranking.tagger import Ranker
 

@@ -26,7 +26,7 @@ from webapp.http.metrics import stage
 from webapp.http.parameters import FLAG, Parameters, parameter
 from webapp.state import state, tagger
 from webapp.state.admission import Busy
-from webapp.state.values import BadValue, Kind
+from webapp.state.values import Kind
 
 __all__ = ["MAX_TAGS", "SALIENCY_COST", "ExplanationQuery", "reasons"]
 
@@ -50,7 +50,7 @@ def _known_tags(model: Tagger) -> Kind[tuple[str, ...]]:
             raise ValueError
         for tag in tags:
             if tag not in known:
-                raise BadValue(
+                raise ValueError(
                     f"the model does not know {tag[:60]!r}; "
                     "GET /api/v1/tags lists those it knows"
                 )
@@ -67,16 +67,13 @@ class ExplanationQuery(Parameters):
     """The parameters of an explanation."""
 
     tag: tuple[str, ...] = parameter(
-        "What is to be explained; several with commas between.",
-        _known_tags,
-        (),
-        required=True,
+        (), _known_tags, "The tags to explain, with commas between.", required=True
     )
     saliency: bool = parameter(
+        False,
+        FLAG,
         "1 adds `saliency`: where the tags were seen. It takes a second or two and "
         "counts as several photos.",
-        FLAG,
-        False,
     )
 
 

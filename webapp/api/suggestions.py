@@ -33,10 +33,9 @@ from webapp.http.metrics import stage
 from webapp.http.parameters import FLAG, Parameters, parameter
 from webapp.state import state, tagger
 from webapp.state.admission import Busy
-from webapp.state.values import BadValue, Kind, number, one_of, whole
+from webapp.state.values import Kind, number, one_of, whole
 
 __all__ = [
-    "LANGUAGE",
     "MAX_BECAUSE",
     "MAX_EXISTING",
     "N_MAP_TAGS",
@@ -44,7 +43,6 @@ __all__ = [
     "SuggestionQuery",
     "TagsQuery",
     "as_json",
-    "listed",
     "rank",
     "refuse_lacking",
     "shown",
@@ -62,94 +60,78 @@ BATCH_S = 15.0
 SHARE = number(0, 1)
 N_TAGS = whole(0, 999_999)  # no model has as many tags
 LANGUAGE = one_of(tuple(LANGUAGES))
-DECIDED = "with commas between them; unknown ones change nothing."
 
 
-def listed(
+def _listed(
     split: Callable[[str], Iterable[str]], at_most: int = MAX_LENGTH
 ) -> Kind[tuple[str, ...]]:
-    """Return the kind of lists of tags.
+    """Return the kind of at most so many tags, which `split` finds in a text."""
 
-    split : a text -> its tags.
-    at_most : so many tags.
-    """
-
-    def parse(given: str) -> tuple[str, ...]:
-        if len(given) > MAX_LENGTH:
+    def parse(text: str) -> tuple[str, ...]:
+        if len(text) > MAX_LENGTH:
             raise ValueError
-        found = tuple(split(given))
+        found = tuple(split(text))
         if len(found) > at_most:
-            raise BadValue(f"{at_most} tags at most")
+            raise ValueError(f"{at_most} tags at most")
         return found
 
     form = f"tags with commas between them, {MAX_LENGTH:,} characters at most"
     return Kind(parse, form, {"type": "string", "maxLength": MAX_LENGTH})
 
 
-DECIDED_TAGS = listed(lambda given: given.split(","))
+def _decided(meaning: str) -> tuple[str, ...]:
+    return parameter(
+        (),
+        _listed(lambda text: text.split(",")),
+        f"{meaning}, with commas between them; unknown ones change nothing.",
+        used_by=lambda model: model.listening is not None,
+    )
 
 
 @dataclass(frozen=True)
 class SuggestionQuery(Parameters):
-    """The parameters of a suggestion.
+    """The parameters of a suggestion; without `existing` nobody asks what could go."""
 
-    `existing` is None where nobody asks which of the photo's own tags could go.
-    """
-
-    k: int = parameter("How many tags; 0 is all of them.", N_TAGS, 10)
+    k: int = parameter(10, N_TAGS, "How many tags; 0 is all of them.")
     ranking: str = parameter(
-        "What the tags are ordered by.",
-        lambda model: one_of(model.rankings),
         "calibrated",
+        lambda model: one_of(model.rankings),
+        "What the tags are ordered by.",
     )
     threshold: float | None = parameter(
-        "The probability from which `sure` is true; the model's own if left out.",
-        SHARE,
-        None,
+        None, SHARE, "The probability from which `sure` is true; usually the model's."
     )
-    map: bool = parameter("1 adds `map`: where photo and tags lie.", FLAG, False)
+    map: bool = parameter(False, FLAG, "1 adds `map`: where photo and tags lie.")
     figures: str = parameter(
-        "Adds `figures`: the page's pictures for Plotly.",
-        one_of(("wide", "narrow")),
         "",
+        one_of(("wide", "narrow")),
+        "Adds `figures`: the page's pictures for Plotly.",
     )
     because: int = parameter(
-        "Adds `because`: so many of the training photos nearest to the photo.",
-        whole(0, MAX_BECAUSE),
-        0,
+        0, whole(0, MAX_BECAUSE), "Adds `because`: so many of the nearest photos."
     )
     latent: bool = parameter(
+        False,
+        FLAG,
         "1 adds `latent`, and `features` where methods beside the Gaussians use them, "
         "which /api/v1/rankings takes.",
-        FLAG,
-        False,
     )
     language: str = parameter(
-        "Adds `label` to each tag: its name in that language.", LANGUAGE, ""
+        "", LANGUAGE, "Adds `label` to each tag: its name in that language."
     )
-    accepted: tuple[str, ...] = parameter(
-        f"Tags that the photo gets, {DECIDED}",
-        DECIDED_TAGS,
-        (),
-        described_if=lambda model: model.listening is not None,
-    )
-    rejected: tuple[str, ...] = parameter(
-        f"Tags that it does not get, {DECIDED}",
-        DECIDED_TAGS,
-        (),
-        described_if=lambda model: model.listening is not None,
-    )
+    accepted: tuple[str, ...] = _decided("Tags that the photo gets")
+    rejected: tuple[str, ...] = _decided("Tags that it does not get")
     reach: float = parameter(
-        "0 ranks by how well tags fit, 1 also by how much they are seen.",
-        SHARE,
         0.0,
-        described_if=lambda model: model.reach is not None,
+        SHARE,
+        "0 ranks by how well tags fit, 1 also by how much they are seen.",
+        used_by=lambda model: model.reach is not None,
     )
     existing: tuple[str, ...] | None = parameter(
+        None,
+        _listed(split_words, MAX_EXISTING),
         f"The photo's own tags, at most {MAX_EXISTING}, with commas between them: adds "
         "`unlikely`, those that the model finds very unlikely.",
-        listed(split_words, MAX_EXISTING),
-        None,
     )
 
     @classmethod
@@ -189,7 +171,7 @@ class TagsQuery(Parameters):
     """The parameters of the list of tags."""
 
     language: str = parameter(
-        "Adds `labels`: the names of the tags in that language.", LANGUAGE, ""
+        "", LANGUAGE, "Adds `labels`: the names of the tags in that language."
     )
 
 

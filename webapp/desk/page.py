@@ -25,9 +25,7 @@ def init_app(app: Flask) -> None:
     is_on = state_of(app).desk is not None
     app.jinja_env.globals["desk_on"] = is_on
     if not is_on:
-        off = Blueprint("desk_off", __name__)
-        off.add_url_rule("/desk", view_func=show_off)
-        app.register_blueprint(off)
+        app.add_url_rule("/desk", "desk_off", lambda: render_template("desk_off.html"))
         return
     from webapp.desk.guard import guard
     from webapp.desk.photos import add_photos
@@ -40,8 +38,3 @@ def init_app(app: Flask) -> None:
     add_photos(pages)
     add_steps(pages)
     app.register_blueprint(pages)
-
-
-def show_off() -> str:
-    """Explain how the desk is turned on."""
-    return render_template("desk_off.html")

@@ -63,14 +63,14 @@ def desk() -> Desk:
 class ImageQuery(Parameters):
     """The size of an image."""
 
-    side: int = parameter("Pixels of the longer side.", whole(16, MAX_SIDE_PX), 320)
+    side: int = parameter(320, whole(16, MAX_SIDE_PX), "Pixels of the longer side.")
 
 
 @dataclass(frozen=True)
 class RankedQuery(Parameters):
     """The number of suggestions."""
 
-    k: int = parameter("How many tags; 0 is all of them.", N_TAGS, 10)
+    k: int = parameter(10, N_TAGS, "How many tags; 0 is all of them.")
 
 
 # ----------------------------------------------------------------------------- photos

@@ -79,18 +79,16 @@ class Refused(Exception):  # named for what is wrong, like its siblings
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.status = status
+        self.http_status = status
         self.headers = headers
 
 
 def init_app(app: Flask) -> None:
     """Answer every exception of a view in one shape."""
-    app.register_error_handler(Refused, _refused)
-    app.register_error_handler(PhotoError, _photo_error)
+    for kind in (Refused, JudgementError, DeskError, PhotoError):
+        app.register_error_handler(kind, _own_error)
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(DatabaseError, _database_error)
-    app.register_error_handler(JudgementError, _own_error)
-    app.register_error_handler(DeskError, _own_error)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _unexpected)
 
@@ -110,14 +108,11 @@ def error_of(error: PhotoError | Busy) -> dict[str, str]:
     return {"code": error.code, "message": str(error)}
 
 
-def _refused(error: Refused) -> Response:
-    return _answer(error.status, error.code, str(error), error.headers)
-
-
-def _photo_error(error: PhotoError) -> Response:
-    # 503: the machine, not the photo, could not decode now
-    headers = {"Retry-After": "5"} if error.http_status == 503 else {}
-    return _answer(error.http_status, **error_of(error), headers=headers)
+def _own_error(error: Refused | JudgementError | DeskError | PhotoError) -> Response:
+    headers = getattr(error, "headers", None)
+    if isinstance(error, PhotoError) and error.http_status == 503:
+        headers = {"Retry-After": "5"}  # the machine could not decode, not the photo
+    return _answer(error.http_status, error.code, str(error), headers)
 
 
 def _busy(error: Busy) -> Response:
@@ -128,10 +123,6 @@ def _busy(error: Busy) -> Response:
 def _database_error(error: DatabaseError) -> Response:
     log.error("request %s: %s", g.request_id, error)
     return _answer(503, error.code, NO_DATABASE, {"Retry-After": "5"})
-
-
-def _own_error(error: JudgementError | DeskError) -> Response:
-    return _answer(error.http_status, error.code, str(error))
 
 
 def _http_exception(error: HTTPException) -> Response:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from lablr import Tagger
 from webapp.http.errors import Refused
 from webapp.state import tagger
-from webapp.state.values import BadValue, Kind, Schema, value
+from webapp.state.values import Kind, Schema, value
 
 __all__ = ["FLAG", "MAX_NUMBER", "Parameters", "filled", "parameter"]
 
@@ -19,45 +19,37 @@ P = TypeVar("P", bound="Parameters")
 MAX_NUMBER = 2**31 - 1  # of photos, in addresses and in queries
 
 
-def _flag(given: str) -> bool:
-    if given not in ("0", "1"):
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
         raise ValueError
-    return given == "1"
+    return text == "1"
 
 
 FLAG = Kind(_flag, "0 or 1", {"type": "integer", "enum": [0, 1]})
 
 
 def parameter(
-    description: str,
-    kind: Kind[Any] | Callable[[Tagger], Kind[Any]],
     default: T,
+    kind: Kind[Any] | Callable[[Tagger], Kind[Any]],
+    description: str,
     *,
     required: bool = False,
-    described_if: Callable[[Tagger], bool] = lambda _: True,
+    used_by: Callable[[Tagger], bool] = lambda _: True,
 ) -> T:
-    """Return the field of a `Parameters`.
+    """Return the field of `Parameters`.
 
-    description : for programs, in the OpenAPI document.
-    kind : of its values, which may depend on the model that is served.
-    default : its value where the request leaves it out.
-    required : a request must bring it; `default` is of use to Python only.
-    described_if : whether a model has a use for it; the document leaves it out else.
+    kind : of its values; it may depend on the model that is served.
+    used_by : whether a model has a use for it; the document leaves it out else.
     """
     return value(
-        kind,
-        default,
-        description=description,
-        required=required,
-        described_if=described_if,
+        default, kind, description=description, required=required, used_by=used_by
     )
 
 
 class Parameters:
     """The parameters of a query or a form; subclasses are frozen dataclasses.
 
-    A name that is no parameter is ignored, and so is all but the first of several
-    values.
+    Other names are ignored, and so is all but the first of several values.
     """
 
     code: ClassVar = "bad_parameter"
@@ -72,32 +64,28 @@ class Parameters:
                 kind = _kind_of(one.metadata["kind"], tagger)
                 try:
                     found[one.name] = kind.read(one.name, text)
-                except BadValue as error:
+                except ValueError as error:
                     raise Refused(cls.code, f"{error}.") from None
         return cls(**found)
 
     @classmethod
     def described(cls, model: Tagger, **other: Kind[Any]) -> list[Schema]:
-        """Return the parameters as OpenAPI has them, for a model.
-
-        other : kinds that take the place of a parameter's own.
-        """
+        """Return the parameters as OpenAPI has them, some with other kinds."""
         described = []
         for one in fields(cls):  # type: ignore[arg-type]
-            if not one.metadata["described_if"](model):
+            if not one.metadata["used_by"](model):
                 continue
-            kind = other.get(one.name, _kind_of(one.metadata["kind"], lambda: model))
-            schema = dict(kind.schema)
-            about: Schema = {"name": one.name, "in": "query"}
-            about["description"] = one.metadata["description"]
+            kind = other.get(one.name) or _kind_of(one.metadata["kind"], lambda: model)
+            schema, default = dict(kind.schema), one.default
+            said: Schema = {"name": one.name, "in": "query", "schema": schema}
+            said["description"] = one.metadata["description"]
             if one.metadata["required"]:
-                about["required"] = True
-            elif one.default not in (None, "", ()):
-                default: Any = one.default
-                schema["default"] = int(default) if kind is FLAG else default
-            if schema.get("type") == "array":  # with commas between the items
-                about |= {"style": "form", "explode": False}
-            described.append({**about, "schema": schema})
+                said["required"] = True
+            elif default not in (None, "", ()):
+                schema["default"] = int(default) if kind is FLAG else default  # type: ignore[arg-type]
+            if schema["type"] == "array":  # with commas between the items
+                said |= {"style": "form", "explode": False}
+            described.append(said)
         return described
 
 

@@ -43,9 +43,9 @@ class WordsQuery(Parameters):
     code = "bad_query"
 
     q: str = parameter(
-        "Terms between commas; a minus before one excludes it.",
-        Kind(_short, f"at most {MAX_CHARACTERS} characters", {"type": "string"}),
         "",
+        Kind(_short, f"at most {MAX_CHARACTERS} characters"),
+        "Terms between commas; a minus before one excludes it.",
     )
 
 

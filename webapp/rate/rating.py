@@ -59,10 +59,8 @@ def init_app(app: Flask) -> None:
 class RatingQuery(Parameters):
     """The rater's wishes: the order of photos, and how many tags of each."""
 
-    order: str = parameter(
-        "The order of photos.", one_of(("queue", "uncertain")), "queue"
-    )
-    k: int = parameter("How many tags.", whole(1, MAX_K), 5)
+    order: str = parameter("queue", one_of(("queue", "uncertain")), "Which first.")
+    k: int = parameter(5, whole(1, MAX_K), "How many tags.")
 
     @property
     def query(self) -> dict[str, Any]:
@@ -78,7 +76,7 @@ class RatingQuery(Parameters):
 class PhotoQuery(Parameters):
     """The photo that a form, or an address, is about."""
 
-    photo: int = parameter("Its number.", whole(0, MAX_NUMBER), 0, required=True)
+    photo: int = parameter(0, whole(0, MAX_NUMBER), "Its number.", required=True)
 
 
 # -------------------------------------------------------------------------- questions

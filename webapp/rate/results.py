@@ -54,8 +54,8 @@ def init_app(app: Flask) -> None:
 class ResultsQuery(Parameters):
     """The parameters of the page."""
 
-    precision: float = parameter("The precision to recommend for.", SHARE, 0.9)
-    threshold: float = parameter("The threshold to show.", SHARE, 0.5)
+    precision: float = parameter(0.9, SHARE, "The precision to recommend for.")
+    threshold: float = parameter(0.5, SHARE, "The threshold to show.")
 
 
 @blueprint.get("")

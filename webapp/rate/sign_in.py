@@ -42,7 +42,6 @@ SIGNED_IN_FOR = timedelta(days=30)
 AIMS = ("rate.ask", "results.show")
 
 blueprint = Blueprint("signing_in", __name__, url_prefix="/rate")
-off = Blueprint("judging_off", __name__)
 
 
 class RaterSessions(SecureCookieSessionInterface):
@@ -58,7 +57,8 @@ def init_app(app: Flask) -> None:
     is_on = state_of(app).judging is not None
     app.jinja_env.globals["judging_on"] = is_on
     if not is_on:
-        app.register_blueprint(off)
+        for page in ("rate", "results"):
+            app.add_url_rule(f"/{page}", f"{page}_off", _show_off)
         return
     app.config.update(
         SECRET_KEY=state_of(app).settings.secret_key or kept_secret(secret_file()),
@@ -74,10 +74,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
 
 
-@off.get("/rate")
-@off.get("/results")
-def show_off() -> str:
-    """Explain how judging is turned on."""
+def _show_off() -> str:
     return render_template("judging_off.html")
 
 

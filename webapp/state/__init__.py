@@ -15,10 +15,9 @@ from lablr import Tagger
 from lablr.system.rate_limit import RateLimit
 from webapp.state.admission import Admission
 from webapp.state.index import IndexFolder
-from webapp.state.judging import Judging, open_judging
+from webapp.state.judging import Judging, open_desk_of, open_judging
 from webapp.state.metrics import Metrics
 from webapp.state.model import ServedModel
-from webapp.state.own_desk import open_own_desk
 from webapp.state.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,32 +32,19 @@ SIGN_INS_PER_MINUTE = 10
 
 @dataclass(frozen=True)
 class State:
-    """The parts of one application.
-
-    settings : the choices of whoever runs the server.
-    model : the tagger that is served now.
-    admission : the places of every use of the model.
-    saliency : one place for the one answer that takes seconds.
-    metrics : counters and histograms.
-    rate_limit : photos of each client; None: no limit.
-    sign_ins : attempts of each client.
-    index : the photos to search.
-    judging : the database of judgements; None: judging is off.
-    desk : the photos of a folder; None: the desk is off.
-    listens_on : the address of the listening socket; None: not yet known.
-    """
+    """The parts of one application; None is a part that is off."""
 
     settings: Settings
     model: ServedModel
-    admission: Admission
-    saliency: Admission
+    admission: Admission  # to every use of the model
+    saliency: Admission  # to the one answer that takes seconds
     metrics: Metrics
-    rate_limit: RateLimit | None
+    rate_limit: RateLimit | None  # of photos
     sign_ins: RateLimit
     index: IndexFolder
     judging: Judging | None
     desk: Desk | None
-    listens_on: str | None = None
+    listens_on: str | None = None  # an address, once the server knows it
 
     @classmethod
     def of(cls, settings: Settings) -> State:
@@ -85,7 +71,7 @@ class State:
             sign_ins=RateLimit(SIGN_INS_PER_MINUTE),
             index=IndexFolder(settings.index),
             judging=judging,
-            desk=open_own_desk(settings, judging),
+            desk=open_desk_of(settings, judging),
         )
 
     def store(self, app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""The database of judgements, and the people who may judge.
+"""The database of judgements, the people who may judge, and the desk.
 
 A rater's name stays in a signed cookie; a judgement is in the database before it is
 acknowledged.
@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING
 
 from werkzeug.security import check_password_hash
 
-from lablr.annotation import open_database
-from lablr.errors import DatabaseError
-from webapp.state.settings import Settings
+from lablr.annotation import desk_database, open_database
+from lablr.errors import DatabaseError, DeskError
+from lablr.metadata import default_state
+from webapp.state.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
+    from lablr.annotation.desk import Desk
 
-__all__ = ["Judging", "open_judging"]
+__all__ = ["Judging", "open_desk_of", "open_judging"]
+
+NO_FOLDER = "-"
 
 log = logging.getLogger("lablr.web")
 
@@ -42,6 +46,35 @@ def open_judging(settings: Settings) -> Judging | None:
     except DatabaseError as error:
         log.warning("judging: %s", error)
     return judging
+
+
+def open_desk_of(settings: Settings, judging: Judging | None) -> Desk | None:
+    """Open the desk that the settings name; None: they name none.
+
+    Decisions go into the database of judgements or, without one, one of the desk's
+    own. Raises `SettingError` for a folder that is none, `DatabaseError`, and
+    `MissingExtra` without the packages that the database needs.
+    """
+    if settings.desk is None:
+        return None
+    kept = _own_database() if judging is None else judging
+    from lablr.annotation.desk import open_desk  # needs the extra "judge"
+
+    folder = None if settings.desk == NO_FOLDER else Path(settings.desk)
+    try:
+        return open_desk(folder, lambda: kept.database, default_state())
+    except DeskError as error:
+        raise SettingError(f"LABLR_DESK: {error}") from error
+
+
+def _own_database() -> Judging:
+    path = desk_database(default_state())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingError(f"{path.parent}: {error.strerror}") from error
+    open_database(str(path)).close()
+    return Judging(str(path), {}, None)
 
 
 class Judging:

@@ -12,7 +12,7 @@ from typing import Any
 from werkzeug.security import check_password_hash
 
 from lablr.errors import LablrError
-from webapp.state.values import BadValue, Kind, number, text, value, whole
+from webapp.state.values import Kind, number, value, whole
 
 __all__ = ["SettingError", "Settings"]
 
@@ -25,17 +25,24 @@ class SettingError(LablrError):
     code = "setting_error"
 
 
-def _token(given: str) -> str:
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("give the address of one proxy, such as 127.0.0.1") from None
+
+
+def _token(text: str) -> str:
     # what a header carries unchanged
-    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", given):
+    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", text):
         raise ValueError
-    return given
+    return text
 
 
-def _raters(given: str) -> tuple[tuple[str, str | None], ...]:
+def _raters(text: str) -> tuple[tuple[str, str | None], ...]:
     """Parse ``ann,bob`` or ``ann:HASH,bob:HASH``; Werkzeug's hashes hold no comma."""
     found: dict[str, str | None] = {}
-    for part in given.split(","):
+    for part in text.split(","):
         name, colon, kept = (word.strip() for word in part.partition(":"))
         # a password that is not hashed would be one that everybody reads here
         if not name or (colon and not kept.startswith(("scrypt:", "pbkdf2:"))):
@@ -46,22 +53,13 @@ def _raters(given: str) -> tuple[tuple[str, str | None], ...]:
     return tuple(found.items())
 
 
-def _long(given: str) -> str:
-    if len(given) < MIN_SECRET:
+def _long(text: str) -> str:
+    if len(text) < MIN_SECRET:
         raise ValueError
-    return given
+    return text
 
 
-FOLDER = text("a folder")
 SECONDS = number(0, 600, "a number of seconds")
-PROXY = Kind(
-    lambda given: str(ipaddress.ip_address(given)),
-    "the address of one proxy, such as 127.0.0.1",
-    {},
-)
-TOKEN = Kind(_token, "printable ASCII, no space at its ends", {})
-RATERS = Kind(_raters, "names, or NAME:HASH of a password, between commas", {})
-SECRET = Kind(_long, f"a secret of at least {MIN_SECRET} characters", {})
 
 
 @dataclass(frozen=True)
@@ -87,22 +85,32 @@ class Settings:
     secret_key : the key that signs the raters' cookies; None: a file's.
     """
 
-    bundle: str | None = value(FOLDER, None)
-    max_running: int = value(whole(1, 1000), os.cpu_count() or 2)
-    max_waiting: int = value(whole(0, 1000), 16)
-    max_wait_s: float = value(SECONDS, 10.0)
-    reload_s: float = value(SECONDS, 2.0)
-    max_body_memory_mib: int = value(whole(16, 1 << 20, "a whole number of MiB"), 256)
-    max_upload_s: float = value(SECONDS, 300.0)
-    trusted_proxy: str | None = value(PROXY, None)
-    api_token: str | None = value(TOKEN, None, is_secret=True)
-    rate_limit: int = value(whole(0, 1_000_000, "a whole number of photos"), 0)
-    database: str | None = value(text("a file, or a database's URL"), None, True)
-    desk: str | None = value(text("a folder, or -"), None)
-    index: str | None = value(text("a folder that lablr index wrote"), None)
-    photos: str | None = value(FOLDER, None)
-    raters: tuple[tuple[str, str | None], ...] = value(RATERS, (), is_secret=True)
-    secret_key: str | None = value(SECRET, None, is_secret=True)
+    bundle: str | None = value(None, Kind(str, "a folder"))
+    max_running: int = value(os.cpu_count() or 2, whole(1, 1000))
+    max_waiting: int = value(16, whole(0, 1000))
+    max_wait_s: float = value(10.0, SECONDS)
+    reload_s: float = value(2.0, SECONDS)
+    max_body_memory_mib: int = value(256, whole(16, 1 << 20, "a whole number of MiB"))
+    max_upload_s: float = value(300.0, SECONDS)
+    trusted_proxy: str | None = value(None, Kind(_address, "a proxy's address"))
+    api_token: str | None = value(
+        None, Kind(_token, "printable ASCII, no space at its ends"), is_secret=True
+    )
+    rate_limit: int = value(0, whole(0, 1_000_000, "a whole number of photos"))
+    database: str | None = value(None, Kind(str, "a file or a URL"), is_secret=True)
+    desk: str | None = value(None, Kind(str, "a folder, or -"))
+    index: str | None = value(None, Kind(str, "a folder that lablr index wrote"))
+    photos: str | None = value(None, Kind(str, "a folder"))
+    raters: tuple[tuple[str, str | None], ...] = value(
+        (),
+        Kind(_raters, "names, or NAME:HASH of a password, between commas"),
+        is_secret=True,
+    )
+    secret_key: str | None = value(
+        None,
+        Kind(_long, f"a secret of at least {MIN_SECRET} characters"),
+        is_secret=True,
+    )
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Settings:
@@ -112,16 +120,14 @@ class Settings:
         """
         given: dict[str, Any] = {}
         for one in fields(cls):
-            name, kind = one.name.upper(), one.metadata["kind"]
-            found = config.get(name, os.environ.get(f"LABLR_{name}"))
-            if found is None or found == "":
-                continue
-            is_number = kind.schema.get("type") in ("integer", "number")
-            words = str(found).strip() if is_number else str(found)
-            try:
-                given[one.name] = kind.read(
-                    f"LABLR_{name}", words, one.metadata["is_secret"]
-                )
-            except BadValue as error:
-                raise SettingError(str(error)) from None
+            name, kind = f"LABLR_{one.name.upper()}", one.metadata["kind"]
+            found = config.get(one.name.upper(), os.environ.get(name))
+            text = "" if found is None else str(found)
+            if "type" in kind.schema:  # a number; spaces around it do no harm
+                text = text.strip()
+            if text:
+                try:
+                    given[one.name] = kind.read(name, text, one.metadata["is_secret"])
+                except ValueError as error:
+                    raise SettingError(str(error)) from None
         return cls(**given)

@@ -1,8 +1,7 @@
 """Kinds of values that come as text: settings of the server, parameters of a request.
 
-A kind reads a text, says to people what it must be, and says the same to programs as a
-JSON Schema, so that what is checked and what is documented cannot differ. A class of
-such values is a frozen dataclass whose fields `value` makes.
+A kind reads a text, and says what it must be to people in words and to programs as a
+JSON Schema, so that what is checked and what is documented cannot differ.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-__all__ = ["BadValue", "Kind", "Schema", "number", "one_of", "text", "value", "whole"]
+__all__ = ["Kind", "Schema", "number", "one_of", "value", "whole"]
 
 Schema = dict[str, Any]
 T = TypeVar("T")
@@ -22,62 +21,48 @@ DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 MAX_SHOWN = 40  # characters of a bad value that a message repeats
 
 
-class BadValue(ValueError):
-    """A text that is not of its kind; the message, if any, says more than its form."""
-
-
 @dataclass(frozen=True)
 class Kind(Generic[T]):
     """A kind of value.
 
-    parse : text -> value; raises `ValueError` for a text of another kind.
+    parse : text -> value. Raises `ValueError` for a text of another kind; its message,
+        if any, is more precise than `form`.
     form : what such a text is, in words that go on from "must be".
     schema : the same as a JSON Schema.
     """
 
     parse: Callable[[str], T]
     form: str
-    schema: Schema
+    schema: Schema = field(default_factory=dict)
 
-    def read(self, name: str, given: str, is_secret: bool = False) -> T:
-        """Return the value; raises `BadValue`, which names what is wrong with it."""
+    def read(self, name: str, text: str, is_secret: bool = False) -> T:
+        """Return the value; raises `ValueError`, which says what is wrong with it."""
         try:
-            return self.parse(given)
-        except BadValue as error:
-            raise BadValue(f"{name}: {error}") from None
-        except ValueError:
-            shown = given if len(given) <= MAX_SHOWN else given[:MAX_SHOWN] + "…"
+            return self.parse(text)
+        except ValueError as error:
+            if error.args and not is_secret:
+                raise ValueError(f"{name}: {error}") from None
+            shown = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
             found = "what it is" if is_secret else repr(shown)
-            raise BadValue(f"{name} must be {self.form}, not {found}") from None
+            raise ValueError(f"{name} must be {self.form}, not {found}") from None
 
 
-def value(kind: object, default: T, is_secret: bool = False, **about: object) -> T:
-    """Return the field of a dataclass whose value is of a kind.
-
-    about : whatever else the class wants to know of it.
-    """
+def value(default: T, kind: object, is_secret: bool = False, **about: Any) -> T:
+    """Return the field of a dataclass for a value of a kind; `about` goes with it."""
     metadata = {"kind": kind, "is_secret": is_secret, **about}
     made: T = field(default=default, repr=not is_secret, metadata=metadata)
     return made
 
 
-# --------------------------------------------------------------------------- kinds
-
-
-def text(form: str) -> Kind[str]:
-    """Return the kind of any text."""
-    return Kind(str, form, {"type": "string"})
-
-
 def whole(low: int, high: int, form: str = "a whole number") -> Kind[int]:
     """Return the kind of whole numbers from `low` to `high`."""
 
-    def parse(given: str) -> int:
+    def parse(text: str) -> int:
         # not int() alone: it takes "1_0", "+5" and, slowly, five thousand digits
-        is_short = len(given) <= len(str(high))
-        if not (is_short and given.isascii() and given.isdigit()):
+        is_plain = text.isascii() and text.isdigit() and len(text) <= len(str(high))
+        if not (is_plain and low <= int(text) <= high):
             raise ValueError
-        return _within(int(given), low, high)
+        return int(text)
 
     schema = {"type": "integer", "minimum": low, "maximum": high}
     return Kind(parse, f"{form} from {low} to {high}", schema)
@@ -86,10 +71,12 @@ def whole(low: int, high: int, form: str = "a whole number") -> Kind[int]:
 def number(low: float, high: float, form: str = "a number") -> Kind[float]:
     """Return the kind of decimal numbers from `low` to `high`."""
 
-    def parse(given: str) -> float:
+    def parse(text: str) -> float:
         # not float() alone: it takes " 0_1 " and other people's digits
-        found = float(given) if DECIMAL.fullmatch(given) else math.nan
-        return _within(found, low, high)
+        found = float(text) if DECIMAL.fullmatch(text) else math.nan
+        if not low <= found <= high:
+            raise ValueError
+        return found
 
     schema = {"type": "number", "minimum": low, "maximum": high}
     return Kind(parse, f"{form} from {low:g} to {high:g}", schema)
@@ -98,19 +85,10 @@ def number(low: float, high: float, form: str = "a number") -> Kind[float]:
 def one_of(choices: Sequence[str]) -> Kind[str]:
     """Return the kind of a choice among some words."""
 
-    def parse(given: str) -> str:
-        if given not in choices:
+    def parse(text: str) -> str:
+        if text not in choices:
             raise ValueError
-        return given
+        return text
 
     schema = {"type": "string", "enum": list(choices)}
     return Kind(parse, f"one of {', '.join(choices)}", schema)
-
-
-N = TypeVar("N", int, float)
-
-
-def _within(found: N, low: float, high: float) -> N:
-    if not low <= found <= high:  # NaN is within nothing
-        raise ValueError
-    return found

@@ -18,11 +18,10 @@ from typing import Any
 
 from flask import Flask
 
+from webapp import desk, rate
 from webapp.api import routes
-from webapp.desk import page
 from webapp.http import access, assets, errors, health, metrics, security, uploads
 from webapp.pages import compare, photo, search
-from webapp.rate import rating, results, sign_in
 from webapp.state import State
 from webapp.state.settings import Settings
 
@@ -31,8 +30,7 @@ __all__ = ["create_app"]
 # In the order in which they see a request.
 PARTS = (
     *(metrics, security, uploads, access, errors),
-    *(assets, health, routes, photo, compare, search),
-    *(sign_in, rating, results, page),
+    *(assets, health, routes, photo, compare, search, rate, desk),
 )
 
 

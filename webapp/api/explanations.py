@@ -23,10 +23,10 @@ from lablr.system.progress import Progress, silent
 from webapp.http.access import PHOTO_COST, charge
 from webapp.http.errors import Refused
 from webapp.http.metrics import stage
-from webapp.http.parameters import FLAG, Parameters, parameter
+from webapp.http.parameters import FLAG, Parameters
 from webapp.state import state, tagger
 from webapp.state.admission import Busy
-from webapp.state.values import Kind
+from webapp.state.values import Kind, value
 
 __all__ = ["MAX_TAGS", "SALIENCY_COST", "ExplanationQuery", "reasons"]
 
@@ -66,10 +66,10 @@ def _known_tags(model: Tagger) -> Kind[tuple[str, ...]]:
 class ExplanationQuery(Parameters):
     """The parameters of an explanation."""
 
-    tag: tuple[str, ...] = parameter(
+    tag: tuple[str, ...] = value(
         (), _known_tags, "The tags to explain, with commas between.", required=True
     )
-    saliency: bool = parameter(
+    saliency: bool = value(
         False,
         FLAG,
         "1 adds `saliency`: where the tags were seen. It takes a second or two and "

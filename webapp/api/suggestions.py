@@ -30,10 +30,10 @@ from lablr.tags import (
 from webapp.api.latents import sent_latent
 from webapp.http.errors import Refused, error_of
 from webapp.http.metrics import stage
-from webapp.http.parameters import FLAG, Parameters, parameter
+from webapp.http.parameters import FLAG, Parameters
 from webapp.state import state, tagger
 from webapp.state.admission import Busy
-from webapp.state.values import Kind, number, one_of, whole
+from webapp.state.values import Kind, number, one_of, value, whole
 
 __all__ = [
     "MAX_BECAUSE",
@@ -80,7 +80,7 @@ def _listed(
 
 
 def _decided(meaning: str) -> tuple[str, ...]:
-    return parameter(
+    return value(
         (),
         _listed(lambda text: text.split(",")),
         f"{meaning}, with commas between them; unknown ones change nothing.",
@@ -92,42 +92,42 @@ def _decided(meaning: str) -> tuple[str, ...]:
 class SuggestionQuery(Parameters):
     """The parameters of a suggestion; without `existing` nobody asks what could go."""
 
-    k: int = parameter(10, N_TAGS, "How many tags; 0 is all of them.")
-    ranking: str = parameter(
+    k: int = value(10, N_TAGS, "How many tags; 0 is all of them.")
+    ranking: str = value(
         "calibrated",
         lambda model: one_of(model.rankings),
         "What the tags are ordered by.",
     )
-    threshold: float | None = parameter(
+    threshold: float | None = value(
         None, SHARE, "The probability from which `sure` is true; usually the model's."
     )
-    map: bool = parameter(False, FLAG, "1 adds `map`: where photo and tags lie.")
-    figures: str = parameter(
+    map: bool = value(False, FLAG, "1 adds `map`: where photo and tags lie.")
+    figures: str = value(
         "",
         one_of(("wide", "narrow")),
         "Adds `figures`: the page's pictures for Plotly.",
     )
-    because: int = parameter(
+    because: int = value(
         0, whole(0, MAX_BECAUSE), "Adds `because`: so many of the nearest photos."
     )
-    latent: bool = parameter(
+    latent: bool = value(
         False,
         FLAG,
         "1 adds `latent`, and `features` where methods beside the Gaussians use them, "
         "which /api/v1/rankings takes.",
     )
-    language: str = parameter(
+    language: str = value(
         "", LANGUAGE, "Adds `label` to each tag: its name in that language."
     )
     accepted: tuple[str, ...] = _decided("Tags that the photo gets")
     rejected: tuple[str, ...] = _decided("Tags that it does not get")
-    reach: float = parameter(
+    reach: float = value(
         0.0,
         SHARE,
         "0 ranks by how well tags fit, 1 also by how much they are seen.",
         used_by=lambda model: model.reach is not None,
     )
-    existing: tuple[str, ...] | None = parameter(
+    existing: tuple[str, ...] | None = value(
         None,
         _listed(split_words, MAX_EXISTING),
         f"The photo's own tags, at most {MAX_EXISTING}, with commas between them: adds "
@@ -170,7 +170,7 @@ class SuggestionQuery(Parameters):
 class TagsQuery(Parameters):
     """The parameters of the list of tags."""
 
-    language: str = parameter(
+    language: str = value(
         "", LANGUAGE, "Adds `labels`: the names of the tags in that language."
     )
 

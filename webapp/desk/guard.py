@@ -17,7 +17,7 @@ from webapp.http.access import require_token, sits_here
 from webapp.http.errors import Refused
 from webapp.state import state
 
-__all__ = ["guard"]
+__all__ = ["blueprint"]
 
 PAGE = "desk.show"
 JSON_ONLY = {
@@ -28,13 +28,10 @@ JSON_ONLY = {
 }
 
 
-def guard(blueprint: Blueprint) -> None:
-    """Refuse requests from elsewhere before their bodies are read."""
-    blueprint.before_request(_refuse_others)
-    blueprint.before_request(_refuse_other_sites)
-    blueprint.before_request(_refuse_other_kinds)
+blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
 
+@blueprint.before_request
 def _refuse_others() -> None:
     """Raise `Refused` unless the request is from this machine, or has the token."""
     settings = state().settings
@@ -57,6 +54,7 @@ def _serves_here() -> bool:
     return address is None or ipaddress.ip_address(address).is_loopback
 
 
+@blueprint.before_request
 def _refuse_other_sites() -> None:
     if request.endpoint == PAGE:  # anybody may link to it
         return
@@ -70,6 +68,7 @@ def _refuse_other_sites() -> None:
         raise Refused("other_site", "The desk takes nothing from other sites.", 403)
 
 
+@blueprint.before_request
 def _refuse_other_kinds() -> None:
     if request.endpoint in JSON_ONLY and request.mimetype != "application/json":
         raise Refused("not_json", "Send JSON, as application/json.", 415)

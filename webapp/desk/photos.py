@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from flask import (
-    Blueprint,
     Response,
     abort,
     jsonify,
@@ -25,30 +24,21 @@ from lablr.photos import FOLDER_LIMITS, check_size, read_bytes, read_image
 from lablr.ranking.feedback import Feedback
 from lablr.search.features import Viewer
 from webapp.api.suggestions import N_TAGS
+from webapp.desk.guard import blueprint
 from webapp.http.access import PHOTO_COST, charge
 from webapp.http.metrics import stage
-from webapp.http.parameters import MAX_NUMBER, Parameters, parameter
+from webapp.http.parameters import MAX_NUMBER, Parameters
 from webapp.http.sent_photos import send_photo
 from webapp.http.uploads import uploaded_files
 from webapp.state import state, tagger
-from webapp.state.values import whole
+from webapp.state.values import value, whole
 
-__all__ = ["add_photos", "desk", "shown"]
+__all__ = ["blueprint", "desk", "shown"]
 
 MAX_SIDE_PX = 2560
 SIMILAR_FROM = 0.8
 MAX_SIMILAR = 100
-
-
-def add_photos(pages: Blueprint) -> None:
-    """Serve the page, and what is read of photos, below the address of some pages."""
-    one = f"/photos/<int(max={MAX_NUMBER}):number>"
-    pages.add_url_rule("", view_func=show)
-    pages.add_url_rule("/photos", view_func=list_photos)
-    pages.add_url_rule("/photos", view_func=create_photos, methods=["POST"])
-    pages.add_url_rule(f"{one}/image", view_func=show_image)
-    pages.add_url_rule(f"{one}/file", view_func=show_file)
-    pages.add_url_rule(f"{one}/suggestions", view_func=show_suggestions)
+ONE = f"/photos/<int(max={MAX_NUMBER}):number>"
 
 
 def desk() -> Desk:
@@ -63,30 +53,33 @@ def desk() -> Desk:
 class ImageQuery(Parameters):
     """The size of an image."""
 
-    side: int = parameter(320, whole(16, MAX_SIDE_PX), "Pixels of the longer side.")
+    side: int = value(320, whole(16, MAX_SIDE_PX), "Pixels of the longer side.")
 
 
 @dataclass(frozen=True)
 class RankedQuery(Parameters):
     """The number of suggestions."""
 
-    k: int = parameter(10, N_TAGS, "How many tags; 0 is all of them.")
+    k: int = value(10, N_TAGS, "How many tags; 0 is all of them.")
 
 
 # ----------------------------------------------------------------------------- photos
 
 
+@blueprint.get("")
 def show() -> str:
     """Show the page, which asks for everything else."""
     return render_template("desk.html")
 
 
+@blueprint.get("/photos")
 def list_photos() -> Response:
     """List every photo, and what is kept of it."""
     photos = [shown(photo) for photo in desk().photos()]
     return jsonify(folder=desk().name, n_steps=desk().n_steps(), photos=photos)
 
 
+@blueprint.post("/photos")
 def create_photos() -> Response:
     """Add copies of the photos in the field ``photo``, and encode them.
 
@@ -114,12 +107,14 @@ def _taken_in(name: str, content: bytes) -> DeskPhoto:
     return desk().photo(photo.number)
 
 
+@blueprint.get(f"{ONE}/image")
 def show_image(number: int) -> Response:
     """Send the photo as a JPEG of at most ``side`` pixels."""
     side = ImageQuery.read(request.args).side
     return send_photo(desk().photo(number).file.path, side)
 
 
+@blueprint.get(f"{ONE}/file")
 def show_file(number: int) -> Response:
     """Send the photo's file as it is now."""
     photo = desk().photo(number)
@@ -157,6 +152,7 @@ def _refused(name: str, error: PhotoError | DeskError) -> dict[str, Any]:
 # ------------------------------------------------------------------------ suggestions
 
 
+@blueprint.get(f"{ONE}/suggestions")
 def show_suggestions(number: int) -> Response:
     """Suggest tags for a photo after what was decided, and list photos like it."""
     k = RankedQuery.read(request.args).k

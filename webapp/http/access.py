@@ -113,15 +113,10 @@ def charge(cost: float, read: bool = False) -> None:
 
 def client_of(address: str | None) -> str:
     """Return the client of an address: one of IPv4, or the /64 of a site of IPv6."""
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
+    found = _parsed(address)
     if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return f"{int(found) >> 64:x}::/64"
-    return str(found)
+        return str(found.ipv4_mapped or f"{int(found) >> 64:x}::/64")
+    return "unknown" if found is None else str(found)
 
 
 def sits_here() -> bool:
@@ -129,10 +124,15 @@ def sits_here() -> bool:
 
     Another site's name that was made to point here is not one of `LOCAL_HOSTS`.
     """
-    try:
-        address = ipaddress.ip_address(request.remote_addr or "")
-    except ValueError:
-        return False
-    host = request.host
+    address, host = _parsed(request.remote_addr), request.host
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    return address.is_loopback and name in LOCAL_HOSTS
+    return address is not None and address.is_loopback and name in LOCAL_HOSTS
+
+
+def _parsed(
+    address: str | None,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address or "")
+    except ValueError:
+        return None

@@ -9,11 +9,10 @@ from typing import Any, ClassVar, TypeVar
 from lablr import Tagger
 from webapp.http.errors import Refused
 from webapp.state import tagger
-from webapp.state.values import Kind, Schema, value
+from webapp.state.values import Kind, Schema
 
-__all__ = ["FLAG", "MAX_NUMBER", "Parameters", "filled", "parameter"]
+__all__ = ["FLAG", "MAX_NUMBER", "Parameters", "filled"]
 
-T = TypeVar("T")
 P = TypeVar("P", bound="Parameters")
 
 MAX_NUMBER = 2**31 - 1  # of photos, in addresses and in queries
@@ -28,28 +27,13 @@ def _flag(text: str) -> bool:
 FLAG = Kind(_flag, "0 or 1", {"type": "integer", "enum": [0, 1]})
 
 
-def parameter(
-    default: T,
-    kind: Kind[Any] | Callable[[Tagger], Kind[Any]],
-    description: str,
-    *,
-    required: bool = False,
-    used_by: Callable[[Tagger], bool] = lambda _: True,
-) -> T:
-    """Return the field of `Parameters`.
-
-    kind : of its values; it may depend on the model that is served.
-    used_by : whether a model has a use for it; the document leaves it out else.
-    """
-    return value(
-        default, kind, description=description, required=required, used_by=used_by
-    )
-
-
 class Parameters:
     """The parameters of a query or a form; subclasses are frozen dataclasses.
 
-    Other names are ignored, and so is all but the first of several values.
+    Their fields are made by `value`; the kind of one may be a function of the model. A
+    request must bring what is ``required=True``; the document leaves out what is not
+    ``used_by`` the model. Other names in a query are ignored, and so is all but the
+    first of several values.
     """
 
     code: ClassVar = "bad_parameter"
@@ -59,7 +43,7 @@ class Parameters:
         """Read the parameters; raises `Refused` (400), which names the bad one."""
         found = {}
         for one in fields(cls):  # type: ignore[arg-type]
-            text = given.get(one.name, "" if one.metadata["required"] else None)
+            text = given.get(one.name, "" if one.metadata.get("required") else None)
             if text is not None:
                 kind = _kind_of(one.metadata["kind"], tagger)
                 try:
@@ -73,13 +57,13 @@ class Parameters:
         """Return the parameters as OpenAPI has them, some with other kinds."""
         described = []
         for one in fields(cls):  # type: ignore[arg-type]
-            if not one.metadata["used_by"](model):
+            if not one.metadata.get("used_by", _always)(model):
                 continue
             kind = other.get(one.name) or _kind_of(one.metadata["kind"], lambda: model)
             schema, default = dict(kind.schema), one.default
             said: Schema = {"name": one.name, "in": "query", "schema": schema}
             said["description"] = one.metadata["description"]
-            if one.metadata["required"]:
+            if one.metadata.get("required"):
                 said["required"] = True
             elif default not in (None, "", ()):
                 schema["default"] = int(default) if kind is FLAG else default  # type: ignore[arg-type]
@@ -92,6 +76,10 @@ class Parameters:
 def filled(form: Mapping[str, str]) -> dict[str, str]:
     """Return the fields of a form that hold something: browsers send empty ones too."""
     return {name: text for name, text in form.items() if text}
+
+
+def _always(_: Tagger) -> bool:
+    return True
 
 
 def _kind_of(

@@ -14,11 +14,11 @@ from lablr.errors import IndexFolderError, MissingExtra, RankingError, TextError
 from lablr.search import Match, Query, Search
 from webapp.http.errors import Refused
 from webapp.http.metrics import stage
-from webapp.http.parameters import MAX_NUMBER, Parameters, parameter
+from webapp.http.parameters import MAX_NUMBER, Parameters
 from webapp.http.sent_photos import send_photo
 from webapp.http.uploads import uploaded_photo
 from webapp.state import state, tagger
-from webapp.state.values import Kind
+from webapp.state.values import Kind, value
 
 __all__ = ["init_app", "query_of"]
 
@@ -42,7 +42,7 @@ class WordsQuery(Parameters):
 
     code = "bad_query"
 
-    q: str = parameter(
+    q: str = value(
         "",
         Kind(_short, f"at most {MAX_CHARACTERS} characters"),
         "Terms between commas; a minus before one excludes it.",

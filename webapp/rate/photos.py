@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort
 
+from lablr.annotation.database.lookups import photo_of_number
 from webapp.http.errors import Refused
 from webapp.http.parameters import MAX_NUMBER
 from webapp.http.sent_photos import send_photo
@@ -24,8 +25,6 @@ def add_photos(pages: Blueprint) -> None:
 
 def show(number: int) -> Response:
     """Send the photo, at most `MAX_SIDE_PX` wide and high."""
-    from lablr.annotation.database.lookups import photo_of_number
-
     photo = photo_of_number(judging().database, number)
     if photo is None:
         abort(404)

@@ -23,15 +23,15 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
+from lablr.annotation.database.lookups import numbers_of, question_of_number
 from lablr.annotation.database.records import PhotoToJudge
 from lablr.errors import AlreadyJudged, JudgementError
 from webapp.http.errors import wants_json
-from webapp.http.parameters import MAX_NUMBER, Parameters, filled, parameter
+from webapp.http.parameters import MAX_NUMBER, Parameters, filled
 from webapp.http.uploads import bound_bodies
 from webapp.rate.photos import add_photos
 from webapp.rate.sign_in import MAX_FORM_BYTES, current_rater, guard, judging
-from webapp.state import state_of
-from webapp.state.values import one_of, whole
+from webapp.state.values import one_of, value, whole
 
 __all__ = ["init_app"]
 
@@ -48,9 +48,7 @@ guard(blueprint)
 
 
 def init_app(app: Flask) -> None:
-    """Add the page, where judging is on."""
-    if state_of(app).judging is None:
-        return
+    """Add the page."""
     bound_bodies(app, MAX_FORM_BYTES, "/rate/ratings", "/rate/skips", "/rate/undo")
     app.register_blueprint(blueprint)
 
@@ -59,8 +57,8 @@ def init_app(app: Flask) -> None:
 class RatingQuery(Parameters):
     """The rater's wishes: the order of photos, and how many tags of each."""
 
-    order: str = parameter("queue", one_of(("queue", "uncertain")), "Which first.")
-    k: int = parameter(5, whole(1, MAX_K), "How many tags.")
+    order: str = value("queue", one_of(("queue", "uncertain")), "Which first.")
+    k: int = value(5, whole(1, MAX_K), "How many tags.")
 
     @property
     def query(self) -> dict[str, Any]:
@@ -76,7 +74,7 @@ class RatingQuery(Parameters):
 class PhotoQuery(Parameters):
     """The photo that a form, or an address, is about."""
 
-    photo: int = parameter(0, whole(0, MAX_NUMBER), "Its number.", required=True)
+    photo: int = value(0, whole(0, MAX_NUMBER), "Its number.", required=True)
 
 
 # -------------------------------------------------------------------------- questions
@@ -93,15 +91,11 @@ def ask() -> str:
 
 
 def _question(number: int, k: int, model: str | None) -> PhotoToJudge:
-    from lablr.annotation.database.lookups import question_of_number
-
     return question_of_number(judging().database, number, k, model)
 
 
 def _state(asked: RatingQuery, first: PhotoToJudge | None = None) -> dict[str, Any]:
     """Return the templates' context: a question, the photo after it, the progress."""
-    from lablr.annotation.database.lookups import numbers_of
-
     database, rater = judging().database, current_rater()
     photos = database.next_photos(rater, 2, asked.order, asked.k)
     if first is not None:
@@ -210,8 +204,6 @@ def _go_on(
         )
     query = asked.query
     if again is not None:
-        from lablr.annotation.database.lookups import numbers_of
-
         name = again.photo.name
         query["photo"] = numbers_of(judging().database, [name])[name]
     return redirect(url_for("rate.ask", **query), 303)

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import (
     Blueprint,
@@ -20,15 +20,13 @@ from flask import (
     stream_with_context,
 )
 
+from lablr.annotation.export import COLUMNS, export_lines
+from lablr.annotation.results import Results, results_of
 from lablr.errors import JudgementError
-from webapp.http.parameters import Parameters, filled, parameter
+from webapp.http.parameters import Parameters, filled
 from webapp.rate.curve_figures import curve_figures, effects, shown_effect
 from webapp.rate.sign_in import guard, judging
-from webapp.state import state_of
-from webapp.state.values import number
-
-if TYPE_CHECKING:
-    from lablr.annotation.results import Results
+from webapp.state.values import number, value
 
 __all__ = ["init_app"]
 
@@ -45,17 +43,16 @@ guard(blueprint)
 
 
 def init_app(app: Flask) -> None:
-    """Add the page, where judging is on."""
-    if state_of(app).judging is not None:
-        app.register_blueprint(blueprint)
+    """Add the page."""
+    app.register_blueprint(blueprint)
 
 
 @dataclass(frozen=True)
 class ResultsQuery(Parameters):
     """The parameters of the page."""
 
-    precision: float = parameter(0.9, SHARE, "The precision to recommend for.")
-    threshold: float = parameter(0.5, SHARE, "The threshold to show.")
+    precision: float = value(0.9, SHARE, "The precision to recommend for.")
+    threshold: float = value(0.5, SHARE, "The threshold to show.")
 
 
 @blueprint.get("")
@@ -67,7 +64,7 @@ def show() -> str:
     asked = ResultsQuery.read(filled(request.args))
     if not judging().database.models():
         return render_template("results.html", results=None)
-    results = _results()
+    results = results_of(judging().database)
     recommended = {
         "precision": _recommended(results, asked.precision),
         "youden": _recommended(results, None),
@@ -84,7 +81,7 @@ def show() -> str:
 @blueprint.get("/figures")
 def list_figures() -> Response:
     """List the curves, and what every thousandth accepts, for the script."""
-    curves = _results().curves
+    curves = results_of(judging().database).curves
     return jsonify(
         **curve_figures(curves),
         effects=effects(curves),
@@ -105,12 +102,6 @@ def export(kind: str) -> Response:
     return response
 
 
-def _results() -> Results:
-    from lablr.annotation.results import results_of
-
-    return results_of(judging().database)
-
-
 def _recommended(results: Results, precision: float | None) -> dict[str, Any] | None:
     try:
         return shown_effect(results.at(results.threshold(precision)))
@@ -119,8 +110,6 @@ def _recommended(results: Results, precision: float | None) -> dict[str, Any] | 
 
 
 def _export(kind: str) -> Iterator[str]:
-    from lablr.annotation.export import COLUMNS, export_lines
-
     waiting = io.StringIO()
     table = csv.DictWriter(
         waiting, COLUMNS, delimiter="\t" if kind == "tsv" else ",", lineterminator="\n"

@@ -53,13 +53,7 @@ class RaterSessions(SecureCookieSessionInterface):
 
 
 def init_app(app: Flask) -> None:
-    """Sign cookies and serve the form, or say on the pages that judging is off."""
-    is_on = state_of(app).judging is not None
-    app.jinja_env.globals["judging_on"] = is_on
-    if not is_on:
-        for page in ("rate", "results"):
-            app.add_url_rule(f"/{page}", f"{page}_off", _show_off)
-        return
+    """Sign cookies and serve the form."""
     app.config.update(
         SECRET_KEY=state_of(app).settings.secret_key or kept_secret(secret_file()),
         SESSION_COOKIE_NAME="lablr_rater",
@@ -72,10 +66,6 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["csrf_token"] = csrf_token
     bound_bodies(app, MAX_FORM_BYTES, "/rate/sign-in", "/rate/sign-out")
     app.register_blueprint(blueprint)
-
-
-def _show_off() -> str:
-    return render_template("judging_off.html")
 
 
 def judging() -> Judging:

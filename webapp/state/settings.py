@@ -25,13 +25,6 @@ class SettingError(LablrError):
     code = "setting_error"
 
 
-def _address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError("give the address of one proxy, such as 127.0.0.1") from None
-
-
 def _token(text: str) -> str:
     # what a header carries unchanged
     if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", text):
@@ -64,51 +57,64 @@ SECONDS = number(0, 600, "a number of seconds")
 
 @dataclass(frozen=True)
 class Settings:
-    """The choices of whoever runs the server.
+    """The choices of whoever runs the server; docs/serve.md lists them."""
 
-    bundle : folder of the model; None is ``LABLR_BUNDLE`` or the bundled model.
-    max_running : photos that are worked on at the same time.
-    max_waiting : photos that may wait for their turn; the next one is refused.
-    max_wait_s : seconds that a photo waits before it is refused.
-    reload_s : seconds between two checks of the bundle's folder; 0 is never.
-    max_body_memory_mib : memory for the bodies of all requests together, MiB.
-    max_upload_s : seconds from the first byte of a request to its last.
-    trusted_proxy : address of the proxy whose X-Forwarded-For is believed.
-    api_token : the token that every use of the model needs; None: no token.
-    rate_limit : photos that one client may send a minute; 0: any number.
-    database : of predictions and judgements; None: judging is off.
-    desk : the folder whose photos the desk tags, "-" for one of dropped photos only;
-        None: the desk is off.
-    index : the folder of an index of photos; None: searching is off.
-    photos : the folder outside of which no photo is shown for judging.
-    raters : who may judge, each with the hash of a password or None.
-    secret_key : the key that signs the raters' cookies; None: a file's.
-    """
-
-    bundle: str | None = value(None, Kind(str, "a folder"))
-    max_running: int = value(os.cpu_count() or 2, whole(1, 1000))
-    max_waiting: int = value(16, whole(0, 1000))
-    max_wait_s: float = value(10.0, SECONDS)
-    reload_s: float = value(2.0, SECONDS)
-    max_body_memory_mib: int = value(256, whole(16, 1 << 20, "a whole number of MiB"))
-    max_upload_s: float = value(300.0, SECONDS)
-    trusted_proxy: str | None = value(None, Kind(_address, "a proxy's address"))
-    api_token: str | None = value(
-        None, Kind(_token, "printable ASCII, no space at its ends"), is_secret=True
+    bundle: str | None = value(
+        None,
+        Kind(str, "a folder"),
+        "The model's; None: LABLR_BUNDLE or the bundled one.",
     )
-    rate_limit: int = value(0, whole(0, 1_000_000, "a whole number of photos"))
-    database: str | None = value(None, Kind(str, "a file or a URL"), is_secret=True)
-    desk: str | None = value(None, Kind(str, "a folder, or -"))
-    index: str | None = value(None, Kind(str, "a folder that lablr index wrote"))
-    photos: str | None = value(None, Kind(str, "a folder"))
+    max_running: int = value(
+        os.cpu_count() or 2, whole(1, 1000), "Photos that are worked on at a time."
+    )
+    max_waiting: int = value(16, whole(0, 1000), "More are refused at once.")
+    max_wait_s: float = value(10.0, SECONDS, "A photo that waits longer is refused.")
+    reload_s: float = value(2.0, SECONDS, "Between two checks for a newer model.")
+    max_body_memory_mib: int = value(
+        256, whole(16, 1 << 20, "a whole number of MiB"), "Of all requests together."
+    )
+    max_upload_s: float = value(
+        300.0, SECONDS, "From a request's first byte to its last."
+    )
+    trusted_proxy: str | None = value(
+        None,
+        Kind(lambda text: str(ipaddress.ip_address(text)), "an address"),
+        "Its X-Forwarded-For is believed.",
+    )
+    api_token: str | None = value(
+        None,
+        Kind(_token, "printable ASCII, no space at its ends"),
+        "Every use of the model needs it.",
+        is_secret=True,
+    )
+    rate_limit: int = value(
+        0, whole(0, 1_000_000, "a whole number of photos"), "Of one client, a minute."
+    )
+    database: str | None = value(
+        None,
+        Kind(str, "a file or a URL"),
+        "Of predictions and judgements.",
+        is_secret=True,
+    )
+    desk: str | None = value(
+        None, Kind(str, "a folder, or -"), 'Photos to tag; "-": dropped photos only.'
+    )
+    index: str | None = value(
+        None, Kind(str, "a folder that lablr index wrote"), "Photos to search."
+    )
+    photos: str | None = value(
+        None, Kind(str, "a folder"), "No photo outside it is shown for judging."
+    )
     raters: tuple[tuple[str, str | None], ...] = value(
         (),
         Kind(_raters, "names, or NAME:HASH of a password, between commas"),
+        "Who may judge; empty: whoever is on this machine.",
         is_secret=True,
     )
     secret_key: str | None = value(
         None,
         Kind(_long, f"a secret of at least {MIN_SECRET} characters"),
+        "Signs the raters' cookies; None: a file's.",
         is_secret=True,
     )
 

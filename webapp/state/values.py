@@ -47,10 +47,12 @@ class Kind(Generic[T]):
             raise ValueError(f"{name} must be {self.form}, not {found}") from None
 
 
-def value(default: T, kind: object, is_secret: bool = False, **about: Any) -> T:
+def value(
+    default: T, kind: object, description: str, is_secret: bool = False, **about: Any
+) -> T:
     """Return the field of a dataclass for a value of a kind; `about` goes with it."""
-    metadata = {"kind": kind, "is_secret": is_secret, **about}
-    made: T = field(default=default, repr=not is_secret, metadata=metadata)
+    about |= {"kind": kind, "description": description, "is_secret": is_secret}
+    made: T = field(default=default, repr=not is_secret, metadata=about)
     return made
 
 

@@ -41,7 +41,10 @@ def _raters(text: str) -> tuple[tuple[str, str | None], ...]:
         if not name or (colon and not kept.startswith(("scrypt:", "pbkdf2:"))):
             raise ValueError
         if kept:
-            check_password_hash(kept, "")  # ValueError: an unreadable hash
+            try:
+                check_password_hash(kept, "")
+            except ValueError:  # an unreadable hash, of which nothing is repeated
+                raise ValueError from None
         found[name] = kept or None
     return tuple(found.items())
 
@@ -133,7 +136,8 @@ class Settings:
                 text = text.strip()
             if text:
                 try:
-                    given[one.name] = kind.read(name, text, one.metadata["is_secret"])
+                    shown = "what it is" if one.metadata["is_secret"] else repr(text)
+                    given[one.name] = kind.read(name, text, f", not {shown}")
                 except ValueError as error:
                     raise SettingError(str(error)) from None
         return cls(**given)

@@ -18,7 +18,6 @@ Schema = dict[str, Any]
 T = TypeVar("T")
 
 DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-MAX_SHOWN = 40  # characters of a bad value that a message repeats
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,16 @@ class Kind(Generic[T]):
     form: str
     schema: Schema = field(default_factory=dict)
 
-    def read(self, name: str, text: str, is_secret: bool = False) -> T:
-        """Return the value; raises `ValueError`, which says what is wrong with it."""
+    def read(self, name: str, text: str, found: str = "") -> T:
+        """Return the value; raises `ValueError` with its name, form and what was found.
+
+        A message that goes into an answer repeats nothing of the text.
+        """
         try:
             return self.parse(text)
         except ValueError as error:
-            if error.args and not is_secret:
-                raise ValueError(f"{name}: {error}") from None
-            shown = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
-            found = "what it is" if is_secret else repr(shown)
-            raise ValueError(f"{name} must be {self.form}, not {found}") from None
+            said = f": {error}" if error.args else f" must be {self.form}{found}"
+            raise ValueError(name + said) from None
 
 
 def value(

@@ -16,7 +16,17 @@ from contextlib import ExitStack
 
 import pytest
 from photo_makers import jpeg, progressive_bomb
-from serving import MULTIPART, SERVE, SUGGESTIONS, Server, form_of, running_server
+from serving import (
+    BOUNDARY,
+    MULTIPART,
+    SERVE,
+    SUGGESTIONS,
+    Server,
+    form_of,
+    running_server,
+)
+
+EXPLANATIONS = "/api/v1/explanations"
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +52,17 @@ def test_a_photo_over_the_wire(server, china_jpg):
     assert status == 200
     assert json.loads(answer)["tags"]
     assert "Server" not in headers
+
+
+def test_a_large_batch_over_the_wire(server, china_jpg):
+    end = f"\r\n--{BOUNDARY}--\r\n".encode()
+    photo = china_jpg.read_bytes() + bytes(6 << 20)  # trailing bytes are let in
+    parts = [form_of(one).removesuffix(end) for one in (photo, b"text", photo, photo)]
+    body = b"\r\n".join(parts) + end
+    path, kind = f"{SUGGESTIONS}/batch?k=1", {"Content-Type": MULTIPART}
+    results = json.loads(server.request("POST", path, body, kind)[2])["results"]
+    assert ["error" in result for result in results] == [False, True, False, False]
+    assert results[0] == results[2] == results[3]
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -281,3 +302,26 @@ def test_a_taken_port_is_said_at_the_start(server, run_lablr):
 def test_pages_come_from_the_server_too(server):
     with urllib.request.urlopen(f"{server.url}/about", timeout=60) as page:
         assert page.status == 200
+
+
+def test_an_explanation_stops_when_the_client_goes_away(tmp_path, china_jpg):
+    """Counted as refused, and the place is free for the next."""
+    body = form_of(china_jpg.read_bytes())
+    with running_server(tmp_path, LABLR_MAX_RUNNING="1") as server:
+        client = server.connect()
+        kind = {"Content-Type": MULTIPART}
+        client.request("POST", EXPLANATIONS + "?tag=sky&saliency=1", body, kind)
+        wait_until(server, "lablr_photos_running 1.0")
+        client.close()
+        wait_until(server, 'lablr_refused_total{reason="bad_request"} 1.0')
+        wait_until(server, "lablr_photos_running 0.0")
+        status, _, _ = server.request("POST", EXPLANATIONS + "?tag=sky", body, kind)
+        assert status == 200
+
+
+def wait_until(server, line: str) -> None:
+    """Ask for the metrics until they say so, or for some minutes."""
+    for _ in range(10_000):
+        if line in server.request("GET", "/metrics")[2].decode().splitlines():
+            return
+    raise AssertionError(f"the metrics never say {line}")

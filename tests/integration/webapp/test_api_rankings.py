@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from model_makers import N_LATENT
 from serving import MULTIPART, form_of
+from small_app import small_app
 
 from lablr.ranking.tagger import RANKINGS
-from webapp import create_app
 from webapp.state import state_of
 
 URL = "/api/v1/rankings"
@@ -139,7 +140,7 @@ def test_the_parameters_are_held_here_too(client, latent):
     assert refused.json["error"]["code"] == "bad_parameter"
 
 
-def test_ranking_does_not_wait_for_photos(latent):
-    app = create_app({"MAX_RUNNING": 1, "MAX_WAITING": 0})
+def test_ranking_does_not_wait_for_photos():
+    app, latent = small_app(MAX_RUNNING=1, MAX_WAITING=0), [0.0] * N_LATENT
     with state_of(app).admission.admit():
         assert rank(app.test_client(), {"latent": latent}).status_code == 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 from flask import Blueprint, Flask, render_template, request
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from lablr import Suggestion
@@ -92,6 +91,8 @@ def _threshold_percent() -> int:
 @lru_cache(maxsize=4)
 def card_html(card: str) -> Markup:
     """Return the card as HTML; raw HTML shows as text, unsafe links are dropped."""
+    from markdown_it import MarkdownIt  # a tenth of a start, and for this page only
+
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     # wide tables and long commands scroll in boxes of their own, reachable by keyboard
     opening = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'

@@ -25,6 +25,7 @@ from serving import (
     form_of,
     running_server,
 )
+from small_app import small_server
 
 EXPLANATIONS = "/api/v1/explanations"
 
@@ -140,7 +141,7 @@ def test_stalled_uploads_hold_nobody_up(server, china_jpg):
 
 def test_an_upload_that_drips_is_cut_off(tmp_path, china_jpg):
     """Each byte comes in time, the last one never would."""
-    with running_server(tmp_path, LABLR_MAX_UPLOAD_S="1") as server:
+    with small_server(tmp_path, LABLR_MAX_UPLOAD_S="1") as server:
         with stalled_upload(server, 1) as client:
             for _ in range(10_000):
                 if select.select([client], [], [], 0.05)[0]:
@@ -166,7 +167,7 @@ def until(status: object, ask: Callable[[], tuple]) -> tuple:
 
 def test_all_bodies_together_have_a_bound(tmp_path, china_jpg):
     photo = china_jpg.read_bytes() + bytes(2 << 20)  # trailing bytes are let in
-    with running_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
+    with small_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
         with ExitStack() as stalled:
 
             def ask_among_ever_more():
@@ -208,7 +209,7 @@ def test_who_asks_before_sending_is_told_at_once_that_there_is_no_room(
     tmp_path, china_jpg
 ):
     body = form_of(china_jpg.read_bytes() + bytes(2 << 20))
-    with running_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
+    with small_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
 
         def ask() -> tuple[list[bytes], bytes]:
             answer = answer_to_one_who_asks_first(server, body)
@@ -231,7 +232,7 @@ def test_who_asks_before_sending_is_told_at_once_that_there_is_no_room(
 def test_a_full_disk_is_not_noticed(tmp_path, china_jpg):
     """No file may grow by a byte: what a full disk is to a program."""
     command = ("sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", *SERVE)
-    with running_server(tmp_path, command) as server:
+    with small_server(tmp_path, command) as server:
         photo = china_jpg.read_bytes() + bytes(9 << 20)
         assert server.suggest(photo)[0] == 200
         form = {"Content-Type": MULTIPART}
@@ -261,7 +262,7 @@ serve(app, listener)
 def test_only_a_trusted_proxy_may_say_who_asks(tmp_path, trusted, seen):
     """It is the last of the addresses: the client may have written the others."""
     command = [sys.executable, "-c", SERVES_WHO_ASKS]
-    with running_server(tmp_path, command, LABLR_TRUSTED_PROXY=trusted) as server:
+    with small_server(tmp_path, command, LABLR_TRUSTED_PROXY=trusted) as server:
         said = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9", "Forwarded": "for=a"}
         assert server.request("GET", "/who", headers=said)[2] == seen.encode()
 

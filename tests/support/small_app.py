@@ -5,16 +5,19 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from model_makers import draw_photos, make_bundle
+from serving import SERVE, Server, running_server
 
 from webapp import create_app
 
-__all__ = ["small_app", "small_bundle"]
+__all__ = ["small_app", "small_bundle", "small_server"]
 
 
 @cache
@@ -30,3 +33,10 @@ def small_app(**config: Any) -> Flask:
     """Return an application of its own, with settings."""
     usual = {"TESTING": True, "PROPAGATE_EXCEPTIONS": False, "BUNDLE": small_bundle()}
     return create_app({**usual, **config})
+
+
+def small_server(
+    folder: Path, command: Sequence[str] = SERVE, **settings: str
+) -> AbstractContextManager[Server]:
+    """Run the real server on the small model; see `running_server`."""
+    return running_server(folder, command, LABLR_BUNDLE=small_bundle(), **settings)

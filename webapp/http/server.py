@@ -1,9 +1,9 @@
 """Serve the application with waitress: bounded, in memory, stopped gracefully.
 
-Waitress reads a request to its end before a thread sees it, so clients that
-stall their uploads hold a socket and no thread. What it does not do by itself is
-done here and in webapp/http/bodies.py: bodies stay in memory and within its bounds, its
-own errors have our shape, and a stop lets running requests end.
+Waitress reads a request to its end before a thread sees it, so clients that stall
+their uploads hold a socket and no thread. This module and webapp/http/bodies.py add the
+rest: bodies stay in memory and within its bounds, waitress's own errors have our shape,
+and a stop lets running requests end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from webapp.state import state_of
 __all__ = ["serve"]
 
 log = logging.getLogger("lablr.web")
-# It would warn at every request that waits a moment; admission bounds that.
+# It would warn of every request that waits a moment; admission bounds that.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 MAX_DRAINED_BYTES = 96 << 20  # larger bodies are cut off, not read to their end
@@ -39,9 +39,9 @@ MAX_HEADER_BYTES = 32 << 10
 MAX_CONNECTIONS = 500
 IDLE_TIMEOUT_S = 30
 SPARE_THREADS = 4  # answer health checks and refusals while the model is busy
-SETTLE_S = 2.0  # after a stop, what had already arrived is still taken in
+SETTLE_S = 2.0  # after a stop, for reading what had already arrived
 M_ARENA_MAX = -8  # malloc.h
-GRACE_S = 20.0  # what running requests get to finish after a stop
+GRACE_S = 20.0  # after a stop, for requests that run
 
 
 def serve(
@@ -52,7 +52,7 @@ def serve(
     """Serve until SIGTERM or SIGINT, then finish what runs.
 
     listener: a listening TCP socket, such as `socket.create_server` makes; it is
-    closed in the end. on_ready: called once, when requests are about to be taken.
+    closed at the end. on_ready: called once, just before requests are accepted.
     """
     state = replace(state_of(app), listens_on=listener.getsockname()[0])
     state.store(app)
@@ -89,15 +89,15 @@ def _share_heaps() -> None:
     """Let all threads allocate from two heaps.
 
     glibc would give them eight a core, each keeping what a large photo once took:
-    380 MiB instead of 230 after 1,200 requests, and still growing. Where there is no
-    glibc nothing is done.
+    380 MiB instead of 230 after 1,200 requests, and still growing. Without glibc
+    nothing is done.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def _proxy(address: str | None) -> dict[str, Any]:
-    """Believe two headers of one neighbour, and nobody else's."""
+    """Believe two headers of one proxy, and nobody else's."""
     if address is None:
         return {"clear_untrusted_proxy_headers": True}
     return {

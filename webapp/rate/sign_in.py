@@ -48,7 +48,7 @@ class RaterSessions(SecureCookieSessionInterface):
     """Flask's signed cookie, marked as secure whenever the request was."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Whether browsers may send the cookie over TLS only."""
+        """Return whether browsers send the cookie over TLS only."""
         return request.is_secure
 
 

@@ -138,7 +138,7 @@ class Judging:
     # --- raters
 
     def may_judge(self, name: str) -> bool:
-        """Whether a signed-in rater is still one."""
+        """Return whether a signed-in rater is still one."""
         return not self.raters or name in self.raters
 
     def sign_in(self, name: str, password: str) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from serving import ROOT, Server, running_server
-from small_app import small_bundle
+from small_app import small_server
 
 from webapp.http.errors import CODES
 
@@ -76,8 +76,7 @@ def test_a_console_example_runs(block, server, folder):
 def test_the_token_example_needs_its_token(folder, tmp_path_factory):
     (block,) = [block for block in blocks("sh") if "Authorization" in block]
     temporary = tmp_path_factory.mktemp("closed")
-    settings = {"LABLR_API_TOKEN": TOKEN, "LABLR_BUNDLE": small_bundle()}
-    with running_server(temporary, **settings) as closed:
+    with small_server(temporary, LABLR_API_TOKEN=TOKEN) as closed:
         typed = block.replace(ADDRESS, closed.url)
         assert json.loads(run(["bash", "-euc", typed], folder))["tags"]
         with pytest.raises(AssertionError, match="unauthorized"):

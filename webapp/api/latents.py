@@ -80,12 +80,8 @@ def _features(text: object, n_features: int) -> npt.NDArray[np.float32]:
 
 
 def _is_coordinate(number: object) -> bool:
-    # JSON's true is an int in Python; NaN fails the comparison
-    return (
-        isinstance(number, int | float)
-        and not isinstance(number, bool)
-        and abs(number) <= MAX_COORDINATE
-    )
+    # JSON's true is no number; NaN fails the comparison
+    return type(number) in (int, float) and abs(number) <= MAX_COORDINATE  # type: ignore[arg-type]
 
 
 def _bad_latent(n_latent: int, found: str, status: int = 400) -> Refused:

@@ -38,7 +38,7 @@ class Operation:
     parameters: Sequence[Schema] = ()
     body: Schema | None = None
 
-    def described(self) -> Schema:
+    def described(self, token_needed: bool) -> Schema:
         """Return the operation as OpenAPI has it."""
         kind = "text/plain" if self.answer is None else "application/json"
         answer = TEXT if self.answer is None else ref(self.answer)
@@ -59,6 +59,8 @@ class Operation:
         }
         if self.body is not None:
             described["requestBody"] = {"required": True, "content": self.body}
+        if token_needed and self.endpoint in WANT_TOKEN:
+            described["security"] = [{"bearer": []}]
         if self.parameters:
             described["parameters"] = list(self.parameters)
         return described
@@ -66,12 +68,11 @@ class Operation:
 
 def document(tagger: Tagger, max_batch_photos: int, token_needed: bool) -> Schema:
     """Return the document of a server that serves `tagger`."""
-    operations = _operations(tagger, max_batch_photos)
     paths: Schema = {}
-    for one in operations:
+    for one in _operations(tagger, max_batch_photos):
         (rule,) = current_app.url_map.iter_rules(one.endpoint)
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        paths[rule.rule] = {method.lower(): one.described()}
+        paths[rule.rule] = {method.lower(): one.described(token_needed)}
     described: Schema = {
         "openapi": "3.1.0",
         "info": {
@@ -87,9 +88,6 @@ def document(tagger: Tagger, max_batch_photos: int, token_needed: bool) -> Schem
     if token_needed:
         bearer = {"type": "http", "scheme": "bearer"}
         described["components"]["securitySchemes"] = {"bearer": bearer}
-        for operation in (o for path in paths.values() for o in path.values()):
-            if operation["operationId"] in WANT_TOKEN:
-                operation["security"] = [{"bearer": []}]
     return described
 
 

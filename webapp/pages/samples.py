@@ -6,12 +6,13 @@ credits both. Where the package or a photo is missing, no sample is shown.
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort
+
+from webapp.http.assets import installed_file
 
 __all__ = ["SAMPLES", "Sample", "available_samples", "init_app"]
 
@@ -57,9 +58,7 @@ def available_samples() -> tuple[Sample, ...]:
 
 
 def _path(name: str) -> Path:
-    spec = importlib.util.find_spec("sklearn")  # finds, does not import
-    package = Path(spec.origin).parent if spec and spec.origin else Path("missing")
-    return package / "datasets" / "images" / name
+    return installed_file("sklearn", "datasets", "images", name)
 
 
 @blueprint.get("/<name>")

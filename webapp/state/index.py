@@ -9,6 +9,7 @@ from lablr import Tagger
 from lablr.errors import IndexFolderError
 from lablr.search import Index, Search
 from lablr.search.features import Viewer
+from webapp.state.model import stamp_of
 
 __all__ = ["IndexFolder"]
 
@@ -38,16 +39,8 @@ class IndexFolder:
         if self._folder is None:
             raise IndexFolderError("This server was started without an index.")
         with self._lock:
-            seen = (_stamp(self._folder / "index.json"), model.bundle_digest)
+            seen = (stamp_of(self._folder), model.bundle_digest)
             if self._search is None or seen != self._seen:
                 self._search = Search(Index.read(self._folder), Viewer(model))
                 self._seen = seen
             return self._search
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns

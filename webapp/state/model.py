@@ -17,7 +17,7 @@ from lablr import Tagger
 from lablr.bundle import default_folder
 from lablr.errors import BundleError
 
-__all__ = ["ServedModel"]
+__all__ = ["ServedModel", "stamp_of"]
 
 log = logging.getLogger("lablr.web")
 
@@ -41,14 +41,14 @@ class ServedModel:
         self._folder = default_folder() if folder is None else Path(folder)
         self._refreshing = threading.Lock()
         # before the load: a change in the meantime is then seen as one
-        self._seen = _stamp(self._folder)
+        self._seen = stamp_of(self._folder)
         self.tagger = Tagger.load(self._folder)
         self.last_error: str | None = None
 
     def refresh(self) -> None:
         """Serve the bundle that the folder holds now, if it changed and can be used."""
         with self._refreshing:
-            stamp = _stamp(self._folder)
+            stamp = stamp_of(self._folder)
             if stamp == self._seen:
                 return
             self._seen = stamp
@@ -88,7 +88,7 @@ class ServedModel:
         )
 
 
-def _stamp(folder: Path) -> Stamp:
+def stamp_of(folder: Path) -> Stamp:
     """Return what tells one state of a folder from another, without reading its files.
 
     A folder that is missing or unreadable is a state, too.
@@ -96,14 +96,16 @@ def _stamp(folder: Path) -> Stamp:
     try:
         with os.scandir(folder) as entries:
             return frozenset(
-                (entry.name, status.st_ino, status.st_size, *_times(status))
+                # the change time, too: a copy may give a new file the old one's time
+                (
+                    entry.name,
+                    found.st_ino,
+                    found.st_size,
+                    found.st_mtime_ns,
+                    found.st_ctime_ns,
+                )
                 for entry in entries
-                if (status := entry.stat(follow_symlinks=False))
+                if (found := entry.stat(follow_symlinks=False))
             )
     except OSError:
         return frozenset()
-
-
-def _times(status: os.stat_result) -> tuple[int, int]:
-    # the change time, too: a copy may give a new file the old one's time
-    return status.st_mtime_ns, status.st_ctime_ns

@@ -84,7 +84,7 @@ def _decided(meaning: str) -> tuple[str, ...]:
         (),
         _listed(lambda text: text.split(",")),
         f"{meaning}, with commas between them; unknown ones change nothing.",
-        used_by=lambda model: model.listening is not None,
+        used_by=lambda model: model.coupling is not None,
     )
 
 

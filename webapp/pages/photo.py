@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def index() -> str:
     """Show the empty page."""
-    return render_template("index.html")
+    return render_template("photo.html")
 
 
 @blueprint.post("/")
@@ -58,7 +58,7 @@ def create_suggestion() -> str:
             for sheet in (WIDE, NARROW)
         }
     return render_template(
-        "index.html",
+        "photo.html",
         suggestion=shown(suggestion, asked.k),
         language=asked.language,
         labels=asked.labels,

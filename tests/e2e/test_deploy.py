@@ -25,7 +25,7 @@ from lablr.bot.running import GRACE_S
 from lablr.cli.bot import bot_command
 from lablr.cli.serve import serve_command
 from webapp.http.secret_key import secret_file
-from webapp.http.settings import Settings
+from webapp.state.settings import Settings
 
 UNIT = ROOT / "deploy" / "lablr.service"
 BOT_UNIT = ROOT / "deploy" / "lablr-bot.service"

@@ -62,7 +62,7 @@ def shown_effect(effect: AtThreshold) -> dict[str, Any]:
 
 
 def _thinned(values: Sequence[float] | Any) -> list[float | None]:
-    """Return at most so many points, the last among them: a screen shows no more."""
+    """Return at most `MAX_POINTS` points and the last: a screen shows no more."""
     step = max(1, math.ceil(len(values) / MAX_POINTS))
     kept = [*values[::step], *values[-1:]]
     return [None if math.isnan(x) else round(float(x), 5) for x in kept]

@@ -15,7 +15,8 @@ from PIL import Image
 from lablr.errors import UnsupportedPhoto
 from lablr.photos import photo_kind
 from webapp import create_app
-from webapp.http.settings import SettingError
+from webapp.state import state_of
+from webapp.state.settings import SettingError
 
 __all__ = ["folder", "small_model", "state"]
 
@@ -225,7 +226,7 @@ def test_at_most_so_many_photos_are_called_similar(desk, folder, monkeypatch):
 
 def test_a_photo_is_encoded_once_until_it_changes(desk, folder, app, china_jpg):
     (number,) = desk.ids("china.jpg")
-    looked = app.extensions["lablr.metrics"].stages["encode"]
+    looked = state_of(app).metrics.stages["encode"]
     desk.ask(number)
     n_looks = looked_at(looked)
     desk.ask(number)
@@ -233,7 +234,7 @@ def test_a_photo_is_encoded_once_until_it_changes(desk, folder, app, china_jpg):
     again = Client(restarted.test_client())
     assert again.photos()["china.jpg"]["state"] == "suggested"
     again.ask(number)
-    assert looked_at(restarted.extensions["lablr.metrics"].stages["encode"]) == 0
+    assert looked_at(state_of(restarted).metrics.stages["encode"]) == 0
     assert looked_at(looked) == n_looks == 1
     Image.open(china_jpg).rotate(90).save(folder / "china.jpg")
     assert desk.photos()["china.jpg"]["state"] == "new"

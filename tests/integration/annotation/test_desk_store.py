@@ -28,6 +28,7 @@ from lablr.annotation.database.migrations import VERSIONS
 from lablr.annotation.desk import DeskStore, FolderPhoto, Said
 from lablr.annotation.desk.store import Seen
 from lablr.errors import DeskError
+from webapp.state import state_of
 
 __all__ = [
     "clock",
@@ -164,4 +165,4 @@ def test_the_desk_uses_the_database_of_judgements(
     assert again.post("undo", {})["n_steps"] == 0
     assert not (state / "desk" / "desk.sqlite").exists()
     for app in apps:
-        app.extensions["lablr.judging"].database.close()
+        state_of(app).judging.database.close()

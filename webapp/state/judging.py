@@ -1,7 +1,7 @@
-"""Judging on the web: whether it is on, with which database, and who takes part.
+"""The database of judgements, the people who may judge, and the desk.
 
-Off unless a database is named. What is kept of a rater is a signed cookie with the
-name; what a rater says is in the database before it is acknowledged.
+A rater's name stays in a signed cookie; a judgement is in the database before it is
+acknowledged.
 """
 
 from __future__ import annotations
@@ -13,53 +13,68 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask, current_app, render_template
 from werkzeug.security import check_password_hash
 
-from lablr.annotation import open_database
-from lablr.errors import DatabaseError
+from lablr.annotation import desk_database, open_database
+from lablr.errors import DatabaseError, DeskError
+from lablr.metadata import default_state
+from webapp.state.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
+    from lablr.annotation.desk import Desk
 
-__all__ = ["Judging", "init_app", "judging"]
+__all__ = ["Judging", "open_desk_of", "open_judging"]
+
+NO_FOLDER = "-"
 
 log = logging.getLogger("lablr.web")
-off = Blueprint("judging_off", __name__)
 
 
-def init_app(app: Flask) -> None:
-    """Open the database of the settings, or say on the pages that judging is off.
+def open_judging(settings: Settings) -> Judging | None:
+    """Open the database that the settings name; None: judging is off.
 
     A database that cannot be opened now is tried again by every request: the other
     pages do not need it. Raises `MissingExtra` without SQLAlchemy.
     """
-    settings = app.extensions["lablr.settings"]
-    found = None
     if settings.database is None:
-        app.register_blueprint(off)
-    else:
-        folder = None if settings.photos is None else Path(settings.photos)
-        found = Judging(settings.database, dict(settings.raters), folder)
-        try:
-            _ = found.database
-        except DatabaseError as error:
-            log.warning("judging: %s", error)
-    app.extensions["lablr.judging"] = found
-    app.jinja_env.globals["judging_on"] = found is not None
+        return None
+    folder = None if settings.photos is None else Path(settings.photos)
+    judging = Judging(settings.database, dict(settings.raters), folder)
+    try:
+        _ = judging.database
+    except DatabaseError as error:
+        log.warning("judging: %s", error)
+    return judging
 
 
-@off.get("/rate")
-@off.get("/results")
-def show_off() -> str:
-    """How judging is turned on."""
-    return render_template("judging_off.html")
+def open_desk_of(settings: Settings, judging: Judging | None) -> Desk | None:
+    """Open the desk that the settings name; None: they name none.
+
+    Decisions go into the database of judgements or, without one, one of the desk's
+    own. Raises `SettingError` for a folder that is none, `DatabaseError`, and
+    `MissingExtra` without the packages that the database needs.
+    """
+    if settings.desk is None:
+        return None
+    kept = _own_database() if judging is None else judging
+    from lablr.annotation.desk import open_desk  # needs the extra "judge"
+
+    folder = None if settings.desk == NO_FOLDER else Path(settings.desk)
+    try:
+        return open_desk(folder, lambda: kept.database, default_state())
+    except DeskError as error:
+        raise SettingError(f"LABLR_DESK: {error}") from error
 
 
-def judging() -> Judging:
-    """The judging of this application, where it is on."""
-    found: Judging = current_app.extensions["lablr.judging"]
-    return found
+def _own_database() -> Judging:
+    path = desk_database(default_state())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingError(f"{path.parent}: {error.strerror}") from error
+    open_database(str(path)).close()
+    return Judging(str(path), {}, None)
 
 
 class Judging:
@@ -123,15 +138,15 @@ class Judging:
     # --- raters
 
     def may_judge(self, name: str) -> bool:
-        """Whether a signed-in rater is still one."""
+        """Return whether a signed-in rater is still one."""
         return not self.raters or name in self.raters
 
     def sign_in(self, name: str, password: str) -> str | None:
-        """The rater's name as it is kept; None when name or password is wrong.
+        """Return the rater's name as it is kept; None: name or password is wrong.
 
-        Without a list of raters, a new name enters a new rater: whoever calls has
-        made sure that the client sits at this machine. Raises `JudgementError` for
-        what cannot be a name.
+        Without a list of raters, a new name makes a new rater: the caller has made
+        sure that the client is on this machine. Raises `JudgementError` for a text
+        that cannot be a name.
         """
         name = normal(name)
         if not self.raters:
@@ -146,5 +161,5 @@ class Judging:
 
 
 def normal(name: str) -> str:
-    """A name as the database keeps it: NFC, without outer spaces."""
+    """Return a name as the database keeps it: NFC, without outer spaces."""
     return unicodedata.normalize("NFC", name.strip())

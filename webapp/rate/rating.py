@@ -1,14 +1,13 @@
 """The rating page: a photo, its tags, and three keys.
 
 With JavaScript or without, the same forms are posted to the same addresses; a script
-asks for JSON and gets the next question's markup in it, a browser is sent on to it.
-An answer that was stored is acknowledged after the commit, never before.
+asks for JSON that holds the next question's markup, a browser is redirected to it.
+An answer is acknowledged after it is committed, never before.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,18 +23,19 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
+from lablr.annotation.database.lookups import numbers_of, question_of_number
 from lablr.annotation.database.records import PhotoToJudge
 from lablr.errors import AlreadyJudged, JudgementError
-from webapp.http.errors import Refused, wants_json
-from webapp.rate.judging import judging
-from webapp.rate.photos import MAX_NUMBER, add_photos
-from webapp.rate.sign_in import MAX_FORM_BYTES, current_rater, guard
+from webapp.http.errors import wants_json
+from webapp.http.parameters import MAX_NUMBER, Parameters, filled
+from webapp.http.uploads import bound_bodies
+from webapp.rate.photos import add_photos
+from webapp.rate.sign_in import MAX_FORM_BYTES, current_rater, guard, judging
+from webapp.state.values import one_of, value, whole
 
 __all__ = ["init_app"]
 
-DEFAULT_K = 5
 MAX_K = 9  # a key for each
-ORDERS = ("queue", "uncertain")
 SAID = {
     "top_right": "Saved: the top tag is right.",
     "one_of_k_right": "Saved: another tag is right.",
@@ -48,46 +48,33 @@ guard(blueprint)
 
 
 def init_app(app: Flask) -> None:
-    """Add the page, where judging is on."""
-    if app.extensions["lablr.judging"] is None:
-        return
-    for name in ("ratings", "skips", "undo"):
-        app.config["MAX_BODY_BYTES"][f"/rate/{name}"] = MAX_FORM_BYTES
+    """Add the page."""
+    bound_bodies(app, MAX_FORM_BYTES, "/rate/ratings", "/rate/skips", "/rate/undo")
     app.register_blueprint(blueprint)
 
 
 @dataclass(frozen=True)
-class RatingQuery:
-    """How the rater wants to be asked: the order, and how many tags a photo."""
+class RatingQuery(Parameters):
+    """The rater's wishes: the order of photos, and how many tags of each."""
 
-    order: str = ORDERS[0]
-    k: int = DEFAULT_K
-
-    @classmethod
-    def read(cls, given: Mapping[str, str]) -> RatingQuery:
-        """Read from a query or a form; raises `Refused`."""
-        order = given.get("order") or ORDERS[0]
-        if order not in ORDERS:
-            raise Refused("bad_parameter", f"order must be one of {', '.join(ORDERS)}.")
-        return cls(order, _whole(given.get("k") or str(DEFAULT_K), 1, MAX_K, "k"))
+    order: str = value("queue", one_of(("queue", "uncertain")), "Which first.")
+    k: int = value(5, whole(1, MAX_K), "How many tags.")
 
     @property
     def query(self) -> dict[str, Any]:
-        """What of it goes into an address: all that is not usual."""
-        usual = RatingQuery()
+        """The parameters that an address needs: those that are not the default."""
         return {
             name: value
             for name, value in vars(self).items()
-            if value != getattr(usual, name)
+            if value != getattr(type(self), name)
         }
 
 
-def _whole(text: str, low: int, high: int, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 11):
-        raise Refused("bad_parameter", f"{name} must be a whole number.")
-    if not low <= int(text) <= high:
-        raise Refused("bad_parameter", f"{name} must be from {low} to {high}.")
-    return int(text)
+@dataclass(frozen=True)
+class PhotoQuery(Parameters):
+    """The photo that a form, or an address, is about."""
+
+    photo: int = value(0, whole(0, MAX_NUMBER), "Its number.", required=True)
 
 
 # -------------------------------------------------------------------------- questions
@@ -95,25 +82,20 @@ def _whole(text: str, low: int, high: int, name: str) -> int:
 
 @blueprint.get("")
 def ask() -> str:
-    """The page with the photo that is next, or with the one that is asked for."""
-    asked = RatingQuery.read(request.args)
+    """Show the photo that is next, or the one that is asked for."""
+    asked = RatingQuery.read(filled(request.args))
     first = None
     if "photo" in request.args:
-        number = _whole(request.args["photo"], 0, MAX_NUMBER, "photo")
-        first = _question(number, asked.k, None)
+        first = _question(PhotoQuery.read(request.args).photo, asked.k, None)
     return render_template("rate.html", **_state(asked, first))
 
 
 def _question(number: int, k: int, model: str | None) -> PhotoToJudge:
-    from lablr.annotation.database.lookups import question_of_number
-
     return question_of_number(judging().database, number, k, model)
 
 
 def _state(asked: RatingQuery, first: PhotoToJudge | None = None) -> dict[str, Any]:
-    """What the templates show: a question, the photo after it, and the progress."""
-    from lablr.annotation.database.lookups import numbers_of
-
+    """Return the templates' context: a question, the photo after it, the progress."""
     database, rater = judging().database, current_rater()
     photos = database.next_photos(rater, 2, asked.order, asked.k)
     if first is not None:
@@ -141,7 +123,7 @@ def _state(asked: RatingQuery, first: PhotoToJudge | None = None) -> dict[str, A
 @blueprint.post("/ratings")
 def create_rating() -> Response:
     """Store a verdict, and go on to the next photo."""
-    form, asked = request.form, RatingQuery.read(request.form)
+    form, asked = request.form, RatingQuery.read(filled(request.form))
     question = _posted_question(asked)
     verdict = form.get("verdict", "")
     try:
@@ -161,8 +143,8 @@ def create_rating() -> Response:
 
 @blueprint.post("/skips")
 def create_skip() -> Response:
-    """Serve a photo to this rater no more."""
-    asked = RatingQuery.read(request.form)
+    """Never ask this rater about a photo again."""
+    asked = RatingQuery.read(filled(request.form))
     question = _posted_question(asked)
     try:
         judging().database.skip(current_rater(), question.photo.name)
@@ -178,7 +160,7 @@ def create_undo() -> Response:
     ``done`` is how many answers the page knew of: the same undo sent twice must not
     take two back.
     """
-    asked = RatingQuery.read(request.form)
+    asked = RatingQuery.read(filled(request.form))
     database, rater = judging().database, current_rater()
     progress = database.progress(rater)
     done = str(progress.n_judged + progress.n_skipped)
@@ -190,7 +172,7 @@ def create_undo() -> Response:
 
 
 def _posted_question(asked: RatingQuery) -> PhotoToJudge:
-    number = _whole(request.form.get("photo", ""), 0, MAX_NUMBER, "photo")
+    number = PhotoQuery.read(request.form).photo
     return _question(number, asked.k, request.form.get("model") or None)
 
 
@@ -202,7 +184,7 @@ def _decisions(question: PhotoToJudge) -> dict[str, str]:
 
 
 def _marks(question: PhotoToJudge) -> dict[int, str]:
-    """What was said of single tags, by their ranks."""
+    """Return the marks of single tags by rank."""
     said = {row.rank: request.form.get(f"tag-{row.rank}") for row in question.tags}
     return {rank: word for rank, word in said.items() if word}
 
@@ -222,8 +204,6 @@ def _go_on(
         )
     query = asked.query
     if again is not None:
-        from lablr.annotation.database.lookups import numbers_of
-
         name = again.photo.name
         query["photo"] = numbers_of(judging().database, [name])[name]
     return redirect(url_for("rate.ask", **query), 303)
@@ -232,7 +212,7 @@ def _go_on(
 def _refuse(
     asked: RatingQuery, question: PhotoToJudge, error: JudgementError
 ) -> Response:
-    """Say why an answer was not stored; what can be mended is shown as it was."""
+    """Say why an answer was not stored; one that can be mended is shown as it was."""
     if wants_json():
         raise error
     first = None if isinstance(error, AlreadyJudged) else question

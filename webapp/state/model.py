@@ -1,9 +1,9 @@
 """The model that is served, and the newer one that takes its place.
 
-A server runs for months and a bundle is replaced in a moment. So the folder is
-looked at again and again; a bundle that can be used is loaded beside the old one and
-takes its place between two requests. One that cannot is said once, and the old one
-goes on.
+A server runs for months, and its bundle may be replaced at any time. So the folder is
+checked every few seconds: a newer bundle is loaded beside the old one and takes its
+place between two requests. One that cannot be used is logged once, and the old one
+stays.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ import os
 import threading
 from pathlib import Path
 
-from flask import Flask, current_app, g
-
 from lablr import Tagger
 from lablr.bundle import default_folder
 from lablr.errors import BundleError
 
-__all__ = ["ServedModel", "init_app", "tagger"]
+__all__ = ["ServedModel", "stamp_of"]
 
 log = logging.getLogger("lablr.web")
 
@@ -33,7 +31,7 @@ class ServedModel:
 
     Attributes
     ----------
-    tagger : the Tagger served now; take it once and keep it for the whole request.
+    tagger : the Tagger served now; a request reads it once (`webapp.state.tagger`).
     last_error : why the folder's newer bundle is not served; None when it is.
 
     Raises BundleError when there is no usable bundle to begin with.
@@ -42,15 +40,15 @@ class ServedModel:
     def __init__(self, folder: str | None) -> None:
         self._folder = default_folder() if folder is None else Path(folder)
         self._refreshing = threading.Lock()
-        # taken before the load: a change in the meantime is then seen as one
-        self._seen = _stamp(self._folder)
+        # before the load: a change in the meantime is then seen as one
+        self._seen = stamp_of(self._folder)
         self.tagger = Tagger.load(self._folder)
         self.last_error: str | None = None
 
     def refresh(self) -> None:
-        """Serve what the folder holds now, if it changed and can be used."""
+        """Serve the bundle that the folder holds now, if it changed and can be used."""
         with self._refreshing:
-            stamp = _stamp(self._folder)
+            stamp = stamp_of(self._folder)
             if stamp == self._seen:
                 return
             self._seen = stamp
@@ -76,7 +74,7 @@ class ServedModel:
         while not pause.wait(every_s):
             try:
                 self.refresh()
-            except Exception:  # whatever it is, the next bundle is to be seen
+            except Exception:  # the next bundle must be seen all the same
                 log.exception("looking for a newer bundle failed")
 
     def _refuse(self, message: str) -> None:
@@ -90,39 +88,24 @@ class ServedModel:
         )
 
 
-def init_app(app: Flask) -> None:
-    """Load the model of the application's settings.
+def stamp_of(folder: Path) -> Stamp:
+    """Return what tells one state of a folder from another, without reading its files.
 
-    Raises `BundleError` when it cannot be used.
-    """
-    settings = app.extensions["lablr.settings"]
-    app.extensions["lablr.model"] = ServedModel(settings.bundle)
-
-
-def tagger() -> Tagger:
-    """The model of this request: one and the same until its answer is sent."""
-    if "tagger" not in g:
-        g.tagger = current_app.extensions["lablr.model"].tagger
-    found: Tagger = g.tagger
-    return found
-
-
-def _stamp(folder: Path) -> Stamp:
-    """What tells one state of a folder from another, without reading its files.
-
-    A folder that is missing, or not to be read, is a state, too.
+    A folder that is missing or unreadable is a state, too.
     """
     try:
         with os.scandir(folder) as entries:
             return frozenset(
-                (entry.name, status.st_ino, status.st_size, *_times(status))
+                # the change time, too: a copy may give a new file the old one's time
+                (
+                    entry.name,
+                    found.st_ino,
+                    found.st_size,
+                    found.st_mtime_ns,
+                    found.st_ctime_ns,
+                )
                 for entry in entries
-                if (status := entry.stat(follow_symlinks=False))
+                if (found := entry.stat(follow_symlinks=False))
             )
     except OSError:
         return frozenset()
-
-
-def _times(status: os.stat_result) -> tuple[int, int]:
-    # the change time, too: a copy may give a new file the old one's time
-    return status.st_mtime_ns, status.st_ctime_ns

@@ -1,4 +1,4 @@
-"""Who may use the model now, who waits, and who is sent away at once."""
+"""Places to use the model, places to wait, and refusal beyond these."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 __all__ = ["Admission", "Busy"]
 
 
-class Busy(Exception):  # named for what is wrong, like its siblings
+class Busy(Exception):
     """No room to run or to wait; try again after ``retry_after_s`` seconds."""
 
     def __init__(self, retry_after_s: int) -> None:
@@ -18,13 +18,13 @@ class Busy(Exception):  # named for what is wrong, like its siblings
 
 
 class Admission:
-    """A door with places to run and places to wait.
+    """A number of places to run and places to wait.
 
     A server that queues without bound answers everyone too late; one that
-    refuses early keeps serving those it let in.
+    refuses early keeps serving those it admitted.
 
     max_running : so many run at once.
-    max_waiting : so many more may stand in line, each for `max_wait_s` seconds.
+    max_waiting : so many more may wait, each for `max_wait_s` seconds.
     """
 
     def __init__(self, max_running: int, max_waiting: int, max_wait_s: float) -> None:
@@ -37,17 +37,17 @@ class Admission:
 
     @property
     def inside(self) -> int:
-        """How many run or wait."""
+        """The number of those who run or wait."""
         return self._inside
 
     @property
     def running(self) -> int:
-        """How many run."""
+        """The number of those who run."""
         return self._n_running
 
     @property
     def waiting(self) -> int:
-        """How many stand in line."""
+        """The number of those who wait."""
         return max(0, self._inside - self._n_running)
 
     def check(self) -> None:

@@ -33,8 +33,7 @@ from lablr.annotation.curves import (
     threshold_by_youden,
 )
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.engine import HOW_TO_STORE
-from lablr.annotation.database.predictions import find_model
+from lablr.annotation.database.predictions import existing_model
 from lablr.annotation.database.tables import (
     Decision,
     ModelVersion,
@@ -167,9 +166,7 @@ def results_of(database: Database, model: str | None = None) -> Results:
     Raises `JudgementError` when there is no such model.
     """
     with database.reading() as session:
-        found = find_model(session, model)
-        if found is None:
-            raise JudgementError(f"the database holds no predictions; {HOW_TO_STORE}")
+        found = existing_model(session, model)
         return summarize(
             found.digest, found.name, _verdicts(session, found), _tags(session, found)
         )

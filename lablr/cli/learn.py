@@ -14,7 +14,7 @@ from lablr.cli.options import bundle_option, json_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from lablr.annotation.update import LearningReport, Update
+    from lablr.annotation.update import Update, UpdateReport
     from lablr.bundle import Bundle
 
 __all__ = ["learn_command"]
@@ -133,16 +133,20 @@ def _lesson(
 ) -> Update:
     """Read the judgements, encode their photos and learn from them."""
     from lablr.annotation import open_database
-    from lablr.annotation.update import encode_judgements, judged_on_validation, learn
+    from lablr.annotation.update import (
+        compare_on_validation,
+        encode_annotated_photos,
+        learn,
+    )
     from lablr.corpus import Corpus
     from lablr.encoders.encoder import Encoder, Preprocessing
 
     with open_database(database, create=False) as opened:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.annotation.consensus import read_judgements
+        from lablr.annotation.consensus import read_consensus
 
-        judgements = read_judgements(opened)
-    photos = encode_judgements(
+        judgements = read_consensus(opened)
+    photos = encode_annotated_photos(
         judgements,
         Encoder(bundle.encoder_onnx, Preprocessing.from_dict(bundle.preprocessing)),
         mirror=bool(bundle.settings.get("mirror", False)),
@@ -153,7 +157,7 @@ def _lesson(
     if corpus is None:
         return lesson
     return lesson.compared(
-        judged_on_validation(
+        compare_on_validation(
             bundle, lesson.bundle, Corpus.open(corpus), progress=progress_bar
         )
     )
@@ -168,7 +172,7 @@ def _undo(folder: Path, as_json: bool) -> None:
     print_message(f"{shown(str(folder))} is the bundle {digest[:12]} again")
 
 
-def _lines(report: LearningReport) -> list[str]:
+def _lines(report: UpdateReport) -> list[str]:
     """One line per tag that was judged, then one per figure."""
     width = max(4, *(len(tag.tag) for tag in report.changed))
     lines = [f"{'tag':{width}}  " + "  ".join(f"{name:>9}" for name in HEADINGS)]

@@ -24,9 +24,7 @@ def add_photos(pages: Blueprint) -> None:
 
 def show(number: int) -> Response:
     """The photo, at most `MAX_SIDE_PX` wide and high."""
-    from lablr.annotation.database.lookups import photo_of_number
-
-    photo = photo_of_number(judging().database, number)
+    photo = judging().database.photo(number)
     if photo is None:
         abort(404)
     return send_photo(_path(photo.place), MAX_SIDE_PX)

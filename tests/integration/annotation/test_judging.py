@@ -139,7 +139,7 @@ def test_the_queue_goes_on_where_the_rater_left(stocked):
     stocked.skip("ann", "photo-1")
     assert stocked.next_photo("ann").photo.name == "photo-2"
     progress = stocked.progress("ann")
-    assert (progress.n_judged, progress.n_skipped, progress.n_left) == (1, 1, 3)
+    assert (progress.n_rated, progress.n_skipped, progress.n_left) == (1, 1, 3)
     assert progress.n_photos == 5
 
 

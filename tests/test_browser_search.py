@@ -15,8 +15,7 @@ from test_browser_axe import grave_findings
 
 from lablr.cli import main
 from lablr.ranking.tagger import Tagger
-from lablr.search import Index, Query, Search
-from lablr.search.features import Viewer
+from lablr.search import FeatureExtractor, Index, Query, Search
 
 COMMAS = "food, -people"
 
@@ -53,7 +52,7 @@ def searched(pictures, tmp_path_factory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def library(pictures) -> Search:
     """The library's own search over the same index."""
-    return Search(Index.read(pictures / "index"), Viewer(Tagger.load()))
+    return Search(Index.read(pictures / "index"), FeatureExtractor(Tagger.load()))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``lablr index``: look at the photos of a folder, to find them again."""
+"""``lablr index``: index the photos of a folder, for ``lablr search``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import bundle_option, json_option
+from lablr.cli.options import FOLDER, bundle_option, json_option
 from lablr.cli.progress_bar import progress_bar
 
 __all__ = ["index_command"]
@@ -21,17 +21,17 @@ __all__ = ["index_command"]
     "--out",
     "-o",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="INDEX",
     help="The folder of the index.",
 )
 @bundle_option
 @json_option
 def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) -> None:
-    """Look at every photo of FOLDER, at any depth, and write an index.
+    """Read every photo of FOLDER, at any depth, and write an index.
 
-    Run it again when photos were added, moved or deleted: only those that are new
-    are looked at. FOLDER may be a corpus, too. Ctrl-C keeps what is done.
+    Run it again when photos were added, moved or deleted: only new ones are read.
+    FOLDER may be a corpus, too. Ctrl-C keeps what is done.
 
     \b
     Examples:
@@ -42,11 +42,10 @@ def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) ->
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
-    from lablr.search import build
-    from lablr.search.features import Viewer
+    from lablr.search import FeatureExtractor, build
 
-    viewer = Viewer(Tagger.load(bundle, FOLDER_LIMITS))
-    built = build(folder, out, viewer, progress_bar)
+    extractor = FeatureExtractor(Tagger.load(bundle, FOLDER_LIMITS))
+    built = build(folder, out, extractor, progress_bar)
     counts = {
         "attempted": built.n_attempted,
         "new": built.n_new,

@@ -16,7 +16,7 @@ import click
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.engine import engine_options
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import bundle_option, json_option, ranking_option
+from lablr.cli.options import bundle_option, json_option, k_option, ranking_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ FORMATS = ("csv", "jsonl", "parquet")
     metavar="OUT",
     help="The file to write, .csv, .jsonl or .parquet; - is standard output.",
 )
-@click.option(
-    "-k",
-    type=click.IntRange(min=0),
-    default=5,
-    show_default=True,
-    help="How many tags for each photo; 0 means all.",
-)
+@k_option(5, "How many tags for each photo; 0 means all.")
 @click.option("--resume", is_flag=True, help="Go on where a stopped run was.")
 @click.option(
     "--format",

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lablr.cli.messages import fail, print_message, shown
-from lablr.cli.options import bundle_option, json_option
+from lablr.cli.options import (
+    FOLDER,
+    bundle_option,
+    json_option,
+    named_database_option,
+)
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -23,21 +28,17 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
 
 
 @click.command("learn")
-@click.option(
+@named_database_option(
     "--from",
     "database",
     metavar="DATABASE",
-    envvar="LABLR_DATABASE",
-    show_envvar=True,
-    default="judgements.sqlite",
-    show_default=True,
-    help="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",
+    text="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",
 )
 @bundle_option
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="BUNDLE",
     help="Where the bundle that learned is written. A bundle that lies there is kept"
     " as BUNDLE.previous.",
@@ -58,7 +59,7 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
 )
 @click.option(
     "--base",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="FOLDER",
     help="Where judged photos lie whose paths are relative.  [default: here]",
 )
@@ -67,7 +68,7 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
 @click.option(
     "--undo",
     "undone",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="BUNDLE",
     help="Put BUNDLE.previous back in BUNDLE's place, and do nothing else.",
 )
@@ -107,11 +108,11 @@ def learn_command(
     from lablr.annotation.update import save_learned
     from lablr.bundle import Bundle
 
-    lesson = _lesson(Bundle.load(bundle), database, weight, corpus, base)
-    report, digest = lesson.report, None
+    update = _learn(Bundle.load(bundle), database, weight, corpus, base)
+    report, digest = update.report, None
     refused = bool(report.worse) and not force
     if out is not None and not dry_run and not refused:
-        digest = save_learned(lesson.bundle, out).digest
+        digest = save_learned(update.bundle, out).digest
     if as_json:
         written = {"refused": refused, "written": digest}
         click.echo(json.dumps(report.to_dict() | written))
@@ -121,10 +122,10 @@ def learn_command(
         names = ", ".join(figure.figure for figure in report.worse)
         fail(f"worse than before: {names}; nothing is written (--force writes it)")
     if digest is not None:
-        print_message(f"{len(lesson.bundle.tags)} tags in {shown(str(out))}")
+        print_message(f"{len(update.bundle.tags)} tags in {shown(str(out))}")
 
 
-def _lesson(
+def _learn(
     bundle: Bundle,
     database: str,
     weight: float,
@@ -153,12 +154,12 @@ def _lesson(
         base=base,
         progress=progress_bar,
     )
-    lesson = learn(bundle, photos, weight)
+    update = learn(bundle, photos, weight)
     if corpus is None:
-        return lesson
-    return lesson.compared(
+        return update
+    return update.compared(
         compare_on_validation(
-            bundle, lesson.bundle, Corpus.open(corpus), progress=progress_bar
+            bundle, update.bundle, Corpus.open(corpus), progress=progress_bar
         )
     )
 

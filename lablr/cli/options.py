@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 __all__ = [
+    "FOLDER",
     "METHODS",
     "RANKINGS",
     "accepted_option",
@@ -16,8 +17,10 @@ __all__ = [
     "corpus_argument",
     "database_option",
     "json_option",
+    "k_option",
     "language_option",
     "model_option",
+    "named_database_option",
     "ranking_option",
     "reach_option",
     "rejected_option",
@@ -30,8 +33,7 @@ __all__ = [
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 # lablr.ranking.ranker.RANKINGS and the methods that a bundle may hold, written again so
-# that
-# --help need not load NumPy; a test holds them equal.
+# that --help need not load NumPy; a test holds them equal.
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
 METHODS = ("blend", "classifier", "triplet", "semantic", "neighbours", "conse")
 
@@ -44,14 +46,26 @@ bundle_option = click.option(
     help="The model to use, instead of the one that came with Lablr.",
 )
 
-database_option = click.option(
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def named_database_option(*names: str, metavar: str, text: str) -> Decorator:
+    """Return an option for the database, the one of LABLR_DATABASE by default."""
+    return click.option(
+        *names,
+        metavar=metavar,
+        envvar="LABLR_DATABASE",
+        show_envvar=True,
+        default="judgements.sqlite",
+        show_default=True,
+        help=text,
+    )
+
+
+database_option = named_database_option(
     "--database",
     metavar="URL",
-    envvar="LABLR_DATABASE",
-    show_envvar=True,
-    default="judgements.sqlite",
-    show_default=True,
-    help="An SQLite file, or postgresql://USER@HOST/NAME.",
+    text="An SQLite file, or postgresql://USER@HOST/NAME.",
 )
 
 model_option = click.option(
@@ -124,7 +138,7 @@ runs_option = click.option(
 
 state_option = click.option(
     "--state",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="FOLDER",
     envvar="LABLR_STATE",
     show_envvar=True,
@@ -132,8 +146,19 @@ state_option = click.option(
 )
 
 
+def k_option(default: int, text: str) -> Decorator:
+    """Return ``-k``, a number of tags or photos of which 0 means all."""
+    return click.option(
+        "-k",
+        type=click.IntRange(min=0),
+        default=default,
+        show_default=True,
+        help=text,
+    )
+
+
 def undo_option(text: str) -> Decorator:
-    """``--undo [RUN]``: "" is the last run, None where it is absent."""
+    """Return ``--undo [RUN]``: "" is the last run, None where it is absent."""
     return click.option(
         "--undo", "undone", is_flag=False, flag_value="", metavar="[RUN]", help=text
     )

@@ -17,6 +17,7 @@ from lablr.cli.options import (
     accepted_option,
     bundle_option,
     json_option,
+    k_option,
     language_option,
     ranking_option,
     reach_option,
@@ -40,13 +41,7 @@ BAR_WIDTH = 24
 
 @click.command("suggest")
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
-@click.option(
-    "-k",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    help="How many tags for each photo; 0 means all.",
-)
+@k_option(10, "How many tags for each photo; 0 means all.")
 @ranking_option
 @vocabulary_option
 @language_option
@@ -112,9 +107,9 @@ def suggest_command(
     labelled = vocabulary is not None or language != ENGLISH
     own = None if existing is None else split_words(existing)
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
-    feedback = _wishes(tagger, accepted, rejected, reach)
+    feedback = _read_feedback(tagger, accepted, rejected, reach)
     sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
-    # what a file blocks makes room, and a percentile is among all
+    # Blocked tags make room for others, and percentiles are among all tags.
     n_ranked = k if vocabulary is None and own is None else 0
     answers = tagger.suggest_many(sources, n_ranked, ranking, feedback=feedback)
     show = _show_json if as_json else _show_table
@@ -134,7 +129,7 @@ def suggest_command(
 
 @dataclass(frozen=True)
 class _Answer:
-    """What is shown of a photo: tags, and which of its own could go, if asked for."""
+    """The tags shown for a photo, and its own tags that look wrong, if asked for."""
 
     shown: ShownSuggestion
     labelled: bool
@@ -167,8 +162,10 @@ class _Answer:
         return record
 
 
-def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Feedback:
-    """What was said; a tag that the model does not know is named on stderr."""
+def _read_feedback(
+    tagger: Tagger, accepted: str, rejected: str, reach: float
+) -> Feedback:
+    """Read the feedback; a tag that the model does not know is named on stderr."""
     from lablr.ranking.feedback import Feedback
 
     try:
@@ -178,9 +175,8 @@ def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Feedb
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if unknown := sorted(set(feedback.decided) - set(tagger.tags)):
-        print_message(
-            f"the model does not know {shown(', '.join(unknown))}: no change by that"
-        )
+        names = shown(", ".join(unknown))
+        print_message(f"the model does not know {names}, so that changes nothing")
     return feedback
 
 
@@ -214,16 +210,16 @@ def _show_table(photo: str, answer: _Answer | PhotoError) -> None:
 
 
 def _numbers(tag: ShownTag, reach: bool) -> str:
-    """The probability as number and bar, and what the vocabulary says of the tag."""
+    """Return the probability as number and bar, and the vocabulary's remarks."""
     words = ["always"] if tag.always else []
     words += [" > ".join(tag.broader)] if tag.broader else []
-    said = f"[{', '.join(words)}]" if words else ""
+    remarks = f"[{', '.join(words)}]" if words else ""
     if tag.score is None:
-        return f"{'-':>6}  {said}"
+        return f"{'-':>6}  {remarks}"
     if reach and tag.score.reach is not None:
-        said = f"reach {tag.score.reach:.1%}  {said}".rstrip()
+        remarks = f"reach {tag.score.reach:.1%}  {remarks}".rstrip()
     bar = "█" * round(tag.score.probability * BAR_WIDTH)
-    return f"{tag.score.probability:6.1%}  {bar}{' ' * bool(bar and said)}{said}"
+    return f"{tag.score.probability:6.1%}  {bar}{' ' * bool(bar and remarks)}{remarks}"
 
 
 def _message(photo: str, error: PhotoError) -> str:

@@ -1,4 +1,4 @@
-"""``lablr thresholds``: from which probability on a tag is worth suggesting."""
+"""``lablr thresholds``: the probability from which a tag is worth suggesting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import database_option, json_option, model_option
+from lablr.cli.options import FOLDER, database_option, json_option, model_option
 from lablr.cli.results import effect_lines
 
 __all__ = ["thresholds_command"]
@@ -30,7 +30,7 @@ __all__ = ["thresholds_command"]
 @click.option(
     "--apply",
     "bundle",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="BUNDLE",
     help="Write the threshold into this bundle, whose predictions were judged.",
 )

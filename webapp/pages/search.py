@@ -11,8 +11,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, render_templat
 from flask import request as asked
 
 from lablr.errors import IndexFolderError, MissingExtra, RankingError, TextError
-from lablr.search import Index, Match, Query, Search
-from lablr.search.features import Viewer
+from lablr.search import FeatureExtractor, Index, Match, Query, Search
 from webapp.http.errors import Refused
 from webapp.http.metrics import stage
 from webapp.http.sent_photos import send_photo
@@ -54,7 +53,7 @@ class Folder:
         with self._lock:
             seen = (_stamp(self._folder / "index.json"), model.bundle_digest)
             if self._search is None or seen != self._seen:
-                self._search = Search(Index.read(self._folder), Viewer(model))
+                self._search = Search(Index.read(self._folder), FeatureExtractor(model))
                 self._seen = seen
             return self._search
 
@@ -133,7 +132,7 @@ def _state() -> dict[str, Any]:
         search = folder.search()
     except IndexFolderError:
         return {"on": folder.is_on, "n_photos": 0}
-    words = search.viewer.semantic is not None
+    words = search.extractor.semantic is not None
     return {"on": True, "n_photos": len(search.index), "words": words}
 
 

@@ -25,8 +25,9 @@ from judging_pages import SECRET
 from lablr.annotation.database.database import Database
 from lablr.annotation.database.engine import make_engine, parse_url
 from lablr.annotation.database.migrations import VERSIONS
-from lablr.annotation.desk import DeskStore, FolderPhoto, Said
-from lablr.annotation.desk.store import Seen
+from lablr.annotation.desk.files import FolderPhoto
+from lablr.annotation.desk.records import EncodedFile, TagDecisions
+from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError
 
 __all__ = [
@@ -46,8 +47,8 @@ def files(*names: str) -> list[FolderPhoto]:
     return [FolderPhoto(FOLDER, FOLDER / name, (1, 1 << 60)) for name in names]
 
 
-def accepted(*tags: str) -> Said:
-    return Said({"accepted": tags})
+def accepted(*tags: str) -> TagDecisions:
+    return TagDecisions({"accepted": tags})
 
 
 @pytest.fixture
@@ -62,8 +63,8 @@ def store(open_store) -> DeskStore:
 
 def test_steps_are_taken_back_one_by_one(store):
     ids = [*store.numbers(files("a.jpg", "b.jpg")).values()]
-    store.record_step(ids, Said({"accepted": ["dog"], "rejected": ["cat"]}))
-    store.record_step(ids[:1], Said({"typed": ["Zürich"], "cleared": ["dog"]}))
+    store.record_step(ids, TagDecisions({"accepted": ["dog"], "rejected": ["cat"]}))
+    store.record_step(ids[:1], TagDecisions({"typed": ["Zürich"], "cleared": ["dog"]}))
     assert store.states(ids)[ids[0]].tags("accepted") == []
     said, changed = store.undo()
     assert (said, changed) == ("typed Zürich; cleared dog on 1 photo", ids[:1])
@@ -90,12 +91,14 @@ def test_a_latent_comes_back_as_it_was(store):
     (number,) = store.numbers(files("a.jpg")).values()
     latent = np.random.default_rng(0).normal(size=8).astype(np.float32)
     stamp = 5 << 32, 1_700_000_000_123_456_789
-    store.keep_seen(number, Seen("model", stamp, latent))
-    seen = store.states([number], latents=True)[number].seen
+    store.store_encoded(number, EncodedFile("model", stamp, latent))
+    seen = store.states([number], latents=True)[number].encoded
     assert (seen.model, seen.stamp) == ("model", stamp)
     assert seen.latent.tobytes() == latent.tobytes()
-    store.keep_seen(number, Seen("model", stamp, None, "broken_photo", "Broken."))
-    seen = store.states([number], latents=True)[number].seen
+    store.store_encoded(
+        number, EncodedFile("model", stamp, None, "broken_photo", "Broken.")
+    )
+    seen = store.states([number], latents=True)[number].encoded
     assert (seen.latent, seen.code, seen.message) == (None, "broken_photo", "Broken.")
 
 

@@ -9,7 +9,7 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import FOLDER, bundle_option, json_option
+from lablr.cli.options import bundle_option, json_option, out_option
 from lablr.cli.progress_bar import progress_bar
 
 __all__ = ["index_command"]
@@ -17,14 +17,7 @@ __all__ = ["index_command"]
 
 @click.command("index")
 @click.argument("folder")
-@click.option(
-    "--out",
-    "-o",
-    required=True,
-    type=FOLDER,
-    metavar="INDEX",
-    help="The folder of the index.",
-)
+@out_option("INDEX", "The folder of the index.", is_folder=True)
 @bundle_option
 @json_option
 def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) -> None:

@@ -11,10 +11,11 @@ import click
 
 from lablr.cli.messages import fail, print_message, shown
 from lablr.cli.options import (
-    FOLDER,
     bundle_option,
+    dry_run_option,
     json_option,
-    named_database_option,
+    out_option,
+    path_option,
 )
 from lablr.cli.progress_bar import progress_bar
 
@@ -28,20 +29,23 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
 
 
 @click.command("learn")
-@named_database_option(
+@click.option(
     "--from",
     "database",
     metavar="DATABASE",
-    text="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",
+    envvar="LABLR_DATABASE",
+    show_envvar=True,
+    default="judgements.sqlite",
+    show_default=True,
+    help="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",
 )
 @bundle_option
-@click.option(
-    "--out",
-    "-o",
-    type=FOLDER,
-    metavar="BUNDLE",
-    help="Where the bundle that learned is written. A bundle that lies there is kept"
-    " as BUNDLE.previous.",
+@out_option(
+    "BUNDLE",
+    "Where the bundle that learned is written. A bundle that lies there is kept as"
+    " BUNDLE.previous.",
+    is_folder=True,
+    required=False,
 )
 @click.option(
     "--weight",
@@ -52,23 +56,19 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     show_default=True,
     help="How many training photos a judged photo counts for.",
 )
-@click.option(
-    "--corpus",
-    type=click.Path(path_type=Path),
-    help="Refuse, too, what makes its validation photos worse.",
-)
-@click.option(
+@path_option("--corpus", help="Refuse, too, what makes its validation photos worse.")
+@path_option(
     "--base",
-    type=FOLDER,
+    is_folder=True,
     metavar="FOLDER",
     help="Where judged photos lie whose paths are relative.  [default: here]",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@dry_run_option("Say what would change; write nothing.")
 @click.option("--force", is_flag=True, help="Write even what is worse.")
-@click.option(
+@path_option(
     "--undo",
     "undone",
-    type=FOLDER,
+    is_folder=True,
     metavar="BUNDLE",
     help="Put BUNDLE.previous back in BUNDLE's place, and do nothing else.",
 )

@@ -9,22 +9,28 @@ from typing import Any
 import click
 
 __all__ = [
-    "FOLDER",
     "METHODS",
     "RANKINGS",
     "accepted_option",
     "bundle_option",
     "corpus_argument",
+    "credentials_option",
     "database_option",
+    "dry_run_option",
+    "from_environment",
     "json_option",
     "k_option",
     "language_option",
+    "model_card_option",
     "model_option",
-    "named_database_option",
+    "out_option",
+    "path_option",
+    "precision_option",
     "ranking_option",
     "reach_option",
     "rejected_option",
     "runs_option",
+    "split_option",
     "state_option",
     "undo_option",
     "vocabulary_option",
@@ -37,35 +43,111 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
 METHODS = ("blend", "classifier", "triplet", "semantic", "neighbours", "conse")
 
-bundle_option = click.option(
-    "--bundle",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    envvar="LABLR_BUNDLE",
-    show_envvar=True,
-    help="The model to use, instead of the one that came with Lablr.",
-)
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
+# --- kinds of options
 
 
-def named_database_option(*names: str, metavar: str, text: str) -> Decorator:
-    """Return an option for the database, the one of LABLR_DATABASE by default."""
-    return click.option(
-        *names,
-        metavar=metavar,
-        envvar="LABLR_DATABASE",
-        show_envvar=True,
-        default="judgements.sqlite",
-        show_default=True,
-        help=text,
+def from_environment(flag: str, variable: str, **options: Any) -> Decorator:
+    """Return an option that an environment variable sets, too."""
+    return click.option(flag, envvar=variable, show_envvar=True, **options)
+
+
+def path_option(
+    *names: str, is_folder: bool | None = None, **options: Any
+) -> Decorator:
+    """Return an option of a path, which may have to be a folder or a file."""
+    kind = click.Path(
+        path_type=Path, file_okay=not is_folder, dir_okay=is_folder is not False
+    )
+    return click.option(*names, type=kind, **options)
+
+
+def out_option(metavar: str, text: str, **options: Any) -> Decorator:
+    """Return ``--out``, where the command writes."""
+    return path_option(
+        "--out", "-o", **{"required": True, **options}, metavar=metavar, help=text
     )
 
 
-database_option = named_database_option(
+def share_option(flag: str, text: str, **options: Any) -> Decorator:
+    """Return an option of a number from 0 to 1."""
+    kind = click.FloatRange(0, 1)
+    return click.option(flag, type=kind, show_default=True, help=text, **options)
+
+
+def k_option(default: int, text: str) -> Decorator:
+    """Return ``-k``, how many; 0 means all."""
+    kind = click.IntRange(min=0)
+    return click.option("-k", type=kind, default=default, show_default=True, help=text)
+
+
+def split_option(text: str) -> Decorator:
+    """Return ``--split``, which photos of a corpus are taken."""
+    text = f"{text}; 'all' takes every photo."
+    return click.option("--split", default="val", show_default=True, help=text)
+
+
+def precision_option(text: str) -> Decorator:
+    """Return ``--precision``, by which a threshold is set."""
+    text = f"Share of suggested tags that should be right; sets {text}."
+    return share_option("--precision", text, default=0.8)
+
+
+def dry_run_option(text: str) -> Decorator:
+    """Return ``--dry-run``."""
+    return click.option("--dry-run", is_flag=True, help=text)
+
+
+def undo_option(text: str) -> Decorator:
+    """Return ``--undo [RUN]``: "" is the last run, None where it is absent."""
+    return click.option(
+        "--undo", "undone", is_flag=False, flag_value="", metavar="[RUN]", help=text
+    )
+
+
+# --- options that are everywhere the same
+
+corpus_argument = click.argument("corpus", type=click.Path(path_type=Path))
+
+bundle_option = from_environment(
+    "--bundle",
+    "LABLR_BUNDLE",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The model to use, instead of the one that came with Lablr.",
+)
+
+database_option = from_environment(
     "--database",
+    "LABLR_DATABASE",
     metavar="URL",
-    text="An SQLite file, or postgresql://USER@HOST/NAME.",
+    default="judgements.sqlite",
+    show_default=True,
+    help="An SQLite file, or postgresql://USER@HOST/NAME.",
+)
+
+state_option = from_environment(
+    "--state",
+    "LABLR_STATE",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where Lablr keeps its journals.  [default: ~/.local/state/lablr]",
+)
+
+vocabulary_option = from_environment(
+    "--vocabulary",
+    "LABLR_VOCABULARY",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Your own words for tags, a .csv or .json file (docs/vocabulary.md).",
+)
+
+language_option = from_environment(
+    "--language",
+    "LABLR_LANGUAGE",
+    metavar="CODE",
+    default="en",
+    show_default=True,
+    help="Show tags in a language: de, en, es, fa, fr, or one of your own file.",
 )
 
 model_option = click.option(
@@ -73,6 +155,12 @@ model_option = click.option(
     metavar="DIGEST",
     help="The model whose predictions were judged, by the beginning of its digest."
     "  [default: the one stored last]",
+)
+
+model_card_option = click.option(
+    "--model-card",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A Markdown file that tells people about the model.",
 )
 
 ranking_option = click.option(
@@ -84,25 +172,6 @@ ranking_option = click.option(
     "or by another method of the model.",
 )
 
-vocabulary_option = click.option(
-    "--vocabulary",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    envvar="LABLR_VOCABULARY",
-    show_envvar=True,
-    help="Your own words for tags, a .csv or .json file (docs/vocabulary.md).",
-)
-
-language_option = click.option(
-    "--language",
-    metavar="CODE",
-    envvar="LABLR_LANGUAGE",
-    show_envvar=True,
-    default="en",
-    show_default=True,
-    help="Show tags in a language: de, en, es, fa, fr, or one of your own file.",
-)
-
 accepted_option = click.option(
     "--accepted",
     default="",
@@ -112,53 +181,25 @@ accepted_option = click.option(
 )
 
 rejected_option = click.option(
-    "--rejected",
-    default="",
-    metavar="TAG,TAG",
-    help="Tags that were rejected.",
+    "--rejected", default="", metavar="TAG,TAG", help="Tags that were rejected."
 )
 
-reach_option = click.option(
+reach_option = share_option(
     "--reach",
-    type=click.FloatRange(0, 1),
+    "From 0, the most fitting tags first, to 1, also by how much a tag is seen.",
     default=0.0,
-    show_default=True,
-    help="From 0, the most fitting tags first, to 1, also by how much a tag is seen.",
 )
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for a program to read."
 )
 
-corpus_argument = click.argument("corpus", type=click.Path(path_type=Path))
-
 runs_option = click.option(
     "--runs", "lists_runs", is_flag=True, help="List what can be undone."
 )
 
-state_option = click.option(
-    "--state",
-    type=FOLDER,
-    metavar="FOLDER",
-    envvar="LABLR_STATE",
-    show_envvar=True,
-    help="Where Lablr keeps its journals.  [default: ~/.local/state/lablr]",
+credentials_option = path_option(
+    "--credentials",
+    metavar="FILE",
+    help="The API key and secret, in a file of mode 600.",
 )
-
-
-def k_option(default: int, text: str) -> Decorator:
-    """Return ``-k``, a number of tags or photos of which 0 means all."""
-    return click.option(
-        "-k",
-        type=click.IntRange(min=0),
-        default=default,
-        show_default=True,
-        help=text,
-    )
-
-
-def undo_option(text: str) -> Decorator:
-    """Return ``--undo [RUN]``: "" is the last run, None where it is absent."""
-    return click.option(
-        "--undo", "undone", is_flag=False, flag_value="", metavar="[RUN]", help=text
-    )

@@ -9,18 +9,18 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
-from lablr.cli.options import FOLDER, bundle_option, json_option, k_option
+from lablr.cli.options import bundle_option, json_option, k_option, path_option
 
 __all__ = ["search_command"]
 
 
 @click.command("search")
 @click.argument("words", nargs=-1, metavar="[PHOTO] [WORD]...")
-@click.option(
+@path_option(
     "--index",
     "-i",
     required=True,
-    type=FOLDER,
+    is_folder=True,
     envvar="LABLR_INDEX",
     show_envvar=True,
     metavar="INDEX",

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import FOLDER, database_option, json_option, model_option
+from lablr.cli.options import database_option, json_option, model_option, path_option
 from lablr.cli.results import effect_lines
 
 __all__ = ["thresholds_command"]
@@ -27,10 +27,10 @@ __all__ = ["thresholds_command"]
     is_flag=True,
     help="Recommend the threshold with the largest true minus false positive rate.",
 )
-@click.option(
+@path_option(
     "--apply",
     "bundle",
-    type=FOLDER,
+    is_folder=True,
     metavar="BUNDLE",
     help="Write the threshold into this bundle, whose predictions were judged.",
 )

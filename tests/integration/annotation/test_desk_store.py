@@ -1,4 +1,4 @@
-"""What the desk keeps, on SQLite and PostgreSQL."""
+"""What the desk stores."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alembic import command
-from alembic.config import Config
 from database_makers import (
-    MODEL,
     clock,
     database,
     database_url,
-    drawn_photos,
+    on_both,
     postgresql,
     rows_of,
 )
 from desk_makers import Client, desk_app, folder, small_model, state
 from judging_pages import SECRET
 
-from lablr.annotation.database.database import Database
-from lablr.annotation.database.engine import make_engine, parse_url
-from lablr.annotation.database.migrations import VERSIONS
 from lablr.annotation.desk.files import FolderPhoto
 from lablr.annotation.desk.records import EncodedFile, TagDecisions
 from lablr.annotation.desk.store import DeskStore
@@ -87,6 +81,7 @@ def test_another_desk_is_another(store, open_store):
     assert store.n_steps() == 1
 
 
+@on_both
 def test_a_latent_comes_back_as_it_was(store):
     (number,) = store.numbers(files("a.jpg")).values()
     latent = np.random.default_rng(0).normal(size=8).astype(np.float32)
@@ -102,6 +97,7 @@ def test_a_latent_comes_back_as_it_was(store):
     assert (seen.latent, seen.code, seen.message) == (None, "broken_photo", "Broken.")
 
 
+@on_both
 def test_many_at_once_take_steps(open_store, database):
     stores = [open_store() for _ in range(4)]
     names = [f"{n}.jpg" for n in range(20)]
@@ -124,31 +120,13 @@ def test_many_at_once_take_steps(open_store, database):
     assert stores[0].n_steps() == rows_of(database, "desk_changes") == 0
 
 
+@on_both
 def test_thousands_of_photos_are_one_step(store):
     numbers = store.numbers(files(*(f"{n}.jpg" for n in range(12_000))))
     ids = [*numbers.values()]
     store.record_step(ids, accepted("dog", "cat"))
     assert sum(map(len, (s.marks for s in store.states(ids).values()))) == 24_000
     assert store.undo()[0] == "accepted dog, cat on 12,000 photos"
-
-
-def test_a_database_of_before_the_desk_is_brought_up(database_url):
-    engine = make_engine(parse_url(database_url))
-    if engine.dialect.name == "sqlite":
-        Path(engine.url.database).touch()
-    config = Config()
-    config.set_main_option("script_location", str(VERSIONS.parent))
-    config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    engine.dispose()
-    with Database(database_url) as database:
-        database.store_predictions(MODEL, drawn_photos(2))
-        store = DeskStore(lambda: database, "/photos")
-        (number,) = store.numbers(files("a.jpg")).values()
-        store.record_step([number], accepted("dog"))
-        assert store.n_steps() == 1
 
 
 def test_the_desk_uses_the_database_of_judgements(

@@ -13,8 +13,9 @@ from database_makers import (
     database,
     database_url,
     drawn_pairs,
-    judge,
+    on_both,
     postgresql,
+    rate_drawn_photos,
 )
 from scipy.stats import binomtest
 from sklearn.metrics import (
@@ -161,8 +162,9 @@ def naive_truth(drawn: dict[str, dict]) -> list[tuple[bool, float]]:
     return known
 
 
+@on_both
 def test_figures_from_the_database(database):
-    drawn = judge(database)
+    drawn = rate_drawn_photos(database)
     results = results_of(database)
     top_1 = [
         majority([v == "top_right" for v in row["verdicts"].values()])
@@ -184,7 +186,7 @@ def test_figures_from_the_database(database):
 
 
 def test_agreement_is_the_mean_of_the_pairs(database):
-    drawn = judge(database)
+    drawn = rate_drawn_photos(database)
     rows = [row["verdicts"] for row in drawn.values() if len(row["verdicts"]) == 3]
     pairs = [("ann", "ben"), ("ann", "cat"), ("ben", "cat")]
     expected = [

@@ -18,6 +18,8 @@ from lablr.fitting.fit import FitConfig, fit
 from lablr.ranking.tagger import Tagger
 from lablr.search import FeatureExtractor, Index, Query, Search, build
 
+OLD_INDEX = Path(__file__).parent / "old" / "index"
+
 
 @pytest.fixture(scope="module")
 def corpus_folder(tmp_path_factory) -> Path:
@@ -170,6 +172,23 @@ def test_a_broken_index_is_said_and_made_anew(photos, extractor, tmp_path, caplo
     assert len(Index.read(folder)) == 20
     # One generation remains.
     assert len(list(folder.iterdir())) == 5
+
+
+def test_an_index_of_an_earlier_version_is_read():
+    """A folder that an earlier Lablr wrote, under the same names of files."""
+    index = Index.read(OLD_INDEX)
+    assert [entry.file for entry in index.entries] == [
+        "a.jpg",
+        "deep/b.jpg",
+        "deep/café.jpg",
+    ]
+    assert (index.tags, index.model) == (("beach", "dog"), "ab" * 32)
+    assert index.path(1) == Path("/photos/deep/b.jpg")
+    assert np.linalg.norm(index.features.latents, axis=1) == pytest.approx(1)
+    assert index.features.probabilities[:, 0] == pytest.approx(
+        [0.9, 0.2, 0.5], abs=1e-3
+    )
+    assert index.features.semantic.shape == (3, 0)
 
 
 def test_a_folder_of_something_else_is_left_alone(photos, extractor, tmp_path):

@@ -1,4 +1,4 @@
-"""Judging: what is kept of a verdict, what is refused, and what comes next."""
+"""Ratings: what is stored of a verdict, what is refused, and what comes next."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from database_makers import (
     clock,
     database,
     database_url,
+    on_both,
     postgresql,
     rows_of,
     stocked,
@@ -31,6 +32,7 @@ __all__ = ["clock", "database", "database_url", "postgresql", "stocked"]
 # --- rated
 
 
+@on_both
 def test_a_rating_is_kept_with_what_follows_from_it(stocked):
     kept = stocked.rate("ann", "photo-0", "top_right", {"Sea Side!": "typed"})
     assert (kept.photo, kept.rater, kept.verdict) == ("photo-0", "ann", "top_right")
@@ -52,6 +54,7 @@ def test_a_double_submit_is_stored_once(stocked):
     assert rows_of(stocked, "ratings") == 1
 
 
+@on_both
 def test_submits_at_once_store_one(stocked):
     def rate(_):
         return stocked.rate("ann", "photo-0", "top_right", token="t")
@@ -143,6 +146,7 @@ def test_the_queue_goes_on_where_the_rater_left(stocked):
     assert progress.n_photos == 5
 
 
+@on_both
 def test_undo_takes_back_the_last_act_and_gives_its_photo(stocked):
     stocked.rate("ann", "photo-0", "top_right")
     stocked.skip("ann", "photo-1")
@@ -181,6 +185,7 @@ def test_an_empty_database_has_nothing_to_judge(database):
         database.rate("ann", "photo-0", "top_right")
 
 
+@on_both
 def test_the_pace_is_that_of_one_sitting(stocked, clock: Clock):
     assert stocked.progress("ann").per_minute is None
     stocked.rate("ann", "photo-0", "top_right")
@@ -197,7 +202,7 @@ def test_the_pace_is_that_of_one_sitting(stocked, clock: Clock):
 
 
 def naive_order(photos, n_judged: Counter, k: int) -> list[str]:
-    """The formula of `photos_to_judge`, term by term."""
+    """The formula of `RatingQueue.next_photos`, term by term."""
 
     def information(tags) -> float:
         total = 0.0
@@ -210,6 +215,7 @@ def naive_order(photos, n_judged: Counter, k: int) -> list[str]:
     return [photo.name for photo, _ in ordered]
 
 
+@on_both
 def test_the_uncertain_order_is_that_of_the_formula(database):
     rng = np.random.default_rng(0)
     names = [f"tag{number}" for number in range(8)]

@@ -1,4 +1,4 @@
-"""``lablr export``: every prediction and judgement, as a table."""
+"""``lablr export``: every prediction and rating, as a table."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ FORMATS = ("tsv", "csv", "json")
     required=False,
 )
 def export_command(database: str, kind: str, out: Path | None) -> None:
-    """Write all that is in a database of judgements, except passwords.
+    """Write everything in a database of judgements, except passwords.
 
-    A line is what one rater says of one tag of one photo. Tags that nobody judged
+    A line is one rater's decision on one tag of one photo. Tags that nobody judged
     have a line without a rater, tags that a rater typed one without a rank, skipped
     photos one without a tag.
 

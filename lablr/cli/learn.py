@@ -42,8 +42,7 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
 @bundle_option
 @out_option(
     "BUNDLE",
-    "Where the bundle that learned is written. A bundle that lies there is kept as"
-    " BUNDLE.previous.",
+    "Where to write the updated bundle; an existing one is kept as BUNDLE.previous.",
     is_folder=True,
     required=False,
 )
@@ -56,15 +55,17 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     show_default=True,
     help="How many training photos a judged photo counts for.",
 )
-@path_option("--corpus", help="Refuse, too, what makes its validation photos worse.")
+@path_option(
+    "--corpus", help="Also refuse an update that makes its validation photos worse."
+)
 @path_option(
     "--base",
     is_folder=True,
     metavar="FOLDER",
-    help="Where judged photos lie whose paths are relative.  [default: here]",
+    help="Folder of judged photos whose paths are relative.  [default: here]",
 )
 @dry_run_option("Say what would change; write nothing.")
-@click.option("--force", is_flag=True, help="Write even what is worse.")
+@click.option("--force", is_flag=True, help="Write the update even if it is worse.")
 @path_option(
     "--undo",
     "undone",

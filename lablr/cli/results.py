@@ -1,4 +1,4 @@
-"""``lablr results``: what people's judgements say about a model."""
+"""``lablr results``: figures of a model from people's judgements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["effect_lines", "results_command"]
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    help="Say what this threshold would accept and reject.",
+    help="Show what this threshold would accept and reject.",
 )
 @json_option
 def results_command(
@@ -31,8 +31,8 @@ def results_command(
 ) -> None:
     """Show accuracy, agreement and curves of a model whose tags were judged.
 
-    Intervals are 95 % (Wilson). Where raters disagree the majority counts, and what
-    they are evenly split on is left out. Agreement is Cohen's kappa, the mean over
+    Intervals are 95 % (Wilson). Where raters disagree the majority counts, and ties are
+    left out. Agreement is Cohen's kappa, the mean over
     the pairs of raters where there are several.
 
     \b
@@ -77,7 +77,7 @@ def _summary(results: Results) -> list[str]:
 
 
 def effect_lines(effect: AtThreshold) -> list[str]:
-    """Say what a threshold does to the judged tags."""
+    """Return the lines on the effect of a threshold."""
     n_accepted = effect.accepted_right + effect.accepted_wrong
     n_rejected = effect.rejected_right + effect.rejected_wrong
     return [

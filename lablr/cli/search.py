@@ -24,15 +24,15 @@ __all__ = ["search_command"]
     envvar="LABLR_INDEX",
     show_envvar=True,
     metavar="INDEX",
-    help="What lablr index wrote.",
+    help="The folder that lablr index wrote.",
 )
 @click.option(
     "--minus",
     multiple=True,
     metavar="WORD",
-    help="What should not fit; may be given several times.",
+    help="A word that should not fit; may be given several times.",
 )
-@k_option(10, "Photos; 0: all of them.")
+@k_option(10, "How many photos; 0 means all.")
 @bundle_option
 @json_option
 def search_command(

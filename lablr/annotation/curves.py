@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lablr.fitting.metrics import average_precision, roc_auc
+from lablr.fitting.metrics import Tally, average_precision, roc_auc
 
 __all__ = [
     "AtThreshold",
@@ -149,18 +149,14 @@ class Curves:
         self.probability = np.asarray(probability, np.float64)
         if self.right.shape != self.probability.shape or self.right.ndim != 1:
             raise ValueError(f"{self.right.shape} against {self.probability.shape}")
-        order = np.argsort(-self.probability, kind="stable")
-        falling = self.probability[order]
-        # Equal probabilities are accepted together or not at all.
-        last = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)
-        last = last[: len(falling)]
-        self.thresholds: Floats = falling[last]
-        self.n_right = np.cumsum(self.right[order])[last]
-        self.n_wrong = last + 1 - self.n_right
+        tally = Tally.of(self.right, self.probability)
+        self.thresholds = tally.scores
+        self.n_right = np.cumsum(tally.n_right)
+        self.n_wrong = np.cumsum(tally.n) - self.n_right
         with np.errstate(invalid="ignore"):
             self.true_positive_rate: Floats = self.n_right / self.right.sum()
             self.false_positive_rate: Floats = self.n_wrong / (~self.right).sum()
-        self.precision: Floats = self.n_right / (last + 1)
+        self.precision: Floats = self.n_right / (self.n_right + self.n_wrong)
         self.roc_auc = roc_auc(self.right, self.probability)
         self.average_precision = average_precision(self.right, self.probability)
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from lablr.errors import BotError
-from lablr.system.whole_file import write_whole
+from lablr.system.whole_file import write_bytes
 
 __all__ = ["Answered"]
 
@@ -42,7 +42,7 @@ class Answered:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if file.exists():
                 self._kept = _read(file)
-            write_whole(file, lambda stream: stream.write(self._text()))
+            write_bytes(file, self._text())
         except OSError as error:
             raise BotError(f"{file}: {error.strerror}") from error
 
@@ -70,16 +70,12 @@ class Answered:
             return
         async with self._writing:
             try:
-                await asyncio.to_thread(_write, self._file, self._text())
+                await asyncio.to_thread(write_bytes, self._file, self._text())
             except OSError as error:
                 log.warning("%s: %s", self._file, error.strerror)
 
     def _text(self) -> bytes:
         return "".join(f"{number}\n" for number in self._kept).encode()
-
-
-def _write(file: Path, text: bytes) -> None:
-    write_whole(file, lambda stream: stream.write(text))
 
 
 def _read(file: Path) -> OrderedDict[int, None]:

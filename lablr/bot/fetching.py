@@ -1,20 +1,17 @@
-"""A photo of a message: which file it is, and its bytes, never more than allowed."""
+"""The photo of a message: its file on Telegram, and never more bytes than allowed."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from telegram import Bot, Message
 from telegram.error import TelegramError
-from telegram.request import BaseRequest
 
-from lablr.bot.transport import AnswerTooLarge
+from lablr.bot.transport import AnswerTooLarge, Transport
 from lablr.photos import PhotoLimits, check_size
 
-__all__ = ["Files", "TelegramFile", "call", "photo_of"]
+__all__ = ["Files", "TelegramFile", "photo_of"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Files:
     """
 
     def __init__(
-        self, bot: Bot, answers: BaseRequest, bodies: BaseRequest, limits: PhotoLimits
+        self, bot: Bot, answers: Transport, bodies: Transport, limits: PhotoLimits
     ) -> None:
         self._bot, self._answers, self._bodies = bot, answers, bodies
         self._limits = limits
@@ -58,12 +55,13 @@ class Files:
     async def fetch(self, file: TelegramFile) -> bytes:
         """Return a file's bytes.
 
-        Not by `telegram.File`: it takes a path that exists on this machine for a
-        file to read here, and reads an answer of any length. Raises PhotoTooLarge
-        before more than the allowed bytes have come, TelegramError.
+        `telegram.File` would take a path that exists on this machine for a file to
+        read here. Raises PhotoTooLarge before more than the allowed bytes have come,
+        TelegramError.
         """
         check_size(file.n_bytes or 0, self._limits)
-        found = await call(self._answers, self._bot, "getFile", file_id=file.file_id)
+        method = f"{self._bot.base_url}/getFile"
+        found = await self._answers.call(method, file_id=file.file_id)
         if not isinstance(found, dict) or not isinstance(found.get("file_path"), str):
             raise TelegramError("getFile: the answer names no file")
         n_bytes = found.get("file_size")
@@ -74,21 +72,3 @@ class Files:
         except AnswerTooLarge:
             check_size(self._limits.max_bytes + 1, self._limits)
             raise
-
-
-async def call(
-    transport: BaseRequest, bot: Bot, method: str, **parameters: object
-) -> Any:
-    """Return the result of a method that changes nothing, asked by GET.
-
-    Raises TelegramError, also for an answer that is none of the Bot API's.
-    """
-    query = urlencode({name: str(value) for name, value in parameters.items()})
-    payload = await transport.retrieve(f"{bot.base_url}/{method}?{query}")
-    try:
-        answer = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise TelegramError(f"{method}: the answer is not JSON") from error
-    if not isinstance(answer, dict) or answer.get("ok") is not True:
-        raise TelegramError(f"{method}: the answer is not the Bot API's")
-    return answer.get("result")

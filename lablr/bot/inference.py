@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from lablr.bot.chats import Chat
 from lablr.bot.replies import Reply, tags_text
-from lablr.figures.map_image import draw_map_png
+from lablr.figures.map_svg import draw_map_png
 from lablr.ranking.tagger import RANKINGS, Tagger
 from lablr.system.cpu import available_threads
 

@@ -6,12 +6,12 @@ import asyncio
 import json
 import logging
 from contextlib import suppress
+from typing import Any
 
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
 from lablr.bot.dispatch import ALLOWED_UPDATES, Dispatcher, read_update
-from lablr.bot.fetching import call
 from lablr.bot.transport import Pause, Transport
 from lablr.errors import BotError
 
@@ -32,6 +32,9 @@ class Polling:
     Telegram brings an update again until a later number is asked for. That is done
     when the batch is answered, so a process that is killed gets its updates again;
     after `BATCH_S` it is done anyway, lest one slow photo keep all others waiting.
+
+    The library's `Updater` confirms a batch before it is answered, asks for one that
+    it cannot read over and over, and goes on when the token is refused.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class Polling:
     async def _batch(self) -> None:
         await self._dispatcher.wait_for_room()
         limit = min(self._dispatcher.room, MAX_BATCH)
-        found = await self._ask(limit=limit, timeout=POLL_S)
+        found = await self._ask(limit, POLL_S)
         if not isinstance(found, list):
             raise ValueError("the answer is no list")
         tasks = []
@@ -80,12 +83,11 @@ class Polling:
         if tasks:
             await asyncio.wait(tasks, timeout=BATCH_S)
 
-    async def _ask(self, **parameters: object) -> object:
-        return await call(
-            self._transport,
-            self._bot,
-            "getUpdates",
+    async def _ask(self, limit: int, timeout: int) -> Any:
+        return await self._transport.call(
+            f"{self._bot.base_url}/getUpdates",
             offset=self._next,
+            limit=limit,
+            timeout=timeout,
             allowed_updates=json.dumps(ALLOWED_UPDATES),
-            **parameters,
         )

@@ -1,8 +1,8 @@
-"""Every byte to and from the Bot API: bounded, patient where it may be.
+"""Requests to the Bot API: bounded in bytes and time, made again where that is safe.
 
-python-telegram-bot's own transport reads an answer to its end however long it is, and
-waits for nobody. This one stops at a number of bytes and of seconds, waits when
-Telegram says so (429), and tries again what surely did not arrive.
+python-telegram-bot's own request reads an answer to its end however long it is, and
+is made once. This one stops at a number of bytes and of seconds, waits when Telegram
+says so (429), and tries again when nothing can have been done twice.
 """
 
 from __future__ import annotations
@@ -10,33 +10,31 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from telegram.error import NetworkError, TelegramError, TimedOut
-from telegram.request import BaseRequest, RequestData
+from telegram.request import HTTPXRequest
 
 __all__ = ["MAX_ANSWER_BYTES", "AnswerTooLarge", "Transport"]
 
 MAX_ANSWER_BYTES = 8 << 20  # a hundred updates, the longest there are
 BACKOFF_S = (1.0, 2.0, 4.0)
 LONGEST_WAIT_S = 60.0
-CONNECT_S = 10.0
-WRITE_S = 30.0
 # Of an address that nobody answers at, nothing was sent.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 Pause = Callable[[float], Awaitable[object]]
-Seconds = Any  # a number, None, or the library's mark for "not given"
 
 
 class AnswerTooLarge(TelegramError):
     """An answer with more bytes than are wanted; it was not read further."""
 
 
-class Transport(BaseRequest):
+class Transport(HTTPXRequest):
     """A client of the Bot API for one kind of answers.
 
     max_bytes : of an answer; a longer one raises `AnswerTooLarge`.
@@ -52,52 +50,49 @@ class Transport(BaseRequest):
         total_s: float = 60.0,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._max_bytes = max_bytes
-        self._read_s, self._total_s = read_s, total_s
-        self._pause = pause
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(read_s, connect=CONNECT_S, write=WRITE_S),
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=8),
-            # compressed, a few bytes could become very many
-            headers={"User-Agent": self.USER_AGENT, "Accept-Encoding": "identity"},
-            verify=_certificates(),
+        self._max_bytes, self._total_s, self._pause = max_bytes, total_s, pause
+        super().__init__(
+            connection_pool_size=32,
+            read_timeout=read_s,
+            write_timeout=30,
+            connect_timeout=10,
+            pool_timeout=total_s,
+            media_write_timeout=30,
+            httpx_kwargs={
+                # compressed, a few bytes could become very many
+                "headers": {"Accept-Encoding": "identity"},
+                "verify": _certificates(),
+                "event_hooks": {"response": [self._bound]},
+            },
         )
 
-    @property
-    def read_timeout(self) -> float:
-        """Seconds between two bytes."""
-        return self._read_s
+    async def call(self, url: str, **parameters: object) -> Any:
+        """Return the result of a method that changes nothing, asked by GET.
 
-    async def initialize(self) -> None:
-        """Do nothing: the client is ready."""
-
-    async def shutdown(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+        Raises TelegramError, also for an answer that is none of the Bot API's.
+        """
+        payload = await self.retrieve(f"{url}?{urlencode(parameters)}")
+        answer = self.parse_json_payload(payload)
+        if answer.get("ok") is not True:
+            raise TelegramError("the answer is not the Bot API's")
+        return answer["result"]
 
     async def do_request(
-        self,
-        url: str,
-        method: str,
-        request_data: RequestData | None = None,
-        read_timeout: Seconds = None,
-        write_timeout: Seconds = None,
-        connect_timeout: Seconds = None,
-        pool_timeout: Seconds = None,
+        self, url: str, method: str, *data: Any, **options: Any
     ) -> tuple[int, bytes]:
-        """Return status and body of the answer; the timeouts are the client's own.
+        """Return status and body of the answer.
 
         Raises TimedOut when it is not known whether the request arrived, NetworkError
         when it surely did not, AnswerTooLarge.
         """
-        request = self._request(url, method, request_data)
         for least_s in (*BACKOFF_S, None):
+            request = super().do_request(url, method, *data, **options)
             try:
-                status, body = await asyncio.wait_for(request(), self._total_s)
-            except (httpx.HTTPError, asyncio.TimeoutError) as error:
-                is_safe = method == "GET" or isinstance(error, NEVER_SENT)
-                if least_s is None or not is_safe:
-                    raise _named(error) from error
+                status, body = await asyncio.wait_for(request, self._total_s)
+            except (NetworkError, asyncio.TimeoutError) as error:
+                is_sent = not isinstance(error.__cause__, NEVER_SENT)
+                if least_s is None or (is_sent and method != "GET"):
+                    raise _named(error, is_sent) from error
                 await self._pause(least_s)
             else:
                 wait_s = _wait_s(status, body, least_s)
@@ -106,28 +101,9 @@ class Transport(BaseRequest):
                 await self._pause(wait_s)
         raise AssertionError("the last attempt returns or raises")
 
-    def _request(
-        self, url: str, method: str, data: RequestData | None
-    ) -> Callable[[], Awaitable[tuple[int, bytes]]]:
-        fields = data.json_parameters if data else None
-        files = data.multipart_data if data else None
-
-        async def send() -> tuple[int, bytes]:
-            async with self._client.stream(
-                method, url, data=fields, files=files or None
-            ) as answer:
-                return answer.status_code, await self._body(answer)
-
-        return send
-
-    async def _body(self, answer: httpx.Response) -> bytes:
-        parts, size = [], 0
-        async for part in answer.aiter_raw():
-            size += len(part)
-            if size > self._max_bytes:
-                raise AnswerTooLarge(f"an answer of more than {self._max_bytes} bytes")
-            parts.append(part)
-        return b"".join(parts)
+    async def _bound(self, answer: httpx.Response) -> None:
+        """Let no more of a body be read than is allowed; called when none is yet."""
+        answer.stream = _Bounded(answer.stream, self._max_bytes)
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
@@ -143,22 +119,40 @@ class Transport(BaseRequest):
         return {"result": None, **answer}
 
 
+class _Bounded(httpx.AsyncByteStream):
+    def __init__(self, stream: Any, max_bytes: int) -> None:
+        self._stream, self._max_bytes = stream, max_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._stream:
+            size += len(part)
+            if size > self._max_bytes:
+                raise AnswerTooLarge(f"an answer of more than {self._max_bytes} bytes")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Whom to trust; reading it takes a while, so it is read once."""
+    """Return whom to trust; reading it takes a while, so it is read once."""
     return httpx.create_ssl_context()
 
 
-def _named(error: Exception) -> NetworkError:
-    """The library's error for one of httpx, without the address it may hold."""
-    kind = type(error).__name__
-    if isinstance(error, NEVER_SENT):
-        return NetworkError(f"not sent ({kind})")
-    return TimedOut(f"no whole answer ({kind})")
+def _named(error: BaseException, is_sent: bool) -> NetworkError:
+    """Return an error that tells what happened, without the address in httpx's."""
+    kind = type(error.__cause__ or error).__name__
+    return (
+        TimedOut(f"no whole answer ({kind})")
+        if is_sent
+        else NetworkError(f"not sent ({kind})")
+    )
 
 
 def _wait_s(status: int, body: bytes, least_s: float | None) -> float | None:
-    """How long to wait before trying again; None when the answer is final.
+    """Return how long to wait before the next attempt; None when the answer is final.
 
     Source: https://core.telegram.org/bots/api#responseparameters, ``retry_after``.
     """

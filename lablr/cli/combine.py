@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from lablr.cli.messages import print_message
-from lablr.cli.options import bundle_option, corpus_argument
+from lablr.cli.options import (
+    bundle_option,
+    corpus_argument,
+    model_card_option,
+    out_option,
+    precision_option,
+)
 from lablr.cli.progress_bar import progress_bar
 
 __all__ = ["combine_command"]
@@ -23,26 +29,9 @@ __all__ = ["combine_command"]
     metavar="RUN",
     help="A run of 'lablr train --method'; may be given several times.",
 )
-@click.option(
-    "--out",
-    "-o",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="BUNDLE",
-    help="The folder of the bundle; it may be the one that is read.",
-)
-@click.option(
-    "--precision",
-    type=click.FloatRange(0, 1),
-    default=0.8,
-    show_default=True,
-    help="Share of suggested tags that should be right; sets each threshold.",
-)
-@click.option(
-    "--model-card",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A Markdown file that tells people about the model.",
-)
+@out_option("BUNDLE", "The folder of the bundle; it may be the one that is read.")
+@precision_option("each threshold")
+@model_card_option
 @bundle_option
 def combine_command(
     corpus: Path,

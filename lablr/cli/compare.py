@@ -11,7 +11,12 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import bundle_option, json_option
+from lablr.cli.options import (
+    bundle_option,
+    json_option,
+    k_option,
+    split_option,
+)
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -30,19 +35,8 @@ COLUMNS = {
 
 @click.command("compare")
 @click.argument("place", metavar="CORPUS|PHOTO", type=click.Path(path_type=Path))
-@click.option(
-    "-k",
-    type=click.IntRange(min=0),
-    default=5,
-    show_default=True,
-    help="Tags of a photo; 0: all of them.",
-)
-@click.option(
-    "--split",
-    default="val",
-    show_default=True,
-    help="The photos to compare on; 'all' takes every photo.",
-)
+@k_option(5, "Tags of a photo; 0: all of them.")
+@split_option("The photos to compare on")
 @click.option(
     "--source", help="Only the figures of this source of photos.  [default: every one]"
 )

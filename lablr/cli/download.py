@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.messages import fail, print_message, shown
-from lablr.cli.options import json_option
+from lablr.cli.options import (
+    credentials_option,
+    dry_run_option,
+    json_option,
+    out_option,
+)
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from lablr.flickr.search import SearchConfig
-    from lablr.flickr.session import FlickrSession
 
 __all__ = ["download_command"]
 
@@ -45,14 +49,7 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     show_default=True,
     help="Photos a tag; a search of Flickr gives at most 4,000.",
 )
-@click.option(
-    "--out",
-    "-o",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The folder of the corpus.",
-)
+@out_option("DIR", "The folder of the corpus.")
 @click.option(
     "--sort",
     type=click.Choice(["relevance", "interestingness"]),
@@ -82,17 +79,8 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     show_default=True,
     help="Pictures fetched at a time.",
 )
-@click.option(
-    "--credentials",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The API key and secret, in a file of mode 600.",
-)
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="Only say how much it would take: one small page a tag is asked for.",
-)
+@credentials_option
+@dry_run_option("Only say how much it would take: one small page a tag is asked for.")
 @json_option
 def download_command(
     out: Path,
@@ -119,9 +107,10 @@ def download_command(
     """
     from lablr.flickr.download import download, estimate
     from lablr.flickr.pictures import Pictures
+    from lablr.flickr.session import open_session
 
     tags, config = _tags(options), _config(options)
-    session = _session(credentials)
+    session = open_session(credentials)
     if dry_run:
         print_message(
             "bytes are a guess by the sizes of the first 20 photos of each tag"
@@ -177,14 +166,6 @@ def _config(options: dict[str, Any]) -> SearchConfig:
 
     names = ("per_tag", "sort", "licenses", "size")
     return SearchConfig(**{name: options[name] for name in names})
-
-
-def _session(credentials: Path | None) -> FlickrSession:
-    from lablr.flickr.credentials import read_credentials
-    from lablr.flickr.pace import Pace, pace_file
-    from lablr.flickr.session import FlickrSession
-
-    return FlickrSession(read_credentials(file=credentials), Pace(pace_file()))
 
 
 def _print(counts: dict[str, Any], as_json: bool) -> None:

@@ -14,6 +14,7 @@ from lablr.cli.options import (
     corpus_argument,
     json_option,
     ranking_option,
+    split_option,
 )
 from lablr.cli.progress_bar import progress_bar
 
@@ -40,12 +41,7 @@ COLUMNS = {
 
 @click.command("evaluate")
 @corpus_argument
-@click.option(
-    "--split",
-    default="val",
-    show_default=True,
-    help="The photos to evaluate on; 'all' takes every photo.",
-)
+@split_option("The photos to evaluate on")
 @click.option(
     "--cross-fit",
     is_flag=True,

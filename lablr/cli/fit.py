@@ -8,7 +8,12 @@ import click
 
 from lablr.cli.engine import chosen_engine, engine_options
 from lablr.cli.messages import print_message
-from lablr.cli.options import corpus_argument
+from lablr.cli.options import (
+    corpus_argument,
+    model_card_option,
+    out_option,
+    precision_option,
+)
 from lablr.cli.progress_bar import progress_bar
 
 __all__ = ["fit_command"]
@@ -26,14 +31,7 @@ __all__ = ["fit_command"]
     help="A training run, or a bundle whose encoder to use again; given several"
     " times, their latents stand side by side, every second one's of mirror images.",
 )
-@click.option(
-    "--out",
-    "-o",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="BUNDLE",
-    help="The folder of the bundle.",
-)
+@out_option("BUNDLE", "The folder of the bundle.")
 @click.option(
     "--shrinkage",
     type=click.FloatRange(min=0, min_open=True),
@@ -49,24 +47,14 @@ __all__ = ["fit_command"]
     help="Evidence of a missing tag where its source never uses it.",
 )
 @click.option("--mirror/--no-mirror", default=True, help="Count mirror images too.")
-@click.option(
-    "--precision",
-    type=click.FloatRange(0, 1),
-    default=0.8,
-    show_default=True,
-    help="Share of suggested tags that should be right; sets the threshold.",
-)
+@precision_option("the threshold")
 @click.option(
     "--quantize",
     is_flag=True,
     help="Turn the encoder into 8-bit integers first, which halves its time.",
 )
 @click.option("--seed", type=int, default=0, help="Picks the photos on the map.")
-@click.option(
-    "--model-card",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A Markdown file that tells people about the model.",
-)
+@model_card_option
 @engine_options
 def fit_command(
     corpus: Path,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option, json_option, out_option
 from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import emit, exit_if, summary
 
 __all__ = ["index_command"]
 
@@ -39,22 +39,12 @@ def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) ->
 
     extractor = FeatureExtractor(Tagger.load(bundle, FOLDER_LIMITS))
     built = build(folder, out, extractor, progress_bar)
-    counts = {
-        "attempted": built.n_attempted,
-        "new": built.n_new,
-        "kept": built.n_kept,
-        "moved": built.n_moved,
-        "failed": built.n_failed,
-        "gone": built.n_gone,
-    }
+    kinds = ("new", "kept", "moved", "failed")
+    counts = {kind: getattr(built, f"n_{kind}") for kind in kinds}
+    n_photos, gone = len(built.index), {"gone": built.n_gone}
     if as_json:
-        click.echo(
-            json.dumps({"index": str(out), "photos": len(built.index), **counts})
-        )
-    print_message(
-        f"attempted {built.n_attempted} = new {built.n_new} + kept {built.n_kept} "
-        f"+ moved {built.n_moved} + failed {built.n_failed}; gone {built.n_gone}"
-    )
-    print_message(f"{len(built.index)} photos in {shown(str(out))}")
-    if built.n_failed:
-        raise click.exceptions.Exit(1)
+        about = {"index": str(out), "photos": n_photos}
+        emit(True, {**about, "attempted": built.n_attempted, **counts, **gone})
+    print_message(f"{summary(counts)}; gone {built.n_gone:,}")
+    print_message(f"{n_photos:,} photos in {shown(str(out))}")
+    exit_if(built.n_failed)

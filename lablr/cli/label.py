@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +17,7 @@ from lablr.cli.engine import engine_options
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option, json_option, k_option, ranking_option
 from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import emit, exit_if, summary
 
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
@@ -149,16 +149,14 @@ def label_command(
             stored = "; nothing was stored now" if options["database"] else ""
             print_message(f"{shown(out)} is finished already{stored}")
             if as_json:
-                click.echo(json.dumps(dataclasses.asdict(LabelCounts())))
+                emit(True, dataclasses.asdict(LabelCounts()))
             return
         counts = _to_file(source, output, resume, options)
-        numbers = dataclasses.asdict(counts)
-        summary = f"{shown(out)}: {_summary(counts)}"
-        click.echo(json.dumps(numbers) if as_json else summary)
+        line = f"{shown(out)}: {_summary(counts)}"
+        emit(as_json, dataclasses.asdict(counts), line)
         if counts.failed and format_name != "jsonl":
             print_message(f"what failed is in {shown(str(output.failures))}")
-    if counts.failed:
-        raise click.exceptions.Exit(1)
+    exit_if(counts.failed)
 
 
 def _format_of(out: str) -> str:
@@ -290,7 +288,5 @@ def _store(
 
 def _summary(counts: LabelCounts) -> str:
     resumed = f" ({counts.resumed:,} of them before)" if counts.resumed else ""
-    return (
-        f"attempted {counts.attempted:,}{resumed} = "
-        f"labelled {counts.labelled:,} + failed {counts.failed:,}"
-    )
+    kinds = {"labelled": counts.labelled, "failed": counts.failed}
+    return summary(kinds, resumed)

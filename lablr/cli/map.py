@@ -75,19 +75,19 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
-    from lablr.system.whole_file import write_whole
+    from lablr.system.whole_file import write_bytes
 
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     # All tags: the map shows the most relevant ones, wherever they rank.
     suggestion = None if photo is None else tagger.suggest(photo, k=0)
     draw = _draw_page if out.suffix.lower() == ".html" else _draw_picture
     drawn = draw(tagger, suggestion)
-    write_whole(out, lambda file: file.write(drawn))
+    write_bytes(out, drawn)
     click.echo(out)
 
 
 def _draw_picture(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
-    from lablr.figures.charts import draw_map_png
+    from lablr.figures.map_svg import draw_map_png
 
     return draw_map_png(tagger.latent_map, tagger.tags, suggestion)
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lablr.cli.messages import fail, print_message, shown
-from lablr.cli.options import json_option, runs_option, state_option, undo_option
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.options import (
+    credentials_option,
+    dry_run_option,
+    json_option,
+    runs_option,
+    state_option,
+    undo_option,
+)
+from lablr.cli.report import Item, Report, report_runs
 
 if TYPE_CHECKING:
     from lablr.flickr.account import Account
@@ -61,17 +67,12 @@ N_NAMED = 5  # photos in a message
     type=click.Choice(ORIGINS),
     help="What the tags are, for the journal.  [default: typed; of FILE accepted]",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+@dry_run_option("Say what would change; change nothing.")
 @undo_option("Take off the tags that the last run, or RUN, added.")
 @runs_option
 @click.option("--sign-in", is_flag=True, help="Let Lablr change your photos' tags.")
 @click.option("--sign-out", is_flag=True, help="Remove the sign-in from this machine.")
-@click.option(
-    "--credentials",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The API key and secret, in a file of mode 600.",
-)
+@credentials_option
 @state_option
 @json_option
 def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -120,7 +121,9 @@ def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None
     elif options["sign_out"]:
         _sign_out(state)
     elif options["lists_runs"]:
-        _list_runs(state, as_json)
+        from lablr.flickr.push import list_runs
+
+        report_runs(list_runs(state), "photo", as_json, unknown="unsettled")
     elif options["undone"] is not None:
         _undo(state, options, as_json)
     else:
@@ -207,26 +210,19 @@ def _undo(state: Path, options: dict[str, Any], as_json: bool) -> None:
 
 def _signed_in(state: Path, credentials: Path | None) -> tuple[FlickrSession, Account]:
     from lablr.flickr.account import read_account
+    from lablr.flickr.session import open_session
 
     account = read_account(state)
     print_message(f"as {shown(account.username)}")
-    return _session(credentials, account), account
-
-
-def _session(credentials: Path | None, account: Account | None = None) -> FlickrSession:
-    from lablr.flickr.credentials import read_credentials
-    from lablr.flickr.pace import Pace, pace_file
-    from lablr.flickr.session import FlickrSession
-
-    pace = Pace(pace_file())
-    return FlickrSession(read_credentials(file=credentials), pace, account=account)
+    return open_session(credentials, account), account
 
 
 def _sign_in(state: Path, credentials: Path | None) -> None:
     from lablr.flickr.account import account_file, keep_account
+    from lablr.flickr.session import open_session
     from lablr.flickr.sign_in import SignIn
 
-    attempt = SignIn(_session(credentials))
+    attempt = SignIn(open_session(credentials))
     print_message("open this page, say yes, and type the code that it shows:")
     click.echo(f"  {shown(attempt.page)}", err=True)
     # Asked for, and never an option: a command line can be read by others.
@@ -247,71 +243,30 @@ def _sign_out(state: Path) -> None:
         print_message("nobody was signed in")
 
 
-def _list_runs(state: Path, as_json: bool) -> None:
-    from lablr.flickr.push import list_runs
-
-    for run in list_runs(state):
-        numbers = {
-            "run": run.name,
-            "photos": len(run.changes),
-            "to_undo": len(run.to_undo),
-            "unsettled": len(run.unsettled),
-        }
-        if as_json:
-            click.echo(json.dumps(numbers))
-            continue
-        unsettled = f", {len(run.unsettled):,} not known" if run.unsettled else ""
-        photos = f"{len(run.changes):,} photo{'' if len(run.changes) == 1 else 's'}"
-        undone = f"{len(run.to_undo):,} can be undone"
-        click.echo(f"{run.name}  {photos}, {undone}{unsettled}")
-
-
 def _report(
     outcomes: Iterable[PushOutcome], n_photos: int | None, verb: str, as_json: bool
 ) -> None:
-    """Show what became of each photo, and how many of each there were."""
-    n_of: Counter[str] = Counter()
-    run = None
-    try:
-        for outcome in progress_bar(outcomes, n_photos, "pushing tags"):
-            kind = outcome.status if outcome.status in ("unchanged", "failed") else "ok"
-            n_of[kind] += 1
-            run = outcome.run or run
-            _show_json(outcome, verb) if as_json else _show(outcome, verb)
-    finally:
-        parts = " + ".join(f"{k} {n_of[k]:,}" for k in ("ok", "unchanged", "failed"))
-        print_message(f"attempted {n_of.total():,} = {parts}")
-        if n_of["ok"] and run and verb == "added":
-            print_message(f"run {run}; to undo it: lablr push --undo {run}")
-    if n_of["failed"]:
-        raise click.exceptions.Exit(1)
+    report = Report(as_json, "ok", "unchanged", "failed")
+    undo = "ok: lablr push" if verb == "added" else ""
+    report.run(outcomes, n_photos, "pushing tags", partial(_item, verb=verb), undo)
 
 
-def _show_json(outcome: PushOutcome, verb: str) -> None:
+def _item(outcome: PushOutcome, verb: str) -> Item:
+    """Show a photo and the difference."""
+    kind = outcome.status if outcome.status in ("unchanged", "failed") else "ok"
     record: dict[str, Any] = {"photo": outcome.photo}
     if outcome.error is not None:
-        error = {"code": outcome.error.code, "message": str(outcome.error)}
-        record |= {"status": "failed", "run": outcome.run, "error": error}
-    else:
-        tags = [{"tag": tag, "origin": origin} for tag, origin in outcome.changed]
-        record |= {"title": outcome.title, "status": outcome.status}
-        record |= {"run": outcome.run, "found": outcome.found, verb: tags}
-        record["notes"] = outcome.notes
-    click.echo(json.dumps(record))
-
-
-def _show(outcome: PushOutcome, verb: str) -> None:
-    """Print a photo and the difference."""
-    if outcome.error is not None:
-        print_message(f"error: {outcome.photo}: {shown(str(outcome.error))}")
-        return
+        record |= {"status": "failed", "run": outcome.run}
+        return Item(outcome.photo, kind, record, error=outcome.error)
+    tags = [{"tag": tag, "origin": origin} for tag, origin in outcome.changed]
+    record |= {"title": outcome.title, "status": outcome.status, "run": outcome.run}
+    record |= {"found": outcome.found, verb: tags, "notes": outcome.notes}
     title = f' "{shown(outcome.title)}"' if outcome.title else ""
-    click.echo(f"{outcome.photo}{title}: {outcome.status}")
+    lines = [f"{outcome.photo}{title}: {outcome.status}"]
     sign = "+" if verb == "added" else "-"
     changed = [tag for tag, _ in outcome.changed]
     kept = [tag for tag in outcome.found if sign == "+" or tag not in changed]
     if changed:
         words = [*map(shown, kept), *(sign + shown(tag) for tag in changed)]
-        click.echo(f"  {', '.join(words)}")
-    for note in outcome.notes:
-        print_message(f"{outcome.photo}: {shown(note)}")
+        lines.append(f"  {', '.join(words)}")
+    return Item(outcome.photo, kind, record, lines, outcome.notes)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import click
 
 from lablr.cli.messages import shown
-from lablr.cli.options import json_option
+from lablr.cli.options import (
+    json_option,
+    out_option,
+)
 from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import emit, exit_if, summary
 
 __all__ = ["resize_command"]
 
@@ -21,14 +24,7 @@ FITS = ("crop", "letterbox")
 
 @click.command("resize")
 @click.argument("photos", type=click.Path(path_type=Path), metavar="IN")
-@click.option(
-    "--out",
-    "-o",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="OUT",
-    help="The folder of the resized photos; outside IN.",
-)
+@out_option("OUT", "The folder of the resized photos; outside IN.")
 @click.option(
     "--size",
     type=click.IntRange(1, 4096),
@@ -90,10 +86,6 @@ def resize_command(photos: Path, out: Path, as_json: bool, **options: object) ->
         progress=progress_bar,
     )
     numbers = dataclasses.asdict(counts)
-    if as_json:
-        click.echo(json.dumps(numbers))
-    else:
-        parts = " + ".join(f"{name} {numbers[name]:,}" for name in list(numbers)[1:])
-        click.echo(f"{shown(str(out))}: attempted {counts.attempted:,} = {parts}")
-    if counts.failed:
-        raise click.exceptions.Exit(1)
+    kinds = {kind: n for kind, n in numbers.items() if kind != "attempted"}
+    emit(as_json, numbers, f"{shown(str(out))}: {summary(kinds)}")
+    exit_if(counts.failed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
 from lablr.cli.options import bundle_option, json_option, k_option, path_option
+from lablr.cli.report import emit
 
 __all__ = ["search_command"]
 
@@ -71,15 +71,12 @@ def search_command(
     search = Search(Index.read(index), extractor)
     for found in search.find(Query(payload, plus, minus), k):
         path = str(search.path(found.row))
-        if as_json:
-            record = {
-                "photo": path,
-                "similarity": round(found.similarity, 6),
-                "tags": list(found.tags),
-            }
-            click.echo(json.dumps(record))
-        else:
-            click.echo(f"{found.similarity:6.3f}  {shown(path)}")
+        record = {
+            "photo": path,
+            "similarity": round(found.similarity, 6),
+            "tags": list(found.tags),
+        }
+        emit(as_json, record, f"{found.similarity:6.3f}  {shown(path)}")
 
 
 def _split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:

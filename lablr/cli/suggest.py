@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from lablr.cli.options import (
     rejected_option,
     vocabulary_option,
 )
+from lablr.cli.report import Item, Report, exit_if, summary
 from lablr.errors import PhotoError
 
 if TYPE_CHECKING:
@@ -112,19 +114,17 @@ def suggest_command(
     # Blocked tags make room for others, and percentiles are among all tags.
     n_ranked = k if vocabulary is None and own is None else 0
     answers = tagger.suggest_many(sources, n_ranked, ranking, feedback=feedback)
-    show = _show_json if as_json else _show_table
-    n_failed = 0
+    report = Report(as_json, "ok", "failed")
     for photo, answer in zip(photos, answers, strict=True):
         if isinstance(answer, PhotoError):
-            n_failed += 1
-            show(photo, answer)
+            report.add(_failed(photo, answer))
         else:
-            show(photo, _Answer.of(answer, words, k, labelled, own))
+            chosen = _Answer.of(answer, words, k, labelled, own)
+            record = {"photo": photo, **chosen.to_dict()}
+            report.add(Item(photo, "ok", record, _table(photo, chosen)))
     if len(photos) > 1:
-        n_ok = len(photos) - n_failed
-        print_message(f"attempted {len(photos)} = ok {n_ok} + failed {n_failed}")
-    if n_failed:
-        raise click.exceptions.Exit(1)
+        print_message(summary(report.counts))
+    exit_if(report.counts["failed"])
 
 
 @dataclass(frozen=True)
@@ -180,33 +180,20 @@ def _read_feedback(
     return feedback
 
 
-def _show_json(photo: str, answer: _Answer | PhotoError) -> None:
-    """Print one line of ASCII JSON; bytes that are not UTF-8 stay \\udcXX escapes."""
-    if isinstance(answer, PhotoError):
-        message = _message(photo, answer)
-        record = {"error": {"code": answer.code, "message": message}}
-    else:
-        record = answer.to_dict()
-    click.echo(json.dumps({"photo": photo, **record}))
-
-
-def _show_table(photo: str, answer: _Answer | PhotoError) -> None:
-    """Print the tags of a photo, each with its probability as number and bar."""
-    if isinstance(answer, PhotoError):
-        print_message(f"error: {shown(photo)}: {_message(photo, answer)}")
-        return
-    click.echo(shown(photo))
+def _table(photo: str, answer: _Answer) -> Iterator[str]:
+    """Yield the tags of a photo, each with its probability as number and bar."""
+    yield shown(photo)
     if not answer.shown.sure:
         threshold = answer.shown.suggestion.threshold
-        click.echo(f"  not sure: no tag reaches {threshold:.0%}")
+        yield f"  not sure: no tag reaches {threshold:.0%}"
     width = max((len(tag.label) for tag in answer.shown.tags), default=0)
     for tag in answer.shown.tags:
         numbers = _numbers(tag, answer.shown.suggestion.feedback.reach > 0)
-        click.echo(f"  {tag.label:{width}}  {numbers}".rstrip())
+        yield f"  {tag.label:{width}}  {numbers}".rstrip()
     if answer.unlikely is not None:
-        click.echo("  to remove:" + ("" if answer.unlikely else " none"))
+        yield "  to remove:" + ("" if answer.unlikely else " none")
         for doubted in answer.unlikely:
-            click.echo(f"    {shown(doubted.written)}: {shown(doubted.reason)}")
+            yield f"    {shown(doubted.written)}: {shown(doubted.reason)}"
 
 
 def _numbers(tag: ShownTag, reach: bool) -> str:
@@ -222,9 +209,12 @@ def _numbers(tag: ShownTag, reach: bool) -> str:
     return f"{tag.score.probability:6.1%}  {bar}{' ' * bool(bar and remarks)}{remarks}"
 
 
-def _message(photo: str, error: PhotoError) -> str:
+def _failed(photo: str, error: PhotoError) -> Item:
     """Say why a photo got no tags; for a folder, how to name what is in it."""
     if photo != STDIN and Path(photo).is_dir():
         pattern = shown(f"{shlex.quote(photo.rstrip('/'))}/*.jpg")
-        return f"This is a folder. Name the photos in it, for example {pattern}"
-    return str(error)
+        error = copy(error)
+        error.args = (
+            f"This is a folder. Name the photos in it, for example {pattern}",
+        )
+    return Item(shown(photo), "failed", {"photo": photo}, error=error)

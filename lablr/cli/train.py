@@ -11,7 +11,10 @@ from typing import Any
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import corpus_argument
+from lablr.cli.options import (
+    corpus_argument,
+    out_option,
+)
 from lablr.cli.progress_bar import progress_bar
 from lablr.cli.train_head import (
     CONSE,
@@ -69,14 +72,7 @@ def _options(command: Any) -> Any:
 
 @click.command("train")
 @corpus_argument
-@click.option(
-    "--out",
-    "-o",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="The folder of the run.",
-)
+@out_option("RUN", "The folder of the run.")
 @click.option(
     "--method",
     type=click.Choice(["vae", *METHODS, CONSE]),

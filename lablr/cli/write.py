@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import json_option, runs_option, state_option, undo_option
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.options import (
+    dry_run_option,
+    json_option,
+    runs_option,
+    state_option,
+    undo_option,
+)
+from lablr.cli.report import Item, Report, report_runs
 
 if TYPE_CHECKING:
     from lablr.metadata import WriteOutcome
@@ -42,7 +46,7 @@ ORIGINS = ("suggested", "accepted", "typed")
 @click.option(
     "--sidecar", is_flag=True, help="Into PHOTO.xmp beside a PHOTO of any kind."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would change; touch nothing.")
+@dry_run_option("Say what would change; touch nothing.")
 @undo_option("Give the files of the last run, or of RUN, their bytes from before.")
 @runs_option
 @click.option(
@@ -97,13 +101,23 @@ def write_command(
     if dry_run and any(is_other):
         # it would be done, where somebody asked to see it first
         raise click.UsageError("--dry-run goes with PHOTO... and --tags")
-    from lablr.metadata import Keyword, default_state, undo, write_tags
+    from lablr.metadata import (
+        Keyword,
+        default_state,
+        forget,
+        list_runs,
+        undo,
+        write_tags,
+    )
 
     state = state or default_state()
     if lists_runs:
-        _list_runs(state, as_json)
+        report_runs(list_runs(state), "file", as_json)
     elif forgotten is not None:
-        _forget(state, forgotten)
+        n_files = forget(state, forgotten)
+        print_message(
+            f"run {forgotten} is forgotten; backups of files removed: {n_files:,}"
+        )
     elif undone is not None:
         _report(undo(state, undone or None), None, as_json)
     else:
@@ -117,26 +131,13 @@ def write_command(
 def _report(
     outcomes: Iterable[WriteOutcome], n_photos: int | None, as_json: bool
 ) -> None:
-    """Show what became of each photo, and how many of each there were."""
-    n_of: Counter[str] = Counter()
-    run = None
-    show = _show_json if as_json else _show
-    try:
-        for outcome in progress_bar(outcomes, n_photos, "writing tags"):
-            n_of[outcome.status] += 1
-            run = outcome.run or run
-            show(outcome)
-    finally:  # stopped in the middle, too: what is written can be undone
-        parts = " + ".join(f"{status} {n:,}" for status, n in n_of.items())
-        if n_of:
-            print_message(f"attempted {n_of.total():,} = {parts}")
-        if n_of["written"]:
-            print_message(f"run {run}; to undo it: lablr write --undo {run}")
-    if n_of["failed"]:
-        raise click.exceptions.Exit(1)
+    report = Report(as_json)
+    report.run(outcomes, n_photos, "writing tags", _item, "written: lablr write")
 
 
-def _show_json(outcome: WriteOutcome) -> None:
+def _item(outcome: WriteOutcome) -> Item:
+    """Show a photo and, list by list, the difference."""
+    target = shown(str(outcome.target))
     record: dict[str, Any] = {
         "photo": str(outcome.photo),
         "target": str(outcome.target),
@@ -144,49 +145,11 @@ def _show_json(outcome: WriteOutcome) -> None:
         "run": outcome.run,
     }
     if outcome.error is not None:
-        error = {"code": outcome.error.code, "message": str(outcome.error)}
-        record["error"] = error
-    else:
-        record |= {"found": outcome.found, "added": outcome.added}
-        record["notes"] = outcome.notes
-    click.echo(json.dumps(record))
-
-
-def _show(outcome: WriteOutcome) -> None:
-    """Print a photo and, list by list, the difference."""
-    target = shown(str(outcome.target))
-    if outcome.error is not None:
-        print_message(f"error: {target}: {outcome.error}")
-        return
-    click.echo(f"{target}: {outcome.status}")
+        return Item(target, outcome.status, record, error=outcome.error)
+    record |= {"found": outcome.found, "added": outcome.added, "notes": outcome.notes}
+    lines = [f"{target}: {outcome.status}"]
     for name, added in outcome.added.items():
         kept = [shown(tag) for tag in outcome.found.get(name, ())]
         more = [f"+{shown(tag)}" for tag in added]
-        click.echo(f"  {name}: {', '.join([*kept, *more])}")
-    for note in outcome.notes:
-        print_message(f"{target}: {shown(note)}")
-
-
-def _list_runs(state: Path, as_json: bool) -> None:
-    from lablr.metadata import list_runs
-
-    for run in list_runs(state):
-        numbers = {"run": run.name, "files": len(run.changes), "to_undo": len(run.left)}
-        if as_json:
-            click.echo(json.dumps(numbers))
-        else:
-            click.echo(
-                f"{run.name}  {_files(run.changes)}, {len(run.left):,} can be undone"
-            )
-
-
-def _forget(state: Path, run: str) -> None:
-    from lablr.metadata import forget
-
-    print_message(
-        f"run {run} is forgotten; backups of files removed: {forget(state, run):,}"
-    )
-
-
-def _files(changes: Sequence[object]) -> str:
-    return f"{len(changes):,} file{'' if len(changes) == 1 else 's'}"
+        lines.append(f"  {name}: {', '.join([*kept, *more])}")
+    return Item(target, outcome.status, record, lines, outcome.notes)

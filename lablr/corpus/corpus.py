@@ -12,7 +12,8 @@ Three layouts (lablr/corpus/layouts.py) give the same records:
 
 Listing opens no photo, follows no link out of the corpus folder, and holds
 nothing of the records it has passed but a hash of eight bytes a photo, by which a
-photo that is listed twice is refused.
+photo that is listed twice is refused. Whoever passes over the records several times
+has them held first (`Corpus.read`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lablr.corpus.held import HeldRecords
 from lablr.corpus.layouts import (
     CsvLines,
     DeepFolder,
@@ -52,9 +54,9 @@ class Corpus:
     A photo without a split gets one from its name, see `split_of`.
     """
 
-    def __init__(self, layout: Layout, tags: frozenset[str] | None = None) -> None:
+    def __init__(self, layout: Layout, held: HeldRecords | None = None) -> None:
         self._layout = layout
-        self._tags = tags
+        self._held = held
         self.root = layout.root
 
     @classmethod
@@ -80,16 +82,26 @@ class Corpus:
             return cls(CsvLines(place))
         raise CorpusError(f"{place}: neither a folder nor a .jsonl or .csv file")
 
+    def read(self) -> Corpus:
+        """Read the list once for all passes to come, and return this corpus.
+
+        Its records lie in memory then, see `lablr.corpus.held`; one that cannot be
+        used is still an error of each pass.
+        """
+        if self._held is None:
+            self._held = HeldRecords(self.records())
+        return self
+
     def of_tags(self, tags: Iterable[str]) -> Corpus:
-        """The photos that carry at least one of `tags`, without all other tags.
+        """Return the photos with at least one of `tags`, without all other tags.
 
         Tags are taken in normal form. Raises CorpusError for a tag that no photo of
         the corpus carries: it is likely misspelt.
         """
         wanted = frozenset(normalize(tag) for tag in tags)
-        if missing := wanted - self.tag_counts().keys():
+        if missing := wanted - self.read().tag_counts().keys():
             raise CorpusError(f"no photo is tagged {', '.join(sorted(missing))}")
-        return Corpus(self._layout, wanted)
+        return Corpus(self._layout, HeldRecords(_with_tags(self.records(), wanted)))
 
     def __iter__(self) -> Iterator[Photo]:
         return self.photos()
@@ -112,6 +124,9 @@ class Corpus:
 
     def records(self) -> Iterator[Photo | CorpusError]:
         """Yield every record in order; one that cannot be used as its CorpusError."""
+        if self._held is not None:
+            yield from self._held
+            return
         seen: set[int] = set()
         for place, read in self._layout.entries():
             try:
@@ -122,14 +137,12 @@ class Corpus:
                 named.__cause__ = error
                 yield named
             else:
-                if self._tags is not None:
-                    photo = _with_tags(photo, self._tags)
-                    if not photo.tags:
-                        continue
                 yield photo
 
     def count_records(self) -> int:
         """Count all records, usable or not, without reading what they say."""
+        if self._held is not None:
+            return len(self._held)
         return sum(1 for _ in self._layout.entries())
 
     def count(self, split: str | None = None) -> int:
@@ -159,9 +172,17 @@ class Corpus:
         return sha256.hexdigest()
 
 
-def _with_tags(photo: Photo, tags: frozenset[str]) -> Photo:
-    """The photo without tags other than these."""
-    return replace(photo, tags=tuple(tag for tag in photo.tags if tag in tags))
+def _with_tags(
+    records: Iterable[Photo | CorpusError], tags: frozenset[str]
+) -> Iterator[Photo | CorpusError]:
+    """Yield the photos with any of these tags, without all others, and the errors."""
+    for record in records:
+        if isinstance(record, Photo):
+            kept = tuple(tag for tag in record.tags if tag in tags)
+            if not kept:
+                continue
+            record = replace(record, tags=kept)
+        yield record
 
 
 def membership(photos: Sequence[Photo], tags: Sequence[str]) -> NDArray[np.bool_]:

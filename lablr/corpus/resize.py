@@ -13,7 +13,6 @@ moment and run again, what is done is kept and the rest is made.
 
 from __future__ import annotations
 
-import fcntl
 import filecmp
 import hashlib
 import io
@@ -35,9 +34,10 @@ from lablr.corpus.records import MAX_LINE_BYTES, Photo
 from lablr.errors import CorpusError, PhotoError, ResizeError
 from lablr.photos import FITS, FOLDER_LIMITS, read_bytes, read_image
 from lablr.system.cpu import available_threads
+from lablr.system.locks import locked_folder
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
-from lablr.system.whole_file import flush_folder
+from lablr.system.whole_file import flush_folder, write_bytes
 
 __all__ = ["ResizeConfig", "ResizeCounts", "resize_corpus"]
 
@@ -109,7 +109,8 @@ def resize_corpus(
     _refuse_overlap(corpus.root.resolve(), root)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _locked(root):
+        busy = ResizeError(f"{root}: another lablr resize is at work")
+        with locked_folder(root, busy):
             config = config or ResizeConfig()
             folder = _Folder(root, config, _frequent_tags(corpus, config.min_photos))
             return _resize(corpus, folder, n_threads or available_threads(), progress)
@@ -242,16 +243,15 @@ class _Folder:
 
     def _write(self, path: Path, content: bytes, changed_ns: int | None = None) -> None:
         """Write a file whole or not at all, with this time of change."""
-        unfinished = self.unfinished / path.name
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
+
+        def before(unfinished: Path) -> None:
             if changed_ns is not None:
-                os.utime(file.fileno(), ns=(changed_ns, changed_ns))
-            os.fsync(file.fileno())
-        if path.parent == self.photos:
-            self._forget_indexes()
-        unfinished.replace(path)
+                os.utime(unfinished, ns=(changed_ns, changed_ns))
+            if path.parent == self.photos:
+                self._forget_indexes()
+
+        unfinished = self.unfinished / path.name
+        write_bytes(path, content, unfinished=unfinished, before=before)
 
     def _forget_indexes(self) -> None:
         """Take the lists away before a photo changes: they are of finished folders."""
@@ -360,17 +360,3 @@ def _is_ours(claim: Path) -> bool:
     return isinstance(found, dict) and str(found.get("made_by")).startswith(
         "lablr resize"
     )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which ends with the process."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ResizeError(f"{folder}: another lablr resize is at work") from error
-        yield
-    finally:
-        os.close(descriptor)

@@ -6,32 +6,28 @@ order of the photos. A photo that cannot be read is left out and named.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lablr.corpus import Corpus, Photo, membership
+from lablr.corpus.images import Image, count_left_out, name_left_out, read_images
 from lablr.encoders.encoder import Encoder
 from lablr.encoders.engines import in_threads
-from lablr.errors import FitError, PhotoError
-from lablr.photos import FOLDER_LIMITS, read_image
 from lablr.system.progress import Progress, silent
 
 __all__ = [
     "LABEL",
     "EncodedPhotos",
-    "count_left_out",
     "encode_corpus",
     "encode_photos",
-    "name_left_out",
 ]
-
-log = logging.getLogger("lablr")
 
 BATCH_SIZE = 16
 LABEL = "encoding photos"
@@ -117,15 +113,14 @@ def encode_corpus(
     """Encode the photos of `corpus`, of some `splits` or (none named) of all.
 
     `see` is as in `encode_photos`; `tags` (default: all that occur) are the columns of
-    the membership. Photos that
-    cannot be read are left out and named in the log. Raises `FitError` when none
-    is left.
+    the membership. Photos that cannot be read are left out and named in the log.
+    Raises `FitError` when none is left.
     """
     do = partial(encode_photos, encoder=encoder, splits=splits, mirror=mirror, see=see)
-    n_records = corpus.count_records()
+    n_records = corpus.read().count_records()
     parts = list(in_threads(do, corpus.photos(), n_records, progress, LABEL))
-    for part in parts:
-        name_left_out(part.left_out)
+    for photo in itertools.chain.from_iterable(part.left_out for part in parts):
+        name_left_out(photo)
     n_photos = sum(len(part.latents) for part in parts)
     count_left_out(n_photos, sum(len(part.left_out) for part in parts))
     encoded = EncodedPhotos.joined(parts)
@@ -144,18 +139,18 @@ def encode_photos(
     `see` gives other rows of numbers than the encoder's posterior means.
     """
     see = see or encoder.encode
-    chosen = [photo for photo in photos if not splits or photo.split in splits]
+    chosen = (photo for photo in photos if not splits or photo.split in splits)
     kept: list[Photo] = []
     left_out: list[str] = []
     latents = [see(np.zeros((0, encoder.size, encoder.size, 3), np.uint8))]
     mirrored = latents[:]
-    for start in range(0, len(chosen), BATCH_SIZE):
-        images = _read(chosen[start : start + BATCH_SIZE], encoder.size, kept, left_out)
-        if images:
-            stack = np.stack(images)
-            latents.append(see(stack))
-            if mirror:
-                mirrored.append(see(stack[:, :, ::-1]))
+    # Blocks of photos are encoded in threads already.
+    images = _readable(read_images(chosen, encoder.size, 1, left_out.append), kept)
+    while batch := list(islice(images, BATCH_SIZE)):
+        stack = np.stack(batch)
+        latents.append(see(stack))
+        if mirror:
+            mirrored.append(see(stack[:, :, ::-1]))
     tags = tuple(sorted({tag for photo in kept for tag in photo.tags}))
     return EncodedPhotos(
         latents=np.concatenate(latents),
@@ -169,34 +164,11 @@ def encode_photos(
     )
 
 
-def _read(
-    photos: Iterable[Photo], size: int, kept: list[Photo], left_out: list[str]
-) -> list[npt.NDArray[np.uint8]]:
-    """The images of the readable photos; says of each whether it was kept."""
-    images = []
-    for photo in photos:
-        try:
-            images.append(read_image(photo.path, size, FOLDER_LIMITS))
-        except PhotoError as error:
-            left_out.append(f"{photo.file}: {error}")
-        else:
+def _readable(
+    found: Iterable[tuple[Photo, Image | None]], kept: list[Photo]
+) -> Iterator[Image]:
+    """Yield the images that there are, and keep their photos."""
+    for photo, image in found:
+        if image is not None:
             kept.append(photo)
-    return images
-
-
-def name_left_out(left_out: Iterable[str]) -> None:
-    """Name photos that were left out in the log."""
-    for photo in left_out:
-        log.warning("left out %s", photo)
-
-
-def count_left_out(n_photos: int, n_left_out: int) -> None:
-    """Say in the log how many photos were left out, if any were.
-
-    Raises `FitError` when there are none beside them.
-    """
-    n_all = n_photos + n_left_out
-    if not n_photos:
-        raise FitError(f"none of the {n_all} photos can be read")
-    if n_left_out:
-        log.warning("%d of %d photos left out", n_left_out, n_all)
+            yield image

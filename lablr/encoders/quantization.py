@@ -10,23 +10,21 @@ latents of the quantized encoder know of its rounding.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from lablr.corpus import Corpus
+from lablr.corpus.images import Image, read_images
 from lablr.encoders.encoder import Preprocessing
-from lablr.errors import FitError, MissingExtra, PhotoError
-from lablr.photos import FOLDER_LIMITS, read_image
+from lablr.errors import FitError, MissingExtra
 from lablr.system.progress import Progress, silent
 
-__all__ = ["quantize", "quantized"]
-
-log = logging.getLogger("lablr")
+__all__ = ["quantize", "quantized", "sample_images"]
 
 QUANTIZED_LAYERS = ["Conv", "Clip", "Add"]
 
@@ -47,22 +45,24 @@ def quantize(
     """
     if b"QuantizeLinear" in encoder_onnx:
         raise FitError("the encoder is in 8-bit integers already: leave quantize out")
-    return quantized(encoder_onnx, _inputs(corpus, preprocessing, progress))
+    images = sample_images(corpus, preprocessing.size, progress)
+    inputs = (preprocessing.normalize(image[np.newaxis]) for image in images)
+    return quantized(encoder_onnx, inputs)
 
 
-def _inputs(
-    corpus: Corpus, preprocessing: Preprocessing, progress: Progress
-) -> Iterator[npt.NDArray[np.float32]]:
-    """Normalized images (1, 3, S, S) of training photos from all over the corpus."""
-    photos = [photo for photo in corpus.photos() if photo.split == "train"]
-    chosen = photos[:: max(1, len(photos) // N_PHOTOS)][:N_PHOTOS]
-    for photo in progress(chosen, len(chosen), "measuring ranges"):
-        try:
-            image = read_image(photo.path, preprocessing.size, FOLDER_LIMITS)
-        except PhotoError as error:
-            log.warning("left out %s: %s", photo.file, error)
-        else:
-            yield preprocessing.normalize(image[np.newaxis])
+def sample_images(
+    corpus: Corpus, size: int, progress: Progress = silent
+) -> Iterator[Image]:
+    """Yield images (size, size, 3) of `N_PHOTOS` training photos, spread evenly.
+
+    Photos that cannot be read are left out and named in the log.
+    """
+    step = max(1, corpus.read().count("train") // N_PHOTOS)
+    chosen = list(islice(corpus.photos("train"), 0, step * N_PHOTOS, step))
+    found = read_images(chosen, size)
+    for _, image in progress(found, len(chosen), "measuring ranges"):
+        if image is not None:
+            yield image
 
 
 def quantized(encoder_onnx: bytes, inputs: Iterable[npt.NDArray[np.float32]]) -> bytes:

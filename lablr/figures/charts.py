@@ -1,4 +1,4 @@
-"""The pictures of a suggestion: Plotly figures as plain dicts, and the map as a PNG.
+"""The pictures of a suggestion as Plotly figures: plain dicts.
 
 A figure is ``{"data": [...], "layout": {...}}`` of numbers and strings, so the
 page, the API and ``lablr map`` hand it to Plotly (or anything that speaks its
@@ -18,26 +18,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lablr.figures.map_image import draw_map_png
 from lablr.figures.map_layout import (
-    Box,
     Circle,
     Frame,
     RankedTags,
     TagPlane,
+    View,
+    axis_titles,
     circles_of,
     frame_of,
     padded_frame,
     percent,
-    place_labels,
 )
 
 __all__ = [
     "PALETTE",
-    "draw_map_png",
+    "Figure",
+    "axis",
+    "figure_layout",
     "latent_map_figure",
+    "markers",
     "ranked_tags_figure",
     "training_photos_figure",
 ]
@@ -58,54 +59,54 @@ PALETTE = {
 }
 """Role -> colour. No colour below is written anywhere else in this module."""
 
+_INK = {"color": PALETTE["ink"]}
 _NARROW_LABELS = 8  # more names than these do not fit on a phone
-
-
-# ------------------------------------------------------------------ Plotly figures
+_SYMBOLS = (("first", "circle"), ("second", "diamond"), ("third", "square"))
 
 
 def ranked_tags_figure(
     suggestion: RankedTags, labels: Mapping[str, str] | None = None
 ) -> Figure:
-    """Horizontal bars of the tags' probabilities, most fitting on top.
+    """Return horizontal bars of the tags' probabilities, most fitting on top.
 
     Bars that reach the threshold are drawn strong; a dashed line marks it. labels:
     what to call a tag, where that is not the tag itself.
     """
-    scores = suggestion.tags
-    names = [html.escape((labels or {}).get(s.tag, s.tag)) for s in scores]
-    reached = [score.probability >= suggestion.threshold for score in scores]
+    scores, threshold = suggestion.tags, suggestion.threshold
+    tags = [score.tag for score in scores]
+    names = [html.escape((labels or {}).get(tag, tag)) for tag in tags]
+    reached = [score.probability >= threshold for score in scores]
     bars = {
         "type": "bar",
         "orientation": "h",
         "x": [score.probability for score in scores],
-        "y": [score.tag for score in scores],
+        "y": tags,
         "text": [percent(score.probability) for score in scores],
         "textposition": "outside",
         "cliponaxis": False,
-        "textfont": {"color": PALETTE["ink"]},
+        "textfont": _INK,
         "marker": {"color": [PALETTE["tag" if yes else "faint"] for yes in reached]},
         "customdata": names,
         "hovertemplate": "%{customdata}: %{text}<extra></extra>",
     }
-    layout = _layout(
+    layout = figure_layout(
         height=36 * max(len(scores), 1) + 56,
         margin={"l": 12, "r": 44, "t": 24, "b": 36},
         bargap=0.34,
-        xaxis=_axis(range=[0, 1], tickformat=".0%", dtick=0.25, fixedrange=True),
-        yaxis=_axis(
+        xaxis=axis(range=[0, 1], tickformat=".0%", dtick=0.25, fixedrange=True),
+        yaxis=axis(
             autorange="reversed",
             automargin=True,
             fixedrange=True,
             type="category",  # a tag may look like a number: "2012"
             showgrid=False,
             tickmode="array",
-            tickvals=bars["y"],
+            tickvals=tags,
             ticktext=names,
             ticklabelstandoff=7,
         ),
-        shapes=[_threshold_line(suggestion.threshold)],
-        annotations=[_threshold_note(suggestion.threshold)],
+        shapes=[_threshold_line(threshold)],
+        annotations=[_threshold_note(threshold)],
     )
     return {"data": [bars], "layout": layout}
 
@@ -118,7 +119,7 @@ def latent_map_figure(
     narrow: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Circles for the `n_tags` most relevant tags, a red cross for the photo.
+    """Return circles for the `n_tags` most relevant tags, a red cross for the photo.
 
     Radius: the tag's dispersion radius, in the plane's units, both axes to one
     scale. Without a suggestion: every tag, and no cross. `narrow` is for phones.
@@ -131,7 +132,7 @@ def latent_map_figure(
     # faint circles first: the relevant ones lie on top
     layout["shapes"] = [_circle_shape(circle) for circle in reversed(circles)]
     named = circles[:_NARROW_LABELS] if narrow else circles
-    offsets = _label_offsets(named, frame, suggestion, narrow)
+    offsets = _view(frame, narrow).label_offsets(named, suggestion, font_px=12)
     layout["annotations"] = [
         _label_annotation(circle, offset)
         for circle, offset in zip(named, offsets, strict=True)
@@ -147,22 +148,30 @@ def training_photos_figure(
     narrow: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
-    """The training photos of the `top` tags as dots, a red cross for the photo.
+    """Return the training photos of the `top` tags as dots, the photo as a red cross.
 
     Each tag has its own colour and its own symbol: colour alone tells nothing
     to one reader in twelve.
     """
     index = {tag: number for number, tag in enumerate(tags)}
-    looks = (("first", "circle"), ("second", "diamond"), ("third", "square"))
     data: list[Figure] = []
     extent = [np.asarray(suggestion.position, dtype=float)[None]]
     for number, score in enumerate(suggestion.tags[:top]):
         photos = np.asarray(latent_map.photos_of(index[score.tag]), dtype=float)
-        role, symbol = looks[number % len(looks)]
-        label = (labels or {}).get(score.tag, score.tag)
-        trace = _photos_trace(label, photos, PALETTE[role], symbol)
-        data.append({**trace, "meta": score.tag})
         extent.append(photos)
+        x, y = photos.T.round(4).tolist()
+        role, symbol = _SYMBOLS[number % len(_SYMBOLS)]
+        label = html.escape((labels or {}).get(score.tag, score.tag))
+        data.append(
+            markers(
+                x,
+                y,
+                f"a training photo of {label}<extra></extra>",
+                {"size": 7, "opacity": 0.7, "color": PALETTE[role], "symbol": symbol},
+                name=label,
+                meta=score.tag,
+            )
+        )
     data.append(_photo_trace(suggestion))
     points = np.concatenate(extent)
     frame = padded_frame(points.min(0), points.max(0), 0.06)
@@ -178,7 +187,7 @@ def training_photos_figure(
         # What a click could hide, no key could.
         "itemclick": False,
         "itemdoubleclick": False,
-        "font": {"color": PALETTE["ink"], "size": 14},
+        "font": {**_INK, "size": 14},
     }
     return {"data": data, "layout": layout}
 
@@ -186,15 +195,12 @@ def training_photos_figure(
 # ---------------------------------------------------------------- parts of figures
 
 
-def _layout(**parts: Any) -> Figure:
+def figure_layout(**parts: Any) -> Figure:
+    """Return what every figure's layout begins with, and `parts`."""
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {
-            "color": PALETTE["ink"],
-            "size": 13,
-            "family": "system-ui, sans-serif",
-        },
+        "font": {**_INK, "size": 13, "family": "system-ui, sans-serif"},
         "showlegend": False,
         "hovermode": "closest",
         "modebar": {
@@ -207,36 +213,61 @@ def _layout(**parts: Any) -> Figure:
     }
 
 
-def _axis(**parts: Any) -> Figure:
+def axis(title: str | None = None, **parts: Any) -> Figure:
+    """Return an axis in the palette's colours, with or without a title."""
+    grid = ("gridcolor", "zerolinecolor", "linecolor")
+    found: Figure = {**dict.fromkeys(grid, PALETTE["grid"]), "tickfont": _INK, **parts}
+    if title is not None:
+        font = {**_INK, "size": 13}
+        found["title"] = {"text": title, "font": font, "standoff": 8}
+    return found
+
+
+def markers(
+    x: Sequence[float], y: Sequence[float], hover: str, marker: Figure, **parts: Any
+) -> Figure:
+    """Return a trace of points, with the words shown over one of them."""
+    # `scatter`, never `scattergl`: WebGL traces need eval, which the page forbids
     return {
-        "gridcolor": PALETTE["grid"],
-        "zerolinecolor": PALETTE["grid"],
-        "linecolor": PALETTE["grid"],
-        "tickfont": {"color": PALETTE["ink"]},
+        "type": "scatter",
+        "mode": "markers",
+        "x": x,
+        "y": y,
+        "hovertemplate": hover,
+        "marker": marker,
         **parts,
     }
 
 
 def _map_layout(latent_map: TagPlane, frame: Frame, narrow: bool) -> Figure:
     """Both axes to one scale; a wider drawing shows more of the plane."""
-    first, second = (float(r) for r in latent_map.explained_variance_ratio)
-    return _layout(
+    (left, bottom), (right, top) = frame.low, frame.high
+    first, second = axis_titles(latent_map)
+    return figure_layout(
         height=_size_px(narrow)[1],
         margin=_margin_px(narrow),
-        xaxis=_axis(
-            title=_title(f"Component 1 · {100 * first:.1f} % of the variance"),
-            range=[frame.low[0], frame.high[0]],
-        ),
-        yaxis=_axis(
-            title=_title(f"Component 2 · {100 * second:.1f} % of the variance"),
-            range=[frame.low[1], frame.high[1]],
-            scaleanchor="x",
-        ),
+        xaxis=axis(first, range=[left, right]),
+        yaxis=axis(second, range=[bottom, top], scaleanchor="x"),
     )
 
 
-def _title(text: str) -> Figure:
-    return {"text": text, "font": {"size": 13, "color": PALETTE["ink"]}, "standoff": 8}
+def _view(frame: Frame, narrow: bool) -> View:
+    """Return where Plotly draws the plane, whose corner is the plot's."""
+    (width, height), margin = _size_px(narrow), _margin_px(narrow)
+    width -= margin["l"] + margin["r"]
+    height -= margin["t"] + margin["b"]
+    return View(frame, (0.0, 0.0, float(width), float(height)))
+
+
+def _size_px(narrow: bool) -> tuple[int, int]:
+    """Return the size that labels are placed for; a page may draw it wider."""
+    return (330, 380) if narrow else (760, 560)
+
+
+def _margin_px(narrow: bool) -> dict[str, int]:
+    if narrow:
+        return {"l": 50, "r": 6, "t": 8, "b": 44}
+    return {"l": 56, "r": 16, "t": 16, "b": 52}
 
 
 def _threshold_line(threshold: float) -> Figure:
@@ -264,7 +295,7 @@ def _threshold_note(threshold: float) -> Figure:
         "xanchor": "left" if threshold < 0.5 else "right",
         "yanchor": "bottom",
         "showarrow": False,
-        "font": {"size": 12, "color": PALETTE["ink"]},
+        "font": {**_INK, "size": 12},
     }
 
 
@@ -285,48 +316,25 @@ def _circle_shape(circle: Circle) -> Figure:
 
 
 def _centroids_trace(circles: Sequence[Circle]) -> Figure:
-    # `scatter`, never `scattergl`: WebGL traces need eval, which the page forbids
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "tags",
-        "x": [circle.x for circle in circles],
-        "y": [circle.y for circle in circles],
-        "text": [circle.note for circle in circles],
-        "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"size": 6, "color": [PALETTE[circle.role] for circle in circles]},
-    }
-
-
-def _photos_trace(
-    label: str, photos: NDArray[Any], color: str, symbol: str
-) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": html.escape(label),
-        "x": [round(float(x), 4) for x in photos[:, 0]],
-        "y": [round(float(y), 4) for y in photos[:, 1]],
-        "marker": {"size": 7, "opacity": 0.7, "color": color, "symbol": symbol},
-        "hovertemplate": f"a training photo of {html.escape(label)}<extra></extra>",
-    }
+    return markers(
+        [circle.x for circle in circles],
+        [circle.y for circle in circles],
+        "%{text}<extra></extra>",
+        {"size": 6, "color": [PALETTE[circle.role] for circle in circles]},
+        name="tags",
+        text=[circle.note for circle in circles],
+    )
 
 
 def _photo_trace(suggestion: RankedTags) -> Figure:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "your photo",
-        "x": [float(suggestion.position[0])],
-        "y": [float(suggestion.position[1])],
-        "marker": {
-            "symbol": "x-thin",
-            "size": 15,
-            "color": PALETTE["photo"],
-            "line": {"width": 4, "color": PALETTE["photo"]},
-        },
-        "hovertemplate": "your photo<extra></extra>",
-    }
+    color = {"color": PALETTE["photo"]}
+    return markers(
+        [float(suggestion.position[0])],
+        [float(suggestion.position[1])],
+        "your photo<extra></extra>",
+        {"symbol": "x-thin", "size": 15, **color, "line": {"width": 4, **color}},
+        name="your photo",
+    )
 
 
 def _label_annotation(circle: Circle, offset_px: tuple[float, float]) -> Figure:
@@ -348,44 +356,3 @@ def _label_annotation(circle: Circle, offset_px: tuple[float, float]) -> Figure:
             "color": PALETTE["tag" if circle.strong else "ink"],
         },
     }
-
-
-def _label_offsets(
-    circles: Sequence[Circle],
-    frame: Frame,
-    suggestion: RankedTags | None,
-    narrow: bool,
-) -> list[tuple[float, float]]:
-    """Where each label stands from its centroid, in pixels, for Plotly's figure."""
-    (width, height), margin = _size_px(narrow), _margin_px(narrow)
-    width -= margin["l"] + margin["r"]
-    height -= margin["t"] + margin["b"]
-    scale = frame.scale((width, height))
-
-    def pixel(x: float, y: float) -> tuple[float, float]:
-        return (x - frame.low[0]) * scale, (frame.high[1] - y) * scale
-
-    cross: list[Box] = []
-    if suggestion is not None:
-        x, y = pixel(float(suggestion.position[0]), float(suggestion.position[1]))
-        cross.append((x - 12, y - 12, x + 12, y + 12))
-    return place_labels(
-        anchors=[pixel(circle.x, circle.y) for circle in circles],
-        sizes=[
-            ((8.4 if circle.strong else 6.8) * len(circle.label) + 6, 17.0)
-            for circle in circles
-        ],
-        bounds=(0.0, 0.0, float(width), float(height)),
-        keep_out=cross,
-    )
-
-
-def _size_px(narrow: bool) -> tuple[int, int]:
-    """The size that labels are placed for; a page may draw the figure wider."""
-    return (330, 380) if narrow else (760, 560)
-
-
-def _margin_px(narrow: bool) -> dict[str, int]:
-    if narrow:
-        return {"l": 50, "r": 6, "t": 8, "b": 44}
-    return {"l": 56, "r": 16, "t": 16, "b": 52}

@@ -1,13 +1,14 @@
-"""What stands on the latent map and where: circles, frame, places of the labels.
+"""The layout of the latent map: its circles, its frame, the places of its labels.
 
-Shared by the Plotly figures (`lablr.figures.charts`) and the drawn picture
-(`lablr.figures.map_image`). Lengths are in the units of the latent plane; ``*_px`` are
+Shared by the Plotly figures (`lablr.figures.charts`) and the SVG
+(`lablr.figures.map_svg`). Lengths are in the units of the latent plane; ``*_px`` are
 pixels. Nothing here draws.
 """
 
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,12 +23,16 @@ __all__ = [
     "RankedTags",
     "ScoredTag",
     "TagPlane",
+    "View",
+    "axis_titles",
     "circles_of",
     "frame_of",
     "padded_frame",
     "percent",
     "place_labels",
 ]
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
 _CLOSEST = 3  # so many circles are drawn strong when no tag reaches the threshold
 
@@ -93,12 +98,78 @@ class Frame:
     low: tuple[float, float]
     high: tuple[float, float]
 
-    def scale(self, size_px: tuple[int, int]) -> float:
-        """Pixels per unit that fit the frame into `size_px`, equal on both axes."""
-        width, height = (
-            high - low for low, high in zip(self.low, self.high, strict=True)
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height, in the units of the plane."""
+        return self.high[0] - self.low[0], self.high[1] - self.low[1]
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame in the middle of a box of pixels, both axes to one scale.
+
+    Where the box has other proportions than the frame, it shows more of the plane.
+    """
+
+    frame: Frame
+    box: Box
+
+    @property
+    def scale(self) -> float:
+        """Pixels per unit of the plane."""
+        left, top, right, bottom = self.box
+        width, height = self.frame.size
+        return min((right - left) / width, (bottom - top) / height)
+
+    def pixel(self, point: Sequence[float] | NDArray[Any]) -> tuple[float, float]:
+        """Return the pixel of a point; y grows upward there, downward here."""
+        (left, top, right, bottom), scale = self.box, self.scale
+        (low_x, low_y), (high_x, high_y) = self.frame.low, self.frame.high
+        return (
+            (left + right) / 2 + (float(point[0]) - (low_x + high_x) / 2) * scale,
+            (top + bottom) / 2 - (float(point[1]) - (low_y + high_y) / 2) * scale,
         )
-        return min(size_px[0] / width, size_px[1] / height)
+
+    def label_offsets(
+        self,
+        circles: Sequence[Circle],
+        suggestion: RankedTags | None,
+        font_px: float,
+    ) -> list[tuple[float, float]]:
+        """Return where each circle's label stands from its centre, in pixels.
+
+        A strong circle's label is taken to be a sixth larger than `font_px`. No label
+        covers another or the photo's cross where there is room.
+        """
+        cross: list[Box] = []
+        if suggestion is not None:
+            x, y = self.pixel(suggestion.position)
+            cross.append((x - font_px, y - font_px, x + font_px, y + font_px))
+        fonts = [font_px * (7 / 6 if circle.strong else 1) for circle in circles]
+        return place_labels(
+            anchors=[self.pixel((circle.x, circle.y)) for circle in circles],
+            sizes=[
+                (_text_width(circle.label, font) + 0.5 * font, 1.3 * font)
+                for circle, font in zip(circles, fonts, strict=True)
+            ],
+            bounds=self.box,
+            keep_out=cross,
+        )
+
+
+def _text_width(text: str, font_px: float) -> float:
+    """Estimate a width in pixels: no two fonts agree, and none is asked."""
+    n_wide = sum(unicodedata.east_asian_width(letter) in "FW" for letter in text)
+    return (0.6 * len(text) + 0.4 * n_wide) * font_px
+
+
+def axis_titles(latent_map: TagPlane) -> tuple[str, str]:
+    """Return the titles of both axes: the shares of the variance they explain."""
+    first, second = (
+        f"Component {number} · {100 * float(ratio):.1f} % of the variance"
+        for number, ratio in enumerate(latent_map.explained_variance_ratio, 1)
+    )
+    return first, second
 
 
 def circles_of(
@@ -179,9 +250,6 @@ def padded_frame(low: NDArray[Any], high: NDArray[Any], share: float) -> Frame:
         (float(low[0] - margin), float(low[1] - margin)),
         (float(high[0] + margin), float(high[1] + margin)),
     )
-
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
 
 def place_labels(

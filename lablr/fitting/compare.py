@@ -85,7 +85,7 @@ def compare_bundle(
     found = []
     for ranking, part in zip(tagger.rankings, parts, strict=True):
         ranked_by, _, logits = np.split(part, 3, axis=1)
-        chances = cross_fitted(logits, encoded.membership)
+        chances = cross_fitted(logits, encoded.membership, encoded.files)
         reports = evaluate(encoded.membership, ranked_by, chances, sources, known)
         found.append(
             Compared(

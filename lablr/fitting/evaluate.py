@@ -49,7 +49,7 @@ def evaluate_bundle(
     numbers = encoded.latents.astype(np.float64)
     ranked_by, probability, logits = np.split(numbers, 3, axis=1)
     if cross_fit:
-        probability = cross_fitted(logits, encoded.membership)
+        probability = cross_fitted(logits, encoded.membership, encoded.files)
     return evaluate(
         encoded.membership,
         ranked_by,
@@ -72,10 +72,8 @@ def numbers_of(
     images: npt.NDArray[np.uint8],
 ) -> npt.NDArray[np.float64]:
     """What a ranking orders by, its probabilities and its logits: (N, 3T)."""
-    ranker = tagger.ranker
-    scores = ranker.scores(described, ranking, images)
-    logits = ranker.logits(described, ranking, images)
-    return np.hstack([scores.ranking(ranking), scores.probability, logits])
+    scores = tagger.ranker.scores(described, ranking, images)
+    return np.hstack([scores.ranking(ranking), scores.probability, scores.logits])
 
 
 def well_known(

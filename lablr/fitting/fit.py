@@ -82,6 +82,7 @@ def fit(
     Raises `FitError` when a tag has fewer than five training photos, or when there
     are no validation photos; `MissingExtra` when the encoder cannot be quantized.
     """
+    corpus.read()
     if config.quantize:
         encoder_onnx = quantize(encoder_onnx, preprocessing, corpus, progress)
     work = FitWork(encoder_onnx, preprocessing, config.mirror, config.seed)

@@ -22,13 +22,9 @@ import numpy.typing as npt
 
 from lablr.bundle import METHODS, Bundle
 from lablr.corpus import Corpus, Photo
+from lablr.corpus.images import count_left_out, name_left_out
 from lablr.corpus.label_weights import absence_weights
-from lablr.encoders.encoding import (
-    EncodedPhotos,
-    count_left_out,
-    encode_photos,
-    name_left_out,
-)
+from lablr.encoders.encoding import LABEL, EncodedPhotos, encode_photos
 from lablr.encoders.engines import in_threads
 from lablr.encoders.features import with_features
 from lablr.errors import FitError
@@ -46,7 +42,6 @@ from lablr.system.progress import Progress, silent
 
 __all__ = ["MethodRun", "combine", "combine_encoded"]
 
-LABEL = "encoding photos"
 # What a bundle calls its encoder's digests, with features and without.
 SAME = "encoder_sha256"
 # What the blend is made of, where the bundle has it.
@@ -216,9 +211,10 @@ def _encoded(
     n_photos = n_left_out = 0
     do = partial(_block, tagger=tagger, conse=conse)
     for part, neighbours in in_threads(
-        do, corpus.photos(), corpus.count_records(), progress, LABEL
+        do, corpus.photos(), corpus.read().count_records(), progress, LABEL
     ):
-        name_left_out(part.left_out)
+        for photo in part.left_out:
+            name_left_out(photo)
         n_left_out += len(part.left_out)
         n_photos += len(part.latents) + len(neighbours.keys)
         validation.append(part)

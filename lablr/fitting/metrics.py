@@ -12,7 +12,7 @@ N photos, T tags. Scores may be infinite, never NaN (ValueError).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "Report",
+    "Tally",
     "average_precision",
     "calibration_error",
     "evaluate",
@@ -34,6 +35,35 @@ __all__ = [
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Scores as every threshold sees them: equal ones together, the highest first.
+
+    Attributes
+    ----------
+    scores : (P,) the distinct scores, descending.
+    n, n_right : (P,) how many cases have each, and how many of those are relevant.
+    """
+
+    scores: Floats
+    n: NDArray[np.int64]
+    n_right: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, relevant: ArrayLike, scores: ArrayLike) -> Tally:
+        """Count cases of any shape; raises ValueError for NaN or two shapes."""
+        truth, table = _table(relevant, scores)
+        order = np.argsort(-table, axis=None)
+        falling, n_right = table.ravel()[order], np.cumsum(truth.ravel()[order])
+        changes = np.flatnonzero(falling[1:] != falling[:-1])
+        last = np.append(changes, len(falling) - 1)[: len(falling)]
+        return cls(
+            falling[last],
+            np.diff(last, prepend=-1),
+            np.diff(n_right[last], prepend=0),
+        )
 
 
 @dataclass(frozen=True)
@@ -133,36 +163,25 @@ def average_precision(relevant: ArrayLike, score: ArrayLike) -> float:
     the precision P_n and the recall R_n of everything scored at or above it; nan
     when nothing is relevant.
     """
-    truth, scores = _table(relevant, score)
-    order = np.argsort(-scores)
-    last = _last_of_ties(scores[order])
-    n_hits = np.cumsum(truth[order])[last]
-    if not len(n_hits) or not n_hits[-1]:
-        return math.nan
-    precision = n_hits / (last + 1)
-    recall = n_hits / n_hits[-1]
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    tally = Tally.of(relevant, score)
+    n_relevant = tally.n_right.sum()
+    precision = np.cumsum(tally.n_right) / np.cumsum(tally.n)
+    hits = np.sum(tally.n_right * precision)
+    return float(hits / n_relevant) if n_relevant else math.nan
 
 
 def roc_auc(relevant: ArrayLike, score: ArrayLike) -> float:
     """Return the chance that a relevant score is above an irrelevant one.
 
-    AUC = (Σ_{i relevant} rank_i − P (P + 1) / 2) / (P Q), P relevant and Q
-    irrelevant, ranks from 1 upwards and shared by ties (Mann and Whitney's U); nan
+    Ties count half (Mann and Whitney's U over P Q, P relevant and Q irrelevant); nan
     when P or Q is 0.
     """
-    truth, scores = _table(relevant, score)
-    n_relevant = int(truth.sum())
-    n_irrelevant = len(truth) - n_relevant
-    if not n_relevant or not n_irrelevant:
-        return math.nan
-    order = np.argsort(scores)
-    last = _last_of_ties(scores[order])
-    n_ties = np.diff(last, prepend=-1)
-    shared_rank = last + 1 - (n_ties - 1) / 2
-    rank_sum = np.repeat(shared_rank, n_ties)[truth[order]].sum()
-    u = rank_sum - n_relevant * (n_relevant + 1) / 2
-    return float(u / (n_relevant * n_irrelevant))
+    tally = Tally.of(relevant, score)
+    n_wrong = tally.n - tally.n_right
+    n_pairs = tally.n_right.sum() * n_wrong.sum()
+    n_above = np.cumsum(tally.n_right) - tally.n_right / 2
+    n_wins = np.sum(n_wrong * n_above)
+    return float(n_wins / n_pairs) if n_pairs else math.nan
 
 
 def macro_average_precision(relevant: ArrayLike, scores: ArrayLike) -> float:
@@ -225,24 +244,12 @@ def calibration_error(
     their mean relevance, so that the order of the photos does not matter.
     Source: Naeini, Cooper and Hauskrecht, AAAI 2015, with equal-mass bins.
     """
-    truth, chances = _table(relevant, probability)
-    chance = chances.ravel()
-    if not len(chance):
+    tally = Tally.of(relevant, probability)
+    if not len(tally.n):
         return math.nan
-    order = np.argsort(chance)
-    chance = chance[order]
-    last = _last_of_ties(chance)
-    n_ties = np.diff(last, prepend=-1)
-    n_hits = np.diff(np.cumsum(truth.ravel()[order])[last], prepend=0)
-    gap = np.repeat(n_hits / n_ties, n_ties) - chance
-    bins = np.array_split(gap, n_bins)
+    gap = np.repeat(tally.n_right / tally.n - tally.scores, tally.n)
+    bins = np.array_split(gap[::-1], n_bins)
     return float(sum(abs(part.sum()) for part in bins) / len(gap))
-
-
-def _last_of_ties(ordered: Floats) -> NDArray[np.int64]:
-    """Return the index of the last of each run of equal numbers."""
-    changes = np.flatnonzero(ordered[1:] != ordered[:-1])
-    return np.append(changes, len(ordered) - 1) if len(ordered) else changes
 
 
 def _table(relevant: ArrayLike, scores: ArrayLike) -> tuple[Bools, Floats]:
@@ -264,13 +271,11 @@ def _mean(figures: Sequence[float] | Floats) -> float:
 
 
 def quality_of(reports: list[Report]) -> float:
-    """Macro AP plus image MAP, summed over the sources: what choices are made by."""
-    return sum(_qualities(reports))
-
-
-def _qualities(reports: list[Report]) -> Iterator[float]:
-    for report in reports:
-        quality = report.macro_average_precision + report.mean_average_precision
-        # Undefined where no photo of the source has a tag.
-        if report.source != "all" and not math.isnan(quality):
-            yield quality
+    """Return macro AP plus image MAP, summed over the sources: the rule of choices."""
+    qualities = (
+        report.macro_average_precision + report.mean_average_precision
+        for report in reports
+        if report.source != "all"
+    )
+    # Undefined where no photo of the source has a tag.
+    return sum(quality for quality in qualities if not math.isnan(quality))

@@ -18,13 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.corpus import Photo
+from lablr.corpus.images import count_left_out, name_left_out
 from lablr.encoders.encoder import Encoder, Preprocessing
-from lablr.encoders.encoding import (
-    EncodedPhotos,
-    count_left_out,
-    encode_photos,
-    name_left_out,
-)
+from lablr.encoders.encoding import EncodedPhotos, encode_photos
 from lablr.errors import BundleError
 from lablr.latent_space.cooccurrence import Cooccurrence
 from lablr.latent_space.dots import MapDots
@@ -90,7 +86,8 @@ class FitSums:
         dots: list[MapDots] = []
         left_out: list[str] = []
         for part in parts:
-            name_left_out(part.left_out)
+            for photo in part.left_out:
+                name_left_out(photo)
             left_out += part.left_out
             statistics.add(part.statistics)
             pairs = _with_pairs(pairs, part.pairs)

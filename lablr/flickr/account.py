@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lablr.errors import PushError
 from lablr.system.private_file import read_private
-from lablr.system.whole_file import flush_folder, write_whole
+from lablr.system.whole_file import write_bytes
 
 __all__ = ["Account", "account_file", "forget_account", "keep_account", "read_account"]
 
@@ -39,8 +39,7 @@ def keep_account(account: Account, state: Path) -> None:
     path, text = account_file(state), json.dumps(asdict(account)) + "\n"
     try:
         state.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda file: file.write(text.encode()), private=True)
-        flush_folder(state)
+        write_bytes(path, text.encode(), private=True)
     except OSError as error:
         raise PushError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -16,7 +16,6 @@ from queue import SimpleQueue
 from typing import Any
 
 from lablr.errors import DownloadError
-from lablr.flickr.journal import DownloadJournal
 from lablr.flickr.licenses import read_licenses
 from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Fault
@@ -28,8 +27,9 @@ from lablr.flickr.search import (
 )
 from lablr.flickr.session import FlickrSession
 from lablr.flickr.state import DownloadOutcome, DownloadState
+from lablr.system.journal import Journal
 from lablr.system.progress import Progress, silent
-from lablr.system.whole_file import write_whole
+from lablr.system.whole_file import write_bytes, write_whole
 
 __all__ = ["Estimate", "download", "estimate"]
 
@@ -116,10 +116,10 @@ class _Run:
                 f"{out}: holds a photos.jsonl that lablr download did not make; "
                 "name another folder"
             )
-        self.journal = DownloadJournal(path)
+        self.journal = Journal(path, DownloadError, "another download is writing there")
         try:
-            for number, entry in enumerate(self.journal.entries(), 1):
-                self._take(entry, f"{path}:{number}")
+            for _ in self.journal.read(self.state.apply):
+                pass
             self.state.check(config)
             (out / "photos").mkdir(exist_ok=True)
             self._tidy()
@@ -129,14 +129,6 @@ class _Run:
         except BaseException:
             self.journal.close()
             raise
-
-    def _take(self, entry: Any, place: str) -> None:
-        try:
-            self.state.apply(entry)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DownloadError(
-                f"{place}: damaged, or of another program; name another folder"
-            ) from error
 
     def _tidy(self) -> None:
         """Remove half-written files, and fetch again what somebody removed."""
@@ -197,7 +189,7 @@ class _Run:
         file = f"photos/{photo.id}{picture.suffix}"
         content = picture.content
         try:
-            write_whole(self.out / file, lambda stream: stream.write(content))
+            write_bytes(self.out / file, content)
         except OSError as error:
             raise _refused(self.out, error) from error
         return photo.id, DownloadOutcome("ok", "", file, len(content), picture.sha256)
@@ -217,7 +209,7 @@ class _Run:
         text = json.dumps(summary, indent=1, ensure_ascii=False) + "\n"
         try:
             write_whole(self.out / "photos.jsonl", write_records)
-            write_whole(self.out / "download.json", lambda f: f.write(text.encode()))
+            write_bytes(self.out / "download.json", text.encode())
         except OSError as error:
             raise _refused(self.out, error) from error
         return summary

@@ -6,7 +6,6 @@ Source: https://www.flickr.com/services/developer/api/ ("3600 queries per hour")
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import math
 import os
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lablr.errors import DownloadError
+from lablr.system.locks import hold
 
 __all__ = ["Pace", "pace_file"]
 
@@ -77,8 +77,8 @@ class Pace:
         """Count a call and return 0, or return the seconds to wait before it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with os.fdopen(descriptor, "r+b", buffering=0):
+            hold(descriptor)
             now = self._clock()
             n_stamps = os.fstat(descriptor).st_size // _STAMP.size  # not a torn one
             if n_stamps and _read(descriptor, n_stamps - 1, 1)[0] > now:

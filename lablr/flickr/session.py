@@ -12,12 +12,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lablr.errors import DownloadError, MissingExtra, RefusedByFlickr
 from lablr.flickr.account import Account
-from lablr.flickr.credentials import Credentials
-from lablr.flickr.pace import Pace
+from lablr.flickr.credentials import Credentials, read_credentials
+from lablr.flickr.pace import Pace, pace_file
 from lablr.flickr.retries import (
     Fault,
     Retries,
@@ -30,7 +31,7 @@ from lablr.flickr.retries import (
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["FlickrSession", "flickr_url"]
+__all__ = ["FlickrSession", "flickr_url", "open_session"]
 
 T = TypeVar("T")
 
@@ -161,6 +162,18 @@ class FlickrSession:
         # Where requests keeps what it has read; it has no public way to say so.
         response._content = body
         response._content_consumed = True
+
+
+def open_session(
+    credentials: Path | None, account: Account | None = None
+) -> FlickrSession:
+    """Return a session with this machine's key and pace, as somebody or nobody.
+
+    credentials : the file of the key; None: where `read_credentials` finds it.
+    """
+    return FlickrSession(
+        read_credentials(file=credentials), Pace(pace_file()), account=account
+    )
 
 
 def _token(account: Account) -> Any:

@@ -13,7 +13,8 @@ worth `PRIOR_STRENGTH`, the mode of which is found by Newton's method.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +22,17 @@ import numpy.typing as npt
 
 from lablr.errors import BundleError
 
-__all__ = ["Calibration", "cross_fitted", "threshold_at_precision"]
+__all__ = [
+    "Calibration",
+    "cross_fitted",
+    "folds_of",
+    "out_of_fold",
+    "threshold_at_precision",
+]
 
 Array = npt.NDArray[np.floating]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 PRIOR_STRENGTH = 2.0
 # A calibration that was fitted before gives way to more photos, but slowly.
@@ -32,7 +40,7 @@ UPDATE_STRENGTH = 10.0
 NEWTON_STEPS = 100
 MIN_SLOPE = 1e-3
 
-# Calibration is judged on photos it was not fitted on, this many parts in turn.
+# What is fitted is judged on photos it was not fitted on, this many parts in turn.
 N_FOLDS = 5
 
 
@@ -208,17 +216,35 @@ def threshold_at_precision(
     return float(accepted[np.flatnonzero(reached)[-1]])
 
 
-def cross_fitted(
-    ratio: npt.NDArray[np.float64], membership: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
-    """Probabilities (N, T), each photo's by a calibration fitted without it.
+def folds_of(names: Iterable[object]) -> npt.NDArray[np.int64]:
+    """Return the fold (N,) of each photo, from a hash of its name: it never moves."""
+    found = (str(name).encode("utf-8", "surrogateescape") for name in names)
+    digests = (hashlib.sha256(name).digest()[:8] for name in found)
+    parts = [int.from_bytes(digest, "big") % N_FOLDS for digest in digests]
+    return np.array(parts, np.int64)
 
-    Photo i belongs to part ``i mod 5`` in a fixed random order.
+
+def out_of_fold(
+    folds: npt.NDArray[np.int64],
+    n_columns: int,
+    predict: Callable[[Bools, Bools], Floats],
+) -> Floats:
+    """Join what `predict(others, own)` says of the photos of each fold: (N, columns).
+
+    Both are masks (N,): of the photos to learn from, and of the fold's own.
     """
-    fold = np.random.default_rng(0).permutation(len(ratio)) % N_FOLDS
-    probability = np.empty_like(ratio)
-    for part in range(min(N_FOLDS, len(ratio))):
-        held_out = fold == part
-        calibration = Calibration.fit(ratio[~held_out], membership[~held_out])
-        probability[held_out] = calibration.probability(ratio[held_out])
-    return probability
+    found = np.zeros((len(folds), n_columns))
+    for fold in np.unique(folds):
+        own = folds == fold
+        found[own] = predict(~own, own)
+    return found
+
+
+def cross_fitted(ratio: Array, membership: Bools, names: Iterable[object]) -> Floats:
+    """Return probabilities (N, T), each photo's by a calibration fitted without it."""
+
+    def predict(others: Bools, own: Bools) -> Floats:
+        calibration = Calibration.fit(ratio[others], membership[others])
+        return calibration.probability(ratio[own])
+
+    return out_of_fold(folds_of(names), ratio.shape[1], predict)

@@ -107,6 +107,11 @@ class GaussianStatistics:
         """How much a missing tag says in each source, (S, T): `label_weights`."""
         return absence_weights(self.counts, unknown)
 
+    def rest(self, absence: FloatArray) -> Moments:
+        """Return the sums over the photos without each tag, by its `absence` (S, T)."""
+        weights = absence.T.astype(np.float64)
+        return self.source_moments.weighted(weights) - self.tag_moments
+
     def to_arrays(
         self, products: type[np.float32] | type[np.float64] = np.float32
     ) -> dict[str, npt.NDArray[np.generic]]:
@@ -236,8 +241,7 @@ class TagGaussians:
         ridge: float,
         judged: tuple[Moments, Moments] | None = None,
     ) -> None:
-        tag = statistics.tag_moments
-        rest = statistics.source_moments.weighted(absence.T.astype(np.float64)) - tag
+        tag, rest = statistics.tag_moments, statistics.rest(absence)
         if judged is not None:
             tag, rest = tag + judged[0], rest + judged[1]
         _refuse_rare_tags(statistics.tags, tag.n)

@@ -28,9 +28,10 @@ import numpy.typing as npt
 
 from lablr.errors import FitError
 
-__all__ = ["ManyGaussians"]
+__all__ = ["ManyGaussians", "log_densities"]
 
 Array = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 Float32Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.floating]
 
@@ -122,6 +123,24 @@ class ManyGaussians:
         matrix = np.empty((d, d))
         matrix[self._lower] = matrix.T[self._lower] = packed / self._scale
         return matrix
+
+
+def log_densities(
+    means: Array, covariances: Iterable[Array], latents: Array, wanted: Bools
+) -> Array:
+    """``-1/2 (D2 + log det Sigma)`` (N, G) of G Gaussians, 0 where not `wanted`.
+
+    For few photos once: to solve is ten times quicker than to prepare `ManyGaussians`.
+    Raises `FitError` when a covariance is not positive definite.
+    """
+    found = np.zeros(wanted.shape)
+    for column, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
+        rows = wanted[:, column]
+        centred = latents[rows] - mean
+        log_determinant = _log_determinant(_cholesky(covariance))
+        squares = (centred * np.linalg.solve(covariance, centred.T).T).sum(axis=1)
+        found[rows, column] = -0.5 * (squares + log_determinant)
+    return found
 
 
 def _basis(rows: Float32Array, k: int) -> tuple[Float32Array, Float32Array]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lablr.errors import PhotoError, WritingError
 from lablr.photos import PhotoLimits, read_bytes
-from lablr.system.whole_file import flush_folder, write_whole
+from lablr.system.whole_file import flush_folder, write_bytes
 
 __all__ = [
     "LIMITS",
@@ -133,7 +133,7 @@ def _link_or_copy(snapshot: Snapshot, backup: Path) -> None:
             os.link(snapshot.path, backup, follow_symlinks=False)
             if os.path.samestat(backup.lstat(), snapshot.status):
                 return
-    write_whole(backup, lambda file: file.write(snapshot.content))
+    write_bytes(backup, snapshot.content)
 
 
 def replace(
@@ -145,40 +145,25 @@ def replace(
     the time of change is `mtime_ns` or now. Raises WritingError when somebody changed
     the file since the snapshot, and OSError where the system refuses.
     """
-    new = _unfinished(vault)
+
+    def dress(new: Path) -> None:
+        _dress(new, snapshot.path, snapshot.status)
+        now = time.time_ns()
+        os.utime(new, ns=(now, now if mtime_ns is None else mtime_ns))
+        snapshot.check_unchanged()
+
     _make_vault(vault)
-    _write(new, content)
-    _dress(new, snapshot.path, snapshot.status)
-    now = time.time_ns()
-    os.utime(new, ns=(now, now if mtime_ns is None else mtime_ns))
-    snapshot.check_unchanged()
-    new.replace(snapshot.path)
-    flush_folder(snapshot.path.parent)
+    unfinished = _unfinished(vault)
+    write_bytes(snapshot.path, content, unfinished=unfinished, before=dress)
 
 
 def create(target: Path, content: bytes, vault: Path) -> None:
     """Make a new file of these bytes, whole or not at all."""
-    new = _unfinished(vault)
     _make_vault(vault)
-    _write(new, content)
-    # A link, and not a rename: it fails where somebody made such a file meanwhile.
     try:
-        os.link(new, target, follow_symlinks=False)
+        write_bytes(target, content, unfinished=_unfinished(vault), is_new=True)
     except FileExistsError as error:
         raise WritingError("Another program made it just now. Retry.") from error
-    except OSError as error:
-        if target.exists():
-            raise WritingError("Another program made it just now. Retry.") from error
-        new.replace(target)
-    new.unlink(missing_ok=True)
-    flush_folder(target.parent)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _dress(new: Path, old: Path, status: os.stat_result) -> None:

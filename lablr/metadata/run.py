@@ -8,7 +8,7 @@ in between leaves the file as it was or as it should be, and the next run clears
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -89,11 +89,11 @@ def undo(state: Path, run: str | None = None) -> Iterator[WriteOutcome]:
     Raises WritingError when there is no such run, or nothing to undo.
     """
     with _journal(state) as journal:
-        chosen = _chosen(journal, run)
+        chosen = journal.choose(run)
         journal.begin_undo(chosen)
         left, is_through = set(chosen.left), False
         try:
-            for number in sorted(chosen.left, reverse=True):
+            for number in chosen.to_undo:
                 outcome = _take_back(journal, chosen, chosen.changes[number])
                 if outcome.status != "failed":
                     left.discard(number)
@@ -110,7 +110,7 @@ def forget(state: Path, run: str) -> int:
     Returns how many files it was about; raises WritingError when there is no such run.
     """
     with _journal(state) as journal:
-        chosen = _chosen(journal, run)
+        chosen = journal.choose(run)
         n_files = len(chosen.left)
         journal.begin_undo(chosen)
         _close(journal, chosen, set(), passed_over=True)
@@ -120,37 +120,23 @@ def forget(state: Path, run: str) -> int:
 def list_runs(state: Path) -> Sequence[WriteRun]:
     """Return the runs that changed files, the oldest first."""
     with _journal(state) as journal:
-        return [run for run in journal.runs.values() if run.changes]
+        return journal.changed()
 
 
 @contextmanager
 def _journal(state: Path) -> Iterator[WriteJournal]:
     """Hold the journal, after clearing up what a killed process left."""
-    journal = WriteJournal(state)
-    try:
+    with closing(WriteJournal(state)) as journal:
         for run in [run for run in journal.runs.values() if not run.closed]:
             _settle(journal, run)
             for vault in {_vault(journal, change) for change in run.changes}:
                 files.tidy(vault)
             journal.end(run)
         yield journal
-    finally:
-        journal.close()
 
 
 def _vault(journal: WriteJournal, change: FileChange) -> Path:
     return files.vault_of(change.target, journal.name)
-
-
-def _chosen(journal: WriteJournal, name: str | None) -> WriteRun:
-    run = journal.last() if name is None else journal.runs.get(name)
-    if run is None:
-        raise WritingError(
-            "there is nothing to undo" if name is None else f"there is no run {name}"
-        )
-    if not run.left:
-        raise WritingError(f"nothing is left to undo of run {run.name}")
-    return run
 
 
 # --- one file
@@ -209,7 +195,7 @@ def _carry_out(
         mtime_ns=snapshot.status.st_mtime_ns if snapshot else 0,
         keywords=[(keyword.tag, keyword.origin) for keyword in keywords],
     )
-    journal.add(run, change)
+    journal.about_to_replace(run, change)
     try:
         if snapshot is None or change.backup is None:
             files.create(plan.target, plan.content, vault)

@@ -45,11 +45,16 @@ Images = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Scores:
-    """Three numbers for every photo and tag, each (N, T)."""
+    """Four numbers for every photo and tag, each (N, T).
+
+    ``logits`` are what the ranking's calibration made the probability of; those of the
+    Gaussians are the ``log_likelihood_ratio``.
+    """
 
     probability: Floats
     squared_mahalanobis: Floats
     log_likelihood_ratio: Floats
+    logits: Floats
 
     def ranking(self, name: str) -> Floats:
         """The numbers (N, T) by which the ranking called `name` orders, best highest.
@@ -151,41 +156,35 @@ class Ranker:
         needs numbers that x does not hold, or the `images` (N, S, S, 3).
         """
         squared_mahalanobis, ratio = self.gaussians.score(x[:, : self.n_latent])
-        scores = Scores(self.calibration.probability(ratio), squared_mahalanobis, ratio)
+        probability = self.calibration.probability(ratio)
+        scores = Scores(probability, squared_mahalanobis, ratio, ratio)
         if ranking in RANKINGS:
             return scores
-        logits = self._method_logits(x, ranking, scores, images)
+        logits = self._method_logits(x, ranking, probability, images)
         own = self._calibrated[ranking].calibration.probability(logits)
-        return replace(scores, probability=own)
-
-    def logits(
-        self, x: npt.NDArray[np.float32], ranking: str, images: Images | None = None
-    ) -> Floats:
-        """The numbers (N, T) that a ranking's calibration is given."""
-        squared_mahalanobis, ratio = self.gaussians.score(x[:, : self.n_latent])
-        if ranking in RANKINGS:
-            return ratio
-        probability = self.calibration.probability(ratio)
-        scores = Scores(probability, squared_mahalanobis, ratio)
-        return self._method_logits(x, ranking, scores, images)
+        return replace(scores, probability=own, logits=logits)
 
     def _method_logits(
         self,
         x: npt.NDArray[np.float32],
         ranking: str,
-        scores: Scores,
+        by_gaussians: Floats,
         images: Images | None,
     ) -> Floats:
+        """What the method of this name gives; `by_gaussians` (N, T) are probabilities.
+
+        A blend weighs those as well.
+        """
         if ranking == "conse" and self.conse is not None:
             if images is None:
                 raise RankingError("the ranking 'conse' needs the photo itself")
             return np.asarray(self.conse.logits(images), np.float64)
         if ranking == "blend" and self.blend is not None:
             parts = {
-                name: scores.probability
+                name: by_gaussians
                 if name == "calibrated"
                 else self._calibrated[name].calibration.probability(
-                    self._method_logits(x, name, scores, images)
+                    self._method_logits(x, name, by_gaussians, images)
                 )
                 for name in self.blend.of
             }

@@ -29,7 +29,7 @@ import numpy as np
 from lablr.errors import IndexFolderError
 from lablr.search.features import Features
 from lablr.search.nearest import EXACT_UP_TO, Graph
-from lablr.system.whole_file import flush_folder, write_whole
+from lablr.system.whole_file import write_bytes, write_whole
 
 __all__ = ["Index", "IndexEntry"]
 
@@ -153,8 +153,7 @@ class Index:
             "n_photos": len(self.entries),
         }
         raw = json.dumps(head, indent=1).encode("ascii")
-        write_whole(self.folder / HEAD, lambda file: file.write(raw))
-        flush_folder(self.folder)
+        write_bytes(self.folder / HEAD, raw)
         self._remove_others(generation)
 
     def _remove_others(self, generation: str) -> None:

@@ -11,15 +11,14 @@ a lock on the folder above, which ends with their process.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lablr.errors import BundleError
-from lablr.system.whole_file import flush_folder
+from lablr.system.locks import locked_folder
+from lablr.system.whole_file import flush_folder, write_bytes
 
 __all__ = ["open_folder", "still_leads_to", "swap_folder"]
 
@@ -39,7 +38,7 @@ def swap_folder(
     target = target.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.parent) as parent:
+        with locked_folder(target.parent) as parent:
             _swap(target, files, is_ours, parent)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -84,7 +83,7 @@ def _swap(
     try:
         new.mkdir()
         for name, content in files.items():
-            _write(new / name, content)
+            write_bytes(new / name, content)
         for path in kept:
             shutil.copy2(path, new / path.name)
         flush_folder(new)
@@ -125,24 +124,6 @@ def _files_to_keep(
                 f"{target}: {path.name} is not a plain file; name another folder"
             )
     return others
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[int]:
-    """Hold a folder's lock, and yield the descriptor by which to flush it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _aside(target: Path) -> Path:

@@ -2,74 +2,93 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["flush_folder", "whole_lines", "write_whole"]
+__all__ = ["flush_folder", "write_bytes", "write_whole"]
 
 
 def write_whole(
-    path: Path, write: Callable[[BinaryIO], Any], private: bool = False
+    path: Path,
+    write: Callable[[BinaryIO], Any],
+    *,
+    private: bool = False,
+    unfinished: Path | None = None,
+    before: Callable[[Path], Any] | None = None,
+    is_new: bool = False,
 ) -> None:
     """Write a file under another name, flush it to the disk and rename it.
 
-    What a killed process left under the other name is overwritten by the next. With
-    ``private`` nobody else may read it, at no moment (mode 600).
+    What a killed process left under the other name is replaced by the next, and a link
+    there is not followed.
+
+    private : nobody else may read it, at no moment (mode 600).
+    unfinished : the other name, in the same file system (default: ``NAME.partial``).
+    before : called with the other name when the file is whole, just before it is
+        renamed; what it raises leaves everything as it was.
+    is_new : raise FileExistsError where there is such a file by then.
+
     Raises OSError when the system refuses, as with a full disk.
     """
-    unfinished = path.with_name(path.name + ".partial")
+    unfinished = unfinished or path.with_name(path.name + ".partial")
+    mode = 0o600 if private else 0o666
     try:
-        with open(
-            unfinished, "wb", opener=_create_private if private else None
-        ) as file:
+        with os.fdopen(_create(unfinished, mode), "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
+        if before is not None:
+            before(unfinished)
+        _name(unfinished, path, is_new)
     except BaseException as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename == str(unfinished):
             error.filename = str(path)  # the name that somebody gave
         raise
+    flush_folder(path.parent)
 
 
-def _create_private(path: str, flags: int) -> int:
+def write_bytes(path: Path, content: bytes, **options: Any) -> None:
+    """Write these bytes as `write_whole` does, with its options."""
+    write_whole(path, lambda file: file.write(content), **options)
+
+
+def _create(path: Path, mode: int) -> int:
     # Whoever has an older one open does not see what comes.
-    Path(path).unlink(missing_ok=True)
-    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+
+
+def _name(unfinished: Path, path: Path, is_new: bool) -> None:
+    if is_new:
+        # A link, unlike a rename, fails where somebody made such a file meanwhile.
+        try:
+            os.link(unfinished, path, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except OSError as error:  # a file system without links
+            if os.path.lexists(path):
+                raise FileExistsError(
+                    errno.EEXIST, os.strerror(errno.EEXIST), str(path)
+                ) from error
+        else:
+            unfinished.unlink()
+            return
+    unfinished.replace(path)
 
 
 def flush_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut."""
+    """Make the names in a folder outlast a power cut, where its disk can do so."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks
+            raise
     finally:
         os.close(descriptor)
-
-
-def whole_lines(
-    path: Path, descriptor: int, error: type[Exception]
-) -> Iterator[dict[str, Any]]:
-    """Yield the JSON of every line of a journal in order, and drop a torn end.
-
-    `descriptor` is the journal's, open for writing. Raises `error`, naming the line,
-    for one that is whole but no JSON.
-    """
-    whole = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                entry = json.loads(line)
-            except ValueError as damaged:
-                raise error(f"{path}:{number}: damaged") from damaged
-            whole += len(line)
-            yield entry
-    os.ftruncate(descriptor, whole)

@@ -13,19 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablr.corpus import Corpus
-from lablr.encoders.quantization import quantized
+from lablr.encoders.quantization import quantized, sample_images
 from lablr.encoders.text import SentenceEncoder, TextModel
 from lablr.errors import TrainingError
-from lablr.photos import FOLDER_LIMITS, read_image
 from lablr.ranking.methods.conse import ConSE, pack_embeddings
 from lablr.system.npz import pack_arrays
-from lablr.system.whole_file import write_whole
+from lablr.system.whole_file import write_bytes
 from lablr.training.imagenet import SIZE, class_names, imagenet_network
 from lablr.training.run_folder import write_json
 
 __all__ = ["make_conse", "write_conse_run"]
-
-N_SHOWN = 200  # photos that show the network its ranges
 
 
 def make_conse(
@@ -96,15 +93,13 @@ def write_conse_run(
     """
     if (folder / "config.json").exists():
         raise TrainingError(f"{folder} holds a run: choose another folder")
-    photos = [photo for photo in corpus.photos() if photo.split == "train"]
-    some = photos[:: max(1, len(photos) // N_SHOWN)][:N_SHOWN]
-    tags = sorted(corpus.tag_counts())
-    images = (read_image(photo.path, SIZE, FOLDER_LIMITS) for photo in some)
+    tags = sorted(corpus.read().tag_counts())
+    images = sample_images(corpus, SIZE)
     conse = make_conse(tags, backbone, SentenceEncoder.load(), images)
     folder.mkdir(parents=True, exist_ok=True)
     packed = pack_arrays(conse.to_arrays(), "method.npz")
-    write_whole(folder / "network.onnx", lambda file: file.write(conse.network))
-    write_whole(folder / "method.npz", lambda file: file.write(packed))
+    write_bytes(folder / "network.onnx", conse.network)
+    write_bytes(folder / "method.npz", packed)
     described = {
         "method": ConSE.name,
         "tags": tags,

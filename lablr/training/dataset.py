@@ -1,9 +1,9 @@
 """A corpus made ready for training: decoded once, kept on disk, read in batches.
 
 Decoding a JPEG costs as much as a training step of a small net, so every photo
-goes through the door once and its square image is kept as a row of one file. Records
-are read one at a time and never listed: what a training set holds in memory is some
-30 bytes a photo and 4 a tag, however many pixels there are.
+goes through the door once and its square image is kept as a row of one file. What a
+training set holds in memory is the compressed records (`lablr.corpus.held`) and some
+30 bytes a photo and 4 a tag beside, however many pixels there are.
 
 The names of the kept files hold what they were made from: the corpus, the size
 and time of every photo's file. What has changed is made anew, and so is a file that
@@ -15,12 +15,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import logging
 from array import array
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +25,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.corpus import Corpus, Photo
+from lablr.corpus.images import name_left_out, read_images
 from lablr.corpus.label_weights import absence_weights
-from lablr.errors import PhotoError, TrainingError
-from lablr.photos import FOLDER_LIMITS, read_image
-from lablr.system.cpu import available_threads
+from lablr.errors import TrainingError
 from lablr.system.progress import Progress
 from lablr.training.array_cache import ArrayCache, RowFile, Rows, find_rows, write_rows
 from lablr.training.run_folder import write_whole
 
 __all__ = ["TrainingSet", "write_split"]
-
-log = logging.getLogger("lablr")
-
-# Photos decoded before the ones in front are written: bounds the memory.
-DECODE_AHEAD = 64
 
 
 @dataclass(frozen=True)
@@ -138,12 +129,12 @@ class _Records:
 
     @classmethod
     def read(cls, corpus: Corpus) -> _Records:
-        """Go over the records of `corpus` once for the tags, and once for the rest.
+        """Number the tags, sources and splits of the records, which are held.
 
         The corpus digest does not change when a photo is replaced by another of the
         same name; the size and the time of its file do, which are read without it.
         """
-        tags = sorted({tag for photo in corpus.photos() for tag in photo.tags})
+        tags = sorted(corpus.read().tag_counts())
         records = cls({tag: number for number, tag in enumerate(tags)})
         sha256 = hashlib.sha256(corpus.digest.encode())
         for photo in corpus.photos():
@@ -201,7 +192,7 @@ def _decoded(
             found = readable.load()
             _name_unreadable(corpus, found)
             return images, found
-        found = np.ones(shape[0], bool)
+        found = np.ones(shape[0], np.bool_)
         rows = _decode(corpus, shape[1], found, store.progress)
         images = write_rows(images_path, shape, np.uint8, rows)
         write_rows(readable_path, shape[:1], np.bool_, [found])
@@ -213,29 +204,17 @@ def _name_unreadable(corpus: Corpus, readable: npt.NDArray[np.bool_]) -> None:
         return
     for photo, is_readable in zip(corpus.photos(), readable, strict=True):
         if not is_readable:
-            log.warning("left out %s, which could not be read", photo.file)
+            name_left_out(f"{photo.file}, which could not be read")
 
 
 def _decode(
     corpus: Corpus, size: int, readable: npt.NDArray[np.bool_], progress: Progress
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield the image of every photo; zeros, and not `readable`, where it has none."""
-
-    def decode(photo: Photo) -> npt.NDArray[np.uint8] | None:
-        try:
-            return read_image(photo.path, size, FOLDER_LIMITS)
-        except PhotoError as error:
-            log.warning("left out %s: %s", photo.file, error)
-            return None
-
-    with ThreadPoolExecutor(available_threads()) as pool:
-        photos = corpus.photos()
-        parts = iter(lambda: list(islice(photos, DECODE_AHEAD)), [])
-        decoded = (image for part in parts for image in pool.map(decode, part))
-        bar = progress(decoded, len(readable), "reading photos")
-        for row, image in enumerate(bar):
-            readable[row] = image is not None
-            yield np.zeros((size, size, 3), np.uint8) if image is None else image
+    found = read_images(corpus.photos(), size)
+    for row, (_, image) in enumerate(progress(found, len(readable), "reading photos")):
+        readable[row] = image is not None
+        yield np.zeros((size, size, 3), np.uint8) if image is None else image
 
 
 def write_split(corpus: Corpus, readable: npt.NDArray[np.bool_], path: Path) -> None:

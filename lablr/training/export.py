@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import warnings
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,7 +69,7 @@ def export_onnx(network: nn.Module, size: int, path: Path) -> None:
     The graph takes ``image`` (N, 3, S, S) float32, normalized, S the `size`, and
     gives ``posterior_mean`` and ``log_variance`` (N, d).
     """
-    unfinished = path.with_name(path.name + ".partial")
+    exported = io.BytesIO()
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated but needs no further package and
         # keeps the graph as small as the network.
@@ -76,7 +77,7 @@ def export_onnx(network: nn.Module, size: int, path: Path) -> None:
         torch.onnx.export(
             network,
             (torch.zeros(2, 3, size, size),),
-            str(unfinished),
+            exported,  # type: ignore[arg-type]  # it takes files, too
             input_names=["image"],
             output_names=["posterior_mean", "log_variance"],
             dynamic_axes={
@@ -86,8 +87,7 @@ def export_onnx(network: nn.Module, size: int, path: Path) -> None:
             opset_version=ONNX_OPSET,
             dynamo=False,
         )
-    _keep_in_half_precision(unfinished)
-    unfinished.replace(path)
+    write_whole(path, lambda file: file.write(_in_half_precision(exported.getvalue())))
 
 
 def rounded(model: Network) -> Network:
@@ -100,15 +100,15 @@ def rounded(model: Network) -> Network:
     return model
 
 
-def _keep_in_half_precision(path: Path) -> None:
-    """Store as float16, with a cast behind, each tensor that it holds exactly.
+def _in_half_precision(model: bytes) -> bytes:
+    """Return a network with each tensor that float16 holds exactly so, and a cast.
 
     Where the exporter folded batch normalization into a weight, it stays as it is.
     """
     import onnx
     from onnx import numpy_helper
 
-    graph = onnx.load(path)
+    graph = onnx.load_model_from_string(model)
     casts = []
     for tensor in graph.graph.initializer:
         values = numpy_helper.to_array(tensor)
@@ -118,14 +118,15 @@ def _keep_in_half_precision(path: Path) -> None:
             half = values.astype(np.float16)
         if not np.array_equal(half.astype(np.float32), values):
             continue
-        name, stored = tensor.name, f"{tensor.name}.float16"
-        tensor.CopyFrom(numpy_helper.from_array(half, stored))
+        name, halved = tensor.name, f"{tensor.name}.float16"
+        tensor.CopyFrom(numpy_helper.from_array(half, halved))
         casts.append(
-            onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT)
+            onnx.helper.make_node("Cast", [halved], [name], to=onnx.TensorProto.FLOAT)
         )
     for cast in reversed(casts):
         graph.graph.node.insert(0, cast)
-    onnx.save(graph, path)
+    stored: bytes = graph.SerializeToString()
+    return stored
 
 
 def draw_losses(history: list[dict[str, float]], path: Path) -> None:

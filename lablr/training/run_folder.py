@@ -7,7 +7,6 @@ and locks are the system's, which end with the process that holds them.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
@@ -22,6 +21,7 @@ import torch
 
 from lablr.errors import TrainingError
 from lablr.system import whole_file
+from lablr.system.locks import hold
 
 __all__ = [
     "check_description",
@@ -171,10 +171,10 @@ def locked(path: Path, busy: str, wait: bool) -> Iterator[None]:
     """
     with path.open("wb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            hold(file.fileno(), TrainingError(busy))
+        except TrainingError:
             if not wait:
-                raise TrainingError(busy) from error
+                raise
             log.warning("%s: waiting", busy)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            hold(file.fileno())
         yield

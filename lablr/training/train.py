@@ -134,7 +134,7 @@ def _describe(
     vae: VAEConfig, config: TrainingConfig, corpus: Corpus, start: Path | None
 ) -> dict[str, Any]:
     """What makes two runs the same run."""
-    tags = sorted({tag for photo in corpus.photos() for tag in photo.tags})
+    tags = sorted(corpus.read().tag_counts())
     if vae.tag_weight and not tags:
         raise TrainingError("no photo of the corpus has a tag: set tag_weight to 0")
     description = {

@@ -11,6 +11,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from lablr.system.whole_file import write_bytes
 from webapp.http.settings import SettingError
 
 __all__ = ["kept_secret", "secret_file"]
@@ -49,14 +50,10 @@ def kept_secret(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
+    secret = secrets.token_hex(N_BYTES) + "\n"
+    # A name of its own: two servers may do this at once, and the first one's stays.
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(N_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(unfinished, path)  # unlike a rename: never over another's
-    finally:
-        unfinished.unlink()
+    with contextlib.suppress(FileExistsError):
+        write_bytes(
+            path, secret.encode(), private=True, unfinished=unfinished, is_new=True
+        )

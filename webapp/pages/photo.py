@@ -11,6 +11,7 @@ from markupsafe import Markup
 from lablr import Suggestion
 from lablr.figures.charts import PALETTE
 from lablr.figures.map_layout import percent
+from lablr.figures.map_svg import NARROW, WIDE, Sheet, map_svg
 from lablr.tags import LANGUAGES
 from webapp.api.suggestions import (
     SuggestionQuery,
@@ -24,7 +25,6 @@ from webapp.http.metrics import stage
 from webapp.http.uploads import uploaded_photo
 from webapp.model import tagger
 from webapp.pages import samples
-from webapp.pages.map_picture import MapPicture, map_picture
 
 __all__ = ["card_html", "init_app"]
 
@@ -60,8 +60,8 @@ def create_suggestion() -> str:
     suggestion = suggest(photo, asked)
     with stage("draw"):
         maps = {
-            "map_wide": _map_picture(suggestion, asked, narrow=False),
-            "map_narrow": _map_picture(suggestion, asked, narrow=True),
+            f"map_{sheet.name}": _map(suggestion, asked, sheet)
+            for sheet in (WIDE, NARROW)
         }
     return render_template(
         "index.html",
@@ -80,11 +80,10 @@ def about() -> str:
     return render_template("about.html", card=card_html(tagger().model_card))
 
 
-def _map_picture(
-    suggestion: Suggestion, asked: SuggestionQuery, narrow: bool
-) -> MapPicture:
+def _map(suggestion: Suggestion, asked: SuggestionQuery, sheet: Sheet) -> Markup:
     plane, tags = tagger().latent_map, tagger().tags
-    return map_picture(plane, tags, suggestion, narrow, asked.labels)
+    svg = map_svg(plane, tags, suggestion, sheet, labels=asked.labels)
+    return Markup(svg)  # noqa: S704  # names are escaped in it
 
 
 def _max_photo_bytes() -> int:

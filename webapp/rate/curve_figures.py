@@ -6,20 +6,22 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lablr.figures.charts import PALETTE
+from lablr.figures.charts import PALETTE, Figure, axis, figure_layout, markers
 
 if TYPE_CHECKING:
     from lablr.annotation.curves import AtThreshold, Curves
 
 __all__ = ["curve_figures", "effects", "shown_effect"]
 
-Figure = dict[str, Any]
 STEPS = 1000
 MAX_POINTS = 800
 
 
 def curve_figures(curves: Curves) -> dict[str, Figure]:
-    """Figures ``roc`` and ``precision_recall``; the last trace marks the threshold."""
+    """Return the figures ``roc`` and ``precision_recall``.
+
+    The last trace of each marks the threshold.
+    """
     recall = _thinned(curves.true_positive_rate)
     roc = _figure(
         ([0.0, *_thinned(curves.false_positive_rate)], [0.0, *recall]),
@@ -36,18 +38,18 @@ def curve_figures(curves: Curves) -> dict[str, Figure]:
 
 
 def effects(curves: Curves) -> list[list[int]]:
-    """Right and wrong tags accepted at 0, 1/1000, ..., 1: what the slider shows."""
+    """Return right and wrong tags accepted at 0, 1/1000, ..., 1, for the slider."""
     found = (curves.at(step / STEPS) for step in range(STEPS + 1))
     return [[one.accepted_right, one.accepted_wrong] for one in found]
 
 
 def percent_or_dash(value: float) -> str:
-    """A share for people; nothing is known of none."""
+    """Return a share for people; nothing is known of none."""
     return "–" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def shown_effect(effect: AtThreshold) -> dict[str, Any]:
-    """What a threshold does, in the words of the page."""
+    """Return the effect of a threshold, in the words of the page."""
     return {
         "threshold": effect.threshold,
         "right": effect.accepted_right,
@@ -60,7 +62,7 @@ def shown_effect(effect: AtThreshold) -> dict[str, Any]:
 
 
 def _thinned(values: Sequence[float] | Any) -> list[float | None]:
-    """At most so many points, the last among them: a screen shows no more."""
+    """Return at most so many points, the last among them: a screen shows no more."""
     step = max(1, math.ceil(len(values) / MAX_POINTS))
     kept = [*values[::step], *values[-1:]]
     return [None if math.isnan(x) else round(float(x), 5) for x in kept]
@@ -71,45 +73,23 @@ def _figure(
     chance: tuple[list[Any], list[Any]],
     titles: tuple[str, str],
 ) -> Figure:
-    lines = [
-        (chance, {"color": PALETTE["faint"], "width": 1.5, "dash": "dot"}),
-        (curve, {"color": PALETTE["tag"], "width": 2.5, "shape": "linear"}),
-    ]
-    data: list[Figure] = [
-        {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line}
-        for (x, y), line in lines
-    ]
-    data[0]["hoverinfo"] = "skip"
-    data[1]["hovertemplate"] = (
-        f"{titles[0]} %{{x:.0%}}<br>{titles[1]} %{{y:.0%}}<extra></extra>"
-    )
+    def line(points: tuple[list[Any], list[Any]], **look: Any) -> Figure:
+        x, y = points
+        return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": look}
+
+    hover = f"{titles[0]} %{{x:.0%}}<br>{titles[1]} %{{y:.0%}}<extra></extra>"
     mark = {"color": PALETTE["photo"], "size": 12, "symbol": "x"}
-    data.append(
-        {"type": "scatter", "mode": "markers", "x": [], "y": [], "marker": mark}
+    data = [
+        line(chance, color=PALETTE["faint"], width=1.5, dash="dot")
+        | {"hoverinfo": "skip"},
+        line(curve, color=PALETTE["tag"], width=2.5) | {"hovertemplate": hover},
+        markers([], [], hover, mark),
+    ]
+    share = {"range": [0, 1.02], "tickformat": ".0%", "fixedrange": True}
+    layout = figure_layout(
+        height=340,
+        margin={"l": 56, "r": 12, "t": 12, "b": 52},
+        xaxis=axis(titles[0], **share),
+        yaxis=axis(titles[1], **share),
     )
-    font = {"color": PALETTE["ink"], "size": 13, "family": "system-ui, sans-serif"}
-    layout = {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": font,
-        "showlegend": False,
-        "hovermode": "closest",
-        "dragmode": False,
-        "height": 340,
-        "margin": {"l": 56, "r": 12, "t": 12, "b": 52},
-        "xaxis": _axis(titles[0]),
-        "yaxis": _axis(titles[1]),
-    }
     return {"data": data, "layout": layout}
-
-
-def _axis(title: str) -> Figure:
-    return {
-        "title": {"text": title, "font": {"color": PALETTE["ink"]}},
-        "range": [0, 1.02],
-        "tickformat": ".0%",
-        "fixedrange": True,
-        "gridcolor": PALETTE["grid"],
-        "zerolinecolor": PALETTE["grid"],
-        "tickfont": {"color": PALETTE["ink"]},
-    }

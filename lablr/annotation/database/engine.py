@@ -8,8 +8,6 @@ first and writes later can be refused halfway, so writers take the lock at once.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from lablr.errors import DatabaseError
+from lablr.system.locks import locked_folder
 
 __all__ = [
     "HOW_TO_STORE",
@@ -116,9 +115,7 @@ def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
             yield connection
         return
     path = Path(str(engine.url.database))
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    with locked_folder(path.parent):
         if not path.exists():
             if not create:
                 raise DatabaseError(f"there is no such file; {HOW_TO_STORE}")
@@ -126,8 +123,6 @@ def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
         _write_ahead(engine)
         with engine.begin() as connection:
             yield connection
-    finally:
-        os.close(folder)
 
 
 def _write_ahead(engine: Engine) -> None:

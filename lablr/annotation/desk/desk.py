@@ -302,7 +302,7 @@ class Desk:
                 )
             return name
         for run in reversed(runs):
-            if run.left and not run.passed_over:
+            if run.to_undo and not run.is_undone:
                 return run.name
         raise DeskError(
             "nothing_to_undo", "Nothing is left to take back.", http_status=409

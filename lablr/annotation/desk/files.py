@@ -6,12 +6,10 @@ written; hidden files and folders (the backups of `lablr.metadata`) are left out
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,7 +17,8 @@ from pathlib import Path
 from lablr.corpus.layouts import EXTENSIONS
 from lablr.errors import DeskError, PhotoError
 from lablr.photos import FOLDER_LIMITS, photo_kind, read_bytes
-from lablr.system.whole_file import flush_folder, write_whole
+from lablr.system.locks import locked_folder
+from lablr.system.whole_file import write_bytes
 
 __all__ = [
     "FolderPhoto",
@@ -146,7 +145,7 @@ def store_photo(folder: Path, name: str, content: bytes) -> FolderPhoto:
     stem = _valid_stem(Path(last).stem) or "photo"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _locked(folder):
+        with locked_folder(folder):  # nobody else takes a name in it
             path = _write_new(folder, stem, suffix, content)
     except OSError as error:
         raise DeskError(
@@ -163,8 +162,7 @@ def _write_new(folder: Path, stem: str, suffix: str, content: bytes) -> Path:
             f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}"
         )
         if not os.path.lexists(path):
-            write_whole(path, lambda file: file.write(content))
-            flush_folder(folder)
+            write_bytes(path, content)
             return path
         if _has_content(path, content):
             return path
@@ -188,14 +186,3 @@ def _valid_stem(stem: str) -> str:
     # A name has 255 bytes at most, and so has the one under which it is written.
     short = "".join(valid).encode()[:MAX_STEM].decode(errors="ignore")
     return short.strip(" .")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other threads and processes from taking a name in the folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

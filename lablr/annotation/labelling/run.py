@@ -38,7 +38,7 @@ from lablr.annotation.labelling.outcomes import (
 from lablr.corpus.inputs import Failed, Input
 from lablr.errors import LabelError
 from lablr.system.progress import Progress, silent
-from lablr.system.whole_file import flush_folder, write_whole
+from lablr.system.whole_file import write_whole
 
 __all__ = ["LabelCounts", "Output", "label", "label_to_stream"]
 
@@ -131,7 +131,7 @@ def label(
         engine = engine or in_threads(labeller)
         with closing(engine(blocks)) as outcomes:
             for block in _watched(outcomes, left, progress):
-                journal.add(block)
+                journal.add_block(block)
                 counts.add(block)
         if store is not None:
             photos = _labelled(journal.blocks())
@@ -228,7 +228,6 @@ def _finish(
         write_whole(
             output.path, lambda file: output.write(file, journal.blocks(), n_tags)
         )
-        flush_folder(output.path.absolute().parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise LabelError(f"{output.path} cannot be written: {reason}") from error

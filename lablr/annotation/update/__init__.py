@@ -15,7 +15,7 @@ corpus's. So learning again replaces what was learned before by what the annotat
 now: learning twice is learning once, and one that was taken back is forgotten.
 
 **Cross-fitting.** A photo cannot test a Gaussian that it has entered. So each is
-scored by Gaussians that learned from the others: photos belong to four parts by a
+scored by Gaussians that learned from the others: photos belong to five parts by a
 hash of their names, and the sums without a part are the sums less the part's. Figures
 "before" are those of the corpus alone, "after" those of cross-fitting.
 

@@ -1,12 +1,8 @@
-"""Photos in the latent space, with what people agree on of each.
-
-A photo's part in cross-fitting follows from its name alone, so it never changes.
-"""
+"""Photos in the latent space, with what people agree on of each."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,11 +17,11 @@ from lablr.corpus import Corpus, Photo
 from lablr.encoders.encoder import Encoder
 from lablr.encoders.encoding import encode_corpus
 from lablr.errors import LearningError
+from lablr.latent_space.calibration import folds_of
 from lablr.latent_space.feedback_statistics import FeedbackStatistics
 from lablr.system.progress import Progress, silent
 
 __all__ = [
-    "N_FOLDS",
     "AnnotatedPhotos",
     "Bools",
     "Columns",
@@ -34,8 +30,6 @@ __all__ = [
     "encode_annotated_photos",
     "take_rows",
 ]
-
-N_FOLDS = 4
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -91,10 +85,8 @@ class AnnotatedPhotos:
 
     @property
     def folds(self) -> Columns:
-        """Return (N,), the part of each photo, from a hash of its name."""
-        digests = (hashlib.sha256(name.encode()).digest() for name in self.names)
-        parts = [int.from_bytes(digest[:8], "big") % N_FOLDS for digest in digests]
-        return np.array(parts, np.int64)
+        """Return (N,), the part of each photo, see `calibration.folds_of`."""
+        return folds_of(self.names)
 
     def with_tags(self, tags: tuple[str, ...]) -> AnnotatedPhotos:
         """Return the same photos with the decisions about these tags."""

@@ -98,8 +98,8 @@ class CorpusModel:
     @cached_property
     def _corpus(self) -> TagMoments:
         absence = self.statistics.absence(float(self.settings["unknown_weight"]))
-        tag = self.statistics.tag_moments
-        return TagMoments(tag, self.statistics.source_moments.weighted(absence.T) - tag)
+        rest = self.statistics.rest(absence)
+        return TagMoments(self.statistics.tag_moments, rest)
 
 
 def select_calibration(calibration: Calibration, columns: Columns) -> Calibration:

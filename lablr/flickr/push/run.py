@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -69,7 +69,7 @@ class PushOutcome:
         return type(self.error) is DownloadError
 
 
-class OnePhotoError(PushError):
+class OnePhotoError(PushError, code=PushError.code):
     """A photo of which this cannot be done; the others go on."""
 
 
@@ -88,9 +88,9 @@ def push(
     state : the folder of the journal; a dry run changes nothing, not even that.
 
     A photo that cannot have the tags is yielded as "failed", and the others go on.
-    Raises PushError when Flickr does not accept the sign-in, or a tag was only
-    suggested; DownloadError when Flickr does not answer for several photos in a row, or
-    the journal cannot be had.
+    Raises PushError when Flickr does not accept the sign-in, a tag was only suggested,
+    or the journal cannot be had or written; DownloadError when Flickr does not answer
+    for several photos in a row.
     """
     if any(key.origin == "suggested" for tags in wanted.values() for key in tags):
         raise PushError("a person accepts tags before they go to Flickr")
@@ -101,7 +101,7 @@ def push(
         )
         return
     with opened(state, session, account) as journal:
-        run = journal.begin(account.nsid)
+        run = journal.begin(owner=account.nsid)
         add = partial(_add, session, journal, run)
         yield from in_turn(
             (photo, run.name, partial(_one, session, account, photo, keywords, add))
@@ -111,11 +111,8 @@ def push(
 
 def list_runs(state: Path) -> Sequence[PushRun]:
     """Return the runs that changed photos, the oldest first."""
-    journal = PushJournal(state)
-    try:
-        return [run for run in journal.runs.values() if run.changes]
-    finally:
-        journal.close()
+    with closing(PushJournal(state)) as journal:
+        return journal.changed()
 
 
 @contextmanager
@@ -123,15 +120,12 @@ def opened(
     state: Path, session: FlickrSession, account: Account
 ) -> Iterator[PushJournal]:
     """Hold the journal, after finding out what became of changes that were cut off."""
-    journal = PushJournal(state)
-    try:
-        for run in journal.runs.values():
-            for number in run.unsettled if run.owner == account.nsid else ():
+    with closing(PushJournal(state)) as journal:
+        for run in journal.of(account.nsid).values():
+            for number in run.unsettled:
                 with _sign_in_explained():
                     _settle(session, journal, run, number)
         yield journal
-    finally:
-        journal.close()
 
 
 def in_turn(

@@ -48,19 +48,10 @@ def undo(
 
 
 def _chosen(journal: PushJournal, account: Account, name: str | None) -> PushRun:
-    if name is None:
-        last = journal.last(account.nsid)
-        if last is None:
-            raise PushError("there is nothing to undo")
-        return last
-    run = journal.runs.get(name)
-    if run is None:
-        raise PushError(f"there is no run {name}")
-    if run.owner != account.nsid:
+    own = journal.of(account.nsid)
+    if name in journal.runs.keys() - own.keys():
         raise PushError(f"run {name} is of another account: sign in to that one")
-    if not run.to_undo:
-        raise PushError(f"nothing is left to undo of run {name}")
-    return run
+    return journal.choose(name, own)
 
 
 def _take_off(

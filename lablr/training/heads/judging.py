@@ -36,7 +36,7 @@ class Figures:
     accuracy : share of all pairs of a photo and a tag on which "the probability is at
         least .5" agrees with whether the photo has the tag. So did the first taggers
         count, and so does Keras's binary accuracy. The probability of a photo is
-        calibrated by photos of other parts (`lablr.fitting.fit.cross_fitted`).
+        calibrated by photos of other parts (`calibration.cross_fitted`).
     accuracy_of_none : the same of never suggesting anything, which is most of it.
     """
 
@@ -63,7 +63,7 @@ def figures(
     relevant, sources = photos.membership[rows], photos.sources[rows]
     logits = method.logits(photos.of(rows))
     ranked = Calibration.fit(logits, relevant).probability(logits)
-    honest = cross_fitted(logits, relevant)
+    honest = cross_fitted(logits, relevant, rows)
     found = []
     for report in evaluate(relevant, ranked, honest, sources.tolist()):
         own = (sources == report.source) | (report.source == "all")

@@ -40,13 +40,13 @@ from lablr.errors import CorpusError, DownloadError
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.credits import credit_lines
 from lablr.flickr.download import Estimate, download, estimate
-from lablr.flickr.journal import DownloadJournal
 from lablr.flickr.pace import MAX_CALLS, Pace
 from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Retries, Timeouts
 from lablr.flickr.search import SIZES, SearchConfig
 from lablr.flickr.session import FlickrSession
 from lablr.ranking.reach import ViewSums
+from lablr.system.journal import Journal
 
 CONFIG = SearchConfig(per_tag=30, licenses="4")
 TAGS = ["sea", "cat"]
@@ -328,7 +328,7 @@ def test_a_folder_that_cannot_be_written_is_said(client: Client, tmp_path: Path)
 
 
 def test_two_downloads_into_one_folder_are_refused(client: Client, tmp_path: Path):
-    journal = DownloadJournal(tmp_path / "corpus/journal.jsonl")
+    journal = Journal(tmp_path / "corpus/journal.jsonl", DownloadError, "x")
     with pytest.raises(DownloadError, match="another download"):
         client.download()
     journal.close()

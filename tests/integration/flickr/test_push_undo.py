@@ -15,7 +15,7 @@ from push_makers import (
     statuses,
 )
 
-from lablr.errors import DownloadError, PushError
+from lablr.errors import PushError
 from lablr.flickr.push import push
 from lablr.flickr.push.journal import PushJournal
 from lablr.metadata import Keyword
@@ -108,7 +108,7 @@ def test_some_tags_of_a_change_that_was_cut_off_may_be_a_persons(
     """Flickr adds all or none: if some are there, a person had a hand in it."""
     journal = PushJournal(pusher.state)
     tags = {"sunset": ("sunset", "accepted"), "beach": ("beach", "accepted")}
-    journal.about_to_add(journal.begin("7@N01"), "5001", tags, ["7-5001-a"])
+    journal.about_to_add(journal.begin(owner="7@N01"), "5001", tags, ["7-5001-a"])
     journal.close()
     own_photo(flickr).tags["7-5001-mine"] = "sunset"
     with pytest.raises(PushError, match="nothing to undo"):
@@ -120,7 +120,7 @@ def test_some_tags_of_a_change_that_was_cut_off_may_be_a_persons(
 def test_a_cut_off_change_of_a_photo_that_is_gone_is_forgotten(pusher, flickr):
     journal = PushJournal(pusher.state)
     tags = {"sunset": ("sunset", "accepted")}
-    journal.about_to_add(journal.begin("7@N01"), "404", tags, [])
+    journal.about_to_add(journal.begin(owner="7@N01"), "404", tags, [])
     journal.close()
     assert statuses(pusher.push(["5001"], "sunset")) == {"5001": "ok"}
     assert statuses(pusher.undo()) == {"5001": "ok"}
@@ -128,14 +128,14 @@ def test_a_cut_off_change_of_a_photo_that_is_gone_is_forgotten(pusher, flickr):
 
 def test_one_process_at_a_time_and_no_foreign_or_damaged_journal(pusher, flickr):
     journal = PushJournal(pusher.state)
-    with pytest.raises(DownloadError, match="another process"):
+    with pytest.raises(PushError, match="another process"):
         pusher.push(["5001"], "sunset")
     journal.close()
     path = pusher.state / "push.jsonl"
     good = path.read_bytes()
     for line in (b"no JSON\n", b'{"added":"x","number":0,"ids":{}}\n', b"[]\n"):
         path.write_bytes(good + line)
-        with pytest.raises((PushError, DownloadError), match=":2: damaged"):
+        with pytest.raises(PushError, match=":2: damaged"):
             pusher.push(["5001"], "sunset")
     path.write_bytes(b'{"made_by": "lablr write"}\n')
     with pytest.raises(PushError, match="no journal of this"):

@@ -11,7 +11,6 @@ from model_makers import draw_photos, make_bundle, statistics_of
 
 from lablr.annotation import update as learning
 from lablr.annotation.update import AnnotatedPhotos, Comparison, Update
-from lablr.annotation.update.annotated_photos import N_FOLDS
 from lablr.annotation.update.corpus_model import CorpusModel
 from lablr.annotation.update.cross_fitting import (
     cross_fit_ratios,
@@ -22,7 +21,7 @@ from lablr.corpus.label_weights import evidence
 from lablr.encoders.encoding import EncodedPhotos
 from lablr.errors import BundleError, LearningError
 from lablr.fitting.fit import FitConfig
-from lablr.latent_space.calibration import Calibration
+from lablr.latent_space.calibration import N_FOLDS, Calibration
 from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
 from lablr.ranking.tagger import Ranker
 

@@ -12,11 +12,13 @@ from onnx import numpy_helper
 from training_makers import make_corpus
 from training_runs import LITE
 
+from lablr.bundle import Bundle
 from lablr.corpus import Corpus
+from lablr.corpus.images import read_images
 from lablr.encoders import quantization
 from lablr.encoders.encoder import Encoder
 from lablr.encoders.encoding import encode_corpus
-from lablr.encoders.quantization import quantize
+from lablr.encoders.quantization import quantize, sample_images
 from lablr.encoders.source import read_encoder
 from lablr.errors import FitError
 from lablr.fitting.fit import FitConfig, fit
@@ -39,8 +41,18 @@ def run(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def small(corpus, run) -> bytes:
-    return quantize(*read_encoder(run), corpus)
+def fitted(corpus, run) -> Bundle:
+    return fit(corpus, *read_encoder(run), FitConfig(quantize=True))
+
+
+@pytest.fixture(scope="module")
+def small(fitted) -> bytes:
+    return fitted.encoder_onnx
+
+
+def test_a_bundle_is_fitted_to_it(fitted):
+    assert b"QuantizeLinear" in fitted.encoder_onnx
+    assert fitted.settings["quantize"] is True
 
 
 def test_latents_are_nearly_those_of_the_floats(corpus, run, small):
@@ -72,33 +84,16 @@ def test_integers_are_not_quantized_again(corpus, run, small):
         quantize(small, preprocessing, corpus)
 
 
-def test_ranges_come_from_training_photos_all_over_the_corpus(corpus, run, monkeypatch):
-    seen = []
-
-    def note(path, *args):
-        seen.append(path)
-        return quantization.np.zeros((64, 64, 3), np.uint8)
-
-    monkeypatch.setattr(quantization, "read_image", note)
+def test_ranges_come_from_training_photos_all_over_the_corpus(corpus, monkeypatch):
     monkeypatch.setattr(quantization, "N_PHOTOS", 4)
-    _, preprocessing = read_encoder(run)
-    inputs = list(quantization._inputs(corpus, preprocessing, lambda it, *_: it))
-    training = [photo.path for photo in corpus.photos() if photo.split == "train"]
-    assert len(seen) == len(inputs) == 4
-    assert set(seen) <= set(training)
-    assert seen[-1] in training[len(training) // 2 :]
+    every = [image.tobytes() for _, image in read_images(corpus.photos("train"), 64)]
+    places = [every.index(image.tobytes()) for image in sample_images(corpus, 64)]
+    assert places == [0, 7, 14, 21]
 
 
-def test_a_photo_that_cannot_be_read_is_left_out(run, tmp_path, caplog):
-    corpus = make_corpus(tmp_path)
-    broken = next(photo for photo in corpus.photos() if photo.split == "train")
+def test_a_photo_that_cannot_be_read_is_left_out(tmp_path, caplog):
+    corpus = make_corpus(tmp_path, 4, 1, side=32)
+    broken = next(corpus.photos("train"))
     broken.path.write_bytes(b"no photo")
-    assert b"QuantizeLinear" in quantize(*read_encoder(run), corpus)
+    assert len(list(sample_images(corpus, 32))) == 3
     assert broken.file in caplog.text
-
-
-def test_a_bundle_can_be_fitted_to_it(corpus, run):
-    model, preprocessing = read_encoder(run)
-    bundle = fit(corpus, model, preprocessing, FitConfig(quantize=True))
-    assert b"QuantizeLinear" in bundle.encoder_onnx
-    assert bundle.settings["quantize"] is True

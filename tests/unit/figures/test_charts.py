@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,12 +14,23 @@ from PIL import Image
 from lablr import Tagger
 from lablr.figures.charts import (
     PALETTE,
-    draw_map_png,
     latent_map_figure,
     ranked_tags_figure,
     training_photos_figure,
 )
 from lablr.figures.map_layout import percent, place_labels
+from lablr.figures.map_svg import NARROW, WIDE, draw_map_png, map_svg
+
+
+class OneTag:
+    """The plane of one tag."""
+
+    centroids = np.zeros((1, 2))
+    dispersion_radii = np.ones(1)
+    explained_variance_ratio = np.array([0.7, 0.2])
+
+    def photos_of(self, tag: int) -> np.ndarray:
+        return np.zeros((0, 2))
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +131,53 @@ def test_without_a_suggestion_every_tag_is_shown(tagger):
 def test_the_png_shows_the_cross_where_the_photo_is(tagger, suggestion, dark):
     plane, tags = tagger.latent_map, tagger.tags
     with_photo, without = (
-        _pixels(draw_map_png(plane, tags, suggested, size_px=(600, 450), dark=dark))
+        _pixels(draw_map_png(plane, tags, suggested, dark=dark))
         for suggested in (suggestion, None)
     )
-    assert with_photo.shape == without.shape == (450, 600, 3)
+    assert with_photo.shape == without.shape == (900, 1200, 3)
     assert _red(with_photo).sum() > 30
     assert _red(without).sum() == 0
     assert (with_photo[0, 0].mean() < 60) == dark
+
+
+def texts_of(svg: str) -> list[str]:
+    root = ElementTree.fromstring(svg)  # noqa: S314 - our own
+    return [text.text for text in root.findall("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("sheet", [WIDE, NARROW], ids=lambda sheet: sheet.name)
+def test_the_svg_shows_what_the_figure_shows(tagger, suggestion, sheet):
+    svg = map_svg(tagger.latent_map, tagger.tags, suggestion, sheet)
+    assert svg.count("<circle ") == 20
+    first, second, *names = texts_of(svg)
+    assert first.startswith("Component 1 · ")
+    assert second.startswith("Component 2 · ")
+    assert names == [s.tag for s in suggestion.tags[: sheet.n_labels or 20]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Łódź", "Žďár"),
+        ("Киев", "Омск"),
+        ("Ρόδος", "Χανιά"),
+        ("دریا", "شیخی"),
+        ("חיפה", "אילת"),
+    ],
+    ids=["Latin", "Cyrillic", "Greek", "Persian", "Hebrew"],
+)
+def test_the_png_has_the_letters_of_many_scripts(names):
+    """Letters that no font had would be boxes: one picture for both names."""
+    one, other = (_pixels(draw_map_png(OneTag(), [name])) for name in names)
+    assert (one != other).any()
+
+
+def test_a_name_breaks_no_picture():
+    name = "</text><script>&\"'\x00\ud800"
+    svg = map_svg(OneTag(), [name])
+    assert "<script>" not in svg
+    assert texts_of(svg)[-1] == "</text><script>&\"'\ufffd\ufffd"
+    assert draw_map_png(OneTag(), [name])
 
 
 def test_labels_keep_apart_and_inside():

@@ -109,11 +109,11 @@ def test_the_same_photos_give_the_same_bundle() -> None:
 def test_a_photo_does_not_calibrate_itself() -> None:
     photos = draw_photos(n_photos=60)
     ratio = np.random.default_rng(0).normal(size=photos.membership.shape) * 5
-    before = cross_fitted(ratio, photos.membership)
+    before = cross_fitted(ratio, photos.membership, photos.files)
     for photo in (0, 17, 59):
         changed = photos.membership.copy()
         changed[photo] = ~changed[photo]
-        after = cross_fitted(ratio, changed)
+        after = cross_fitted(ratio, changed, photos.files)
         assert np.array_equal(after[photo], before[photo])
         assert not np.array_equal(after, before)
 
@@ -121,7 +121,7 @@ def test_a_photo_does_not_calibrate_itself() -> None:
 @pytest.mark.parametrize("n_photos", [0, 1, 2, 6])
 def test_few_photos_can_be_cross_fitted(n_photos: int) -> None:
     membership = np.arange(n_photos * 3).reshape(n_photos, 3) % 2 == 0
-    probability = cross_fitted(membership * 2.0 - 1, membership)
+    probability = cross_fitted(membership * 2.0 - 1, membership, range(n_photos))
     assert probability.shape == (n_photos, 3)
     assert np.isfinite(probability).all()
 

@@ -1,0 +1,194 @@
+"""The latent map as an SVG, and as a PNG made of it.
+
+The SVG has classes and no colours: a page draws it in its own, light or dark, and
+`draw_map_png` in those of a style sheet here, with a font that comes along. The font
+has the letters of Europe, the Caucasus and the Near East (fonts/LICENSE.txt); for
+others the machine's fonts are looked through, which takes longer.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lablr.figures.map_layout import (
+    Circle,
+    RankedTags,
+    TagPlane,
+    View,
+    axis_titles,
+    circles_of,
+    frame_of,
+)
+
+__all__ = ["NARROW", "PICTURE", "WIDE", "Sheet", "draw_map_png", "map_svg"]
+
+FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
+_NOT_IN_FONT = re.compile(
+    "[\u0700-\u109f\u1100-\u1dff\u2e80-\uffef\U00010000-\U0010ffff]"
+)
+_NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_COLORS = {
+    False: ("#ffffff", "#4d545c", "#e4e6e9", "#1f6aa8", "#98a2ac", "#d9262e"),
+    True: ("#1b1e22", "#b4bbc3", "#33383f", "#7cb8ee", "#737d88", "#ff6369"),
+}
+_STYLE = """
+text {{ font-family: 'DejaVu Sans'; text-anchor: middle; fill: {ink};
+  paint-order: stroke; stroke: {paper}; stroke-width: 4; stroke-linejoin: round }}
+text.tag {{ font-size: 1.167em; fill: {tag} }}
+.grid {{ fill: none; stroke: {grid}; stroke-width: 1.5 }}
+.dot {{ stroke-width: 8; stroke-linecap: round }}
+circle.tag {{ fill: {tag}; fill-opacity: 0.07; stroke-width: 2 }}
+circle.faint {{ fill: {faint}; fill-opacity: 0.07 }}
+circle.tag, line.tag, .dot.tag {{ stroke: {tag} }}
+circle.faint, line.faint, .dot.faint {{ stroke: {faint} }}
+.cross {{ stroke: {photo}; stroke-width: 6 }}
+"""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a map is drawn on.
+
+    height : at most, where the map may be shorter than that (``is_fixed`` is False).
+    n_labels : more names than these do not fit.
+    name : the class of the SVG.
+    """
+
+    name: str
+    width: int
+    height: int
+    font_px: int
+    n_labels: int | None = None
+    is_fixed: bool = False
+
+
+WIDE = Sheet("wide", 960, 640, 13)
+NARROW = Sheet("narrow", 330, 380, 13, n_labels=10)
+PICTURE = Sheet("picture", 1200, 900, 20, is_fixed=True)
+
+
+def map_svg(
+    latent_map: TagPlane,
+    tags: Sequence[str],
+    suggestion: RankedTags | None = None,
+    sheet: Sheet = PICTURE,
+    n_tags: int = 20,
+    labels: Mapping[str, str] | None = None,
+) -> str:
+    """Return the map of `lablr.figures.charts.latent_map_figure` as an SVG element.
+
+    Its shapes have the classes ``grid``, ``tag``, ``faint``, ``dot``, ``axis`` and
+    ``cross``. labels: what to call a tag, where that is not the tag itself.
+    """
+    circles = circles_of(latent_map, tags, suggestion, n_tags, labels)
+    view, height = _view(circles, suggestion, sheet)
+    shown = f"{len(circles)} most relevant tags as circles, your photo as a red cross"
+    said = f"Map of the {shown}" if suggestion else "Map of the tags as circles"
+    return "\n".join(
+        [
+            f'<svg class="map-picture {sheet.name}" xmlns="http://www.w3.org/2000/svg"'
+            f' viewBox="0 0 {sheet.width} {height}" font-size="{sheet.font_px}"'
+            f' role="img" aria-label="{said}">',
+            _grid(view),
+            *_axes(latent_map, view, sheet.font_px),
+            *_circles(circles[::-1], view),  # the relevant ones lie on top
+            *_names(circles[: sheet.n_labels], suggestion, view, sheet.font_px),
+            *([_cross(view, suggestion, sheet.font_px)] if suggestion else []),
+            "</svg>",
+        ]
+    )
+
+
+def draw_map_png(
+    latent_map: TagPlane,
+    tags: Sequence[str],
+    suggestion: RankedTags | None = None,
+    n_tags: int = 20,
+    dark: bool = False,
+) -> bytes:
+    """Return the map as the bytes of a PNG of 1200 x 900 pixels."""
+    import resvg_py  # a page needs none
+
+    svg = map_svg(latent_map, tags, suggestion, PICTURE, n_tags)
+    roles = ("paper", "ink", "grid", "tag", "faint", "photo")
+    colors = dict(zip(roles, _COLORS[dark], strict=True))
+    return resvg_py.svg_to_bytes(
+        svg_string=svg,
+        style_sheet=_STYLE.format(**colors),
+        background=colors["paper"],
+        width=PICTURE.width,
+        font_files=[str(FONT)],
+        skip_system_fonts=not _NOT_IN_FONT.search(svg),
+    )
+
+
+def _view(
+    circles: Sequence[Circle], suggestion: RankedTags | None, sheet: Sheet
+) -> tuple[View, int]:
+    """Return where the plane lies on a sheet, and the height of the sheet."""
+    frame, margin = frame_of(circles, suggestion), 2 * sheet.font_px
+    right, height = sheet.width - sheet.font_px / 2, sheet.height
+    width, tall = frame.size
+    if not sheet.is_fixed:  # no taller than it need be, but with room for names
+        needed = round(tall / width * (right - margin)) + margin + sheet.font_px // 2
+        height = min(height, max(needed, sheet.width // 2))
+    return View(frame, (margin, sheet.font_px / 2, right, height - margin)), height
+
+
+def _grid(view: View) -> str:
+    """Return a frame and the two axes through the origin, where they are in sight."""
+    left, top, right, bottom = view.box
+    x, y = view.pixel((0, 0))
+    lines = f"M{left} {top}H{right}V{bottom}H{left}Z"
+    lines += f"M{x:.1f} {top}V{bottom}" if left < x < right else ""
+    lines += f"M{left} {y:.1f}H{right}" if top < y < bottom else ""
+    return f'<path class="grid" d="{lines}"/>'
+
+
+def _axes(latent_map: TagPlane, view: View, font_px: int) -> Iterator[str]:
+    left, top, right, bottom = view.box
+    places = (
+        ((left + right) / 2, bottom + 1.1 * font_px, ""),
+        (left - 1.1 * font_px, (top + bottom) / 2, "rotate(-90)"),
+    )
+    for title, (x, y, turn) in zip(axis_titles(latent_map), places, strict=True):
+        place = f"translate({x:.1f} {y:.1f}){turn}"
+        yield f'<text class="axis" transform="{place}" dy=".35em">{title}</text>'
+
+
+def _circles(circles: Sequence[Circle], view: View) -> Iterator[str]:
+    for circle in circles:
+        x, y = view.pixel((circle.x, circle.y))
+        place = f'cx="{x:.1f}" cy="{y:.1f}" r="{circle.radius * view.scale:.1f}"'
+        yield f'<circle class="{circle.role}" {place}/>'
+        yield f'<path class="dot {circle.role}" d="M{x:.1f} {y:.1f}h.01"/>'
+
+
+def _names(
+    circles: Sequence[Circle],
+    suggestion: RankedTags | None,
+    view: View,
+    font_px: int,
+) -> Iterator[str]:
+    """Yield lines from the centres to the names, then the names over them."""
+    offsets = view.label_offsets(circles, suggestion, font_px)
+    names = []
+    for circle, (dx, dy) in zip(circles, offsets, strict=True):
+        x, y = view.pixel((circle.x, circle.y))
+        end = x + dx, y + dy
+        line = f'x1="{x:.1f}" y1="{y:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}"'
+        yield f'<line class="{circle.role}" {line}/>'
+        place = f'x="{end[0]:.1f}" y="{end[1]:.1f}" dy=".35em"'
+        name = html.escape(_NOT_IN_XML.sub("\ufffd", circle.label))
+        names.append(f'<text class="{circle.role}" {place}>{name}</text>')
+    yield from names
+
+
+def _cross(view: View, suggestion: RankedTags, font_px: int) -> str:
+    (x, y), arm = view.pixel(suggestion.position), 0.6 * font_px
+    stroke = f"l{2 * arm} {2 * arm}m0 {-2 * arm}l{-2 * arm} {2 * arm}"
+    return f'<path class="cross" d="M{x - arm:.1f} {y - arm:.1f}{stroke}"/>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from lablr.cli.options import (
     path_option,
 )
 from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import emit
 
 if TYPE_CHECKING:
     from lablr.annotation.update import Update, UpdateReport
@@ -114,11 +114,8 @@ def learn_command(
     refused = bool(report.worse) and not force
     if out is not None and not dry_run and not refused:
         digest = save_learned(update.bundle, out).digest
-    if as_json:
-        written = {"refused": refused, "written": digest}
-        click.echo(json.dumps(report.to_dict() | written))
-    else:
-        click.echo("\n".join(_lines(report)))
+    written = {"refused": refused, "written": digest}
+    emit(as_json, report.to_dict() | written, *_lines(report))
     if refused:
         names = ", ".join(figure.figure for figure in report.worse)
         fail(f"worse than before: {names}; nothing is written (--force writes it)")
@@ -169,8 +166,7 @@ def _undo(folder: Path, as_json: bool) -> None:
     from lablr.annotation.update import undo
 
     digest = undo(folder).digest
-    if as_json:
-        click.echo(json.dumps({"restored": digest}))
+    emit(as_json, {"restored": digest})
     print_message(f"{shown(str(folder))} is the bundle {digest[:12]} again")
 
 

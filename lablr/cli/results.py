@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from lablr.cli.messages import print_message
 from lablr.cli.options import database_option, json_option, model_option
+from lablr.cli.report import emit
 
 if TYPE_CHECKING:
     from lablr.annotation.curves import AtThreshold, Share
@@ -48,17 +48,14 @@ def results_command(
 
         results = results_of(opened, model)
     effect = None if threshold is None else results.at(threshold)
-    if as_json:
-        extra = {} if effect is None else {"at_threshold": effect.to_dict()}
-        click.echo(json.dumps(results.to_dict() | extra, ensure_ascii=False))
-        return
-    if not results.n_ratings:
+    if not (results.n_ratings or as_json):
         print_message(f"nobody has judged these predictions; {HOW_TO_JUDGE}")
         return
-    lines = _summary(results)
+    record, lines = results.to_dict(), _summary(results)
     if effect is not None:
+        record["at_threshold"] = effect.to_dict()
         lines += ["", *effect_lines(effect)]
-    click.echo("\n".join([*lines, *_tag_table(results.tags)]))
+    emit(as_json, record, *lines, *_tag_table(results.tags))
 
 
 def _summary(results: Results) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import database_option, json_option, model_option, path_option
+from lablr.cli.report import emit
 from lablr.cli.results import effect_lines
 
 __all__ = ["thresholds_command"]
@@ -72,10 +72,8 @@ def thresholds_command(
     rule = "youden" if precision is None else f"precision {precision:g}"
     if bundle is not None:
         apply_threshold(bundle, results, threshold, rule)
-    if as_json:
-        applied = None if bundle is None else str(bundle)
-        click.echo(json.dumps({"rule": rule, "applied": applied, **effect.to_dict()}))
-    else:
-        click.echo("\n".join(effect_lines(effect)))
+    applied = None if bundle is None else str(bundle)
+    record = {"rule": rule, "applied": applied, **effect.to_dict()}
+    emit(as_json, record, *effect_lines(effect))
     if bundle is not None:
         print_message(f"threshold {threshold:.4f} ({rule}) in {shown(str(bundle))}")

@@ -1,4 +1,18 @@
-"""Pick the photos that a rater rates next."""
+"""Pick the photos that a rater rates next.
+
+The order ``queue`` is that in which the photos were stored. ``uncertain`` serves the
+photo with the largest expected information first, equal ones in queue order::
+
+    U(photo) = Σ_{i ≤ k}  c / (c + n(t_i)) · h(p_i)
+    h(p)     = −p log2 p − (1 − p) log2 (1 − p)
+
+with t_i and p_i the tag and the probability at rank i, n(t) the times that anybody has
+rated tag t so far, and c = 10. h is the information in the answer about one tag, in
+bits, the most at p = 1/2 (uncertainty sampling: Lewis and Gale, "A sequential algorithm
+for training text classifiers", SIGIR 1994); the sum takes the k answers as independent.
+The discount is how fast they stop teaching: with c ratings' worth of prior belief in a
+tag, n more leave c / (c + n) of the variance of its estimated rate.
+"""
 
 from __future__ import annotations
 
@@ -41,21 +55,8 @@ class RatingQueue(Transactions):
     ) -> list[PhotoToRate]:
         """Return the next ``n`` photos, the first to rate, the others to fetch ahead.
 
-        ``model`` is the digest (or its beginning) of the model whose tags are shown,
-        None the one stored last. The order ``queue`` is that in which the photos were
-        stored. ``uncertain`` serves the photo with the largest expected information
-        first, equal ones in queue order::
-
-            U(photo) = Σ_{i ≤ k}  c / (c + n(t_i)) · h(p_i)
-            h(p)     = −p log2 p − (1 − p) log2 (1 − p)
-
-        with t_i and p_i the tag and the probability at rank i, n(t) the times that
-        anybody has rated tag t so far, and c = 10. h is the information in the answer
-        about one tag, in bits, the most at p = 1/2 (uncertainty sampling: Lewis and
-        Gale, "A sequential algorithm for training text classifiers", SIGIR 1994); the
-        sum takes the k answers as independent. The discount is how fast they stop
-        teaching: with c ratings' worth of prior belief in a tag, n more leave
-        c / (c + n) of the variance of its estimated rate.
+        ``order`` is one of `ORDERS`, see the module; ``model`` is the digest (or its
+        beginning) of the model whose tags are shown, None the one stored last.
 
         Raises `JudgementError` for a rater, model or order that does not exist.
         """

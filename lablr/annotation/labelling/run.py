@@ -121,24 +121,31 @@ def label(
         raise LabelError(f"{output.path} is there already: name another file")
     journal = LabelJournal(output.journal, labeller.description, resume)
     try:
-        blocks = blocks_of(source.items())
-        counts = LabelCounts()
-        for block in _checked(journal, blocks):
-            counts.add(block)
-        counts.resumed = counts.attempted
-        total = source.count()
-        left = None if total is None else total - counts.resumed
-        engine = engine or in_threads(labeller)
-        with closing(engine(blocks)) as outcomes:
-            for block in _watched(outcomes, left, progress):
-                journal.add_block(block)
-                counts.add(block)
+        counts = _fill(journal, source, engine or in_threads(labeller), progress)
         if store is not None:
             photos = _labelled(journal.blocks())
             store(iter(progress(photos, counts.labelled, "storing predictions")))
         _finish(output, journal, labeller.n_tags, has_failed=counts.failed > 0)
     finally:
         journal.close()
+    return counts
+
+
+def _fill(
+    journal: LabelJournal, source: Input, engine: Engine, progress: Progress
+) -> LabelCounts:
+    """Label the blocks that the journal lacks, into it."""
+    blocks = blocks_of(source.items())
+    counts = LabelCounts()
+    for block in _checked(journal, blocks):
+        counts.add(block)
+    counts.resumed = counts.attempted
+    total = source.count()
+    left = None if total is None else total - counts.resumed
+    with closing(engine(blocks)) as outcomes:
+        for block in _watched(outcomes, left, progress):
+            journal.add_block(block)
+            counts.add(block)
     return counts
 
 

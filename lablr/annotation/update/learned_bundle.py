@@ -50,6 +50,7 @@ __all__ = [
     "undo",
 ]
 
+# The encoder has learned from the corpus's photos: others tell more of new ones.
 DEFAULT_WEIGHT = 3.0
 
 
@@ -92,9 +93,8 @@ def learn(
 ) -> Update:
     """Learn from annotated photos that the bundle's own encoder has encoded.
 
-    `weight` is how many of the corpus's photos an annotated one counts for; the
-    encoder has learned from those, so an annotated one tells more of new photos. What
-    the bundle learned before is replaced. Raises `LearningError` when no tag that was
+    `weight` is how many of the corpus's photos an annotated one counts for. What the
+    bundle learned before is replaced. Raises `LearningError` when no tag that was
     decided can be learned, `FitError` when latents are not finite.
     """
     corpus = CorpusModel.of(bundle)

@@ -12,17 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from database_makers import (
-    MODEL,
-    clock,
-    database,
-    database_url,
-    drawn_photos,
-    on_both,
-    postgresql,
-    rows_of,
-    stocked,
-)
+from database_makers import MODEL, drawn_photos, on_both, rows_of
 from sqlalchemy import text
 
 from lablr.annotation import open_database
@@ -32,9 +22,6 @@ from lablr.annotation.database.records import ModelRecord, PredictedTag, StoredP
 from lablr.annotation.database.tables import Table
 from lablr.errors import DatabaseError, JudgementError, MissingExtra
 from lablr.ranking.tagger import TagScore
-
-__all__ = ["clock", "database", "database_url", "postgresql", "stocked"]
-
 
 # --- opened
 

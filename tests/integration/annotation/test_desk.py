@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from desk_makers import Client, desk_app, folder, small_model, state
+from desk_makers import Client, desk_app
 from photo_makers import jpeg, photo, save
 from PIL import Image
 
@@ -17,8 +17,6 @@ from lablr.photos import photo_kind
 from webapp import create_app
 from webapp.desk import photos
 from webapp.http.settings import SettingError
-
-__all__ = ["folder", "small_model", "state"]
 
 A, B, C = "tag00000", "tag00001", "tag00002"
 

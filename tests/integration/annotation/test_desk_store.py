@@ -8,31 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from database_makers import (
-    clock,
-    database,
-    database_url,
-    on_both,
-    postgresql,
-    rows_of,
-)
-from desk_makers import Client, desk_app, folder, small_model, state
+from database_makers import on_both, rows_of
+from desk_makers import Client, desk_app
 from judging_pages import SECRET
 
 from lablr.annotation.desk.files import FolderPhoto
 from lablr.annotation.desk.records import EncodedFile, TagDecisions
 from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError
-
-__all__ = [
-    "clock",
-    "database",
-    "database_url",
-    "folder",
-    "postgresql",
-    "small_model",
-    "state",
-]
 
 FOLDER = Path("/photos")
 

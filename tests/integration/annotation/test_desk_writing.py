@@ -7,14 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from desk_makers import Client, desk_app, folder, small_model, state
+from desk_makers import Client, desk_app
 from exif_reader import read_lists
 
 from lablr.metadata import Keyword, undo, write_tags
 from lablr.metadata.journal import WriteJournal
 from lablr.photos import read_image
-
-__all__ = ["folder", "small_model", "state"]
 
 A, B = "tag00000", "tag00001"
 LONG_AGO_NS = 1_000_000_000_123_456_789

@@ -17,7 +17,6 @@ from label_makers import (
     files_of,
     ids_of,
     labeller,
-    lines,  # noqa: F401, a fixture
     opened,
     read_objects,
     read_rows,

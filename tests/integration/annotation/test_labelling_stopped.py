@@ -14,7 +14,6 @@ from label_makers import (
     files_of,
     ids_of,
     labeller,
-    lines,  # noqa: F401, a fixture
     opened,
     read_rows,
     write_lines,

@@ -7,13 +7,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from database_makers import (
-    MODEL,
-    database_url,
-    drawn_photos,
-    on_both,
-    postgresql,
-)
+from database_makers import MODEL, drawn_photos, on_both
 
 from lablr.annotation.consensus import read_consensus
 from lablr.annotation.database.database import Database
@@ -22,8 +16,6 @@ from lablr.annotation.database.migrations import VERSIONS
 from lablr.annotation.desk.files import FolderPhoto
 from lablr.annotation.desk.records import TagDecisions
 from lablr.annotation.desk.store import DeskStore
-
-__all__ = ["database_url", "postgresql"]
 
 # Written by the first Lablr with a database, whose tables have version 0001.
 OLD_FILE = Path(__file__).parent / "old" / "judgements_0001.sqlite.gz"

@@ -8,26 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from database_makers import (
-    MODEL,
-    Clock,
-    clock,
-    database,
-    database_url,
-    on_both,
-    postgresql,
-    rows_of,
-    stocked,
-)
+from database_makers import MODEL, Clock, on_both, rows_of
 from sqlalchemy import text
 
 from lablr.annotation.database.predictions import entropy
 from lablr.annotation.database.ratings import all_decisions
 from lablr.annotation.database.records import StoredPhoto
 from lablr.errors import AlreadyJudged, JudgementError
-
-__all__ = ["clock", "database", "database_url", "postgresql", "stocked"]
-
 
 # --- rated
 

@@ -7,16 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from database_makers import (
-    MODEL,
-    clock,
-    database,
-    database_url,
-    drawn_pairs,
-    on_both,
-    postgresql,
-    rate_drawn_photos,
-)
+from database_makers import MODEL, drawn_pairs, on_both, rate_drawn_photos
 from scipy.stats import binomtest
 from sklearn.metrics import (
     auc,
@@ -40,9 +31,6 @@ from lablr.annotation.database.records import StoredPhoto
 from lablr.annotation.database.tables import VERDICTS
 from lablr.annotation.results import results_of
 from lablr.errors import JudgementError
-
-__all__ = ["clock", "database", "database_url", "postgresql"]
-
 
 # --- figures of plain numbers
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import pytest
 from browsing import EVERY_WINDOW, Visit, fits
-from database_makers import rate_drawn_photos
+from database_makers import judge
 from judging_pages import judging_server, sign_in
 from serving import Server
 from test_browser_axe import grave_findings
@@ -26,7 +26,7 @@ def judged(tmp_path_factory) -> Iterator[tuple[Server, Results]]:
     folder = tmp_path_factory.mktemp("results")
     url = f"sqlite:///{folder / 'judgements.sqlite'}"
     with Database(url) as database:
-        rate_drawn_photos(database)
+        judge(database)
         for number, typed in enumerate(("seen nowhere", "10", "9", "1a")):
             said = {typed: "typed"}
             database.rate("ben", f"photo-{2 * number}", "none_right", said, k=3)

@@ -253,7 +253,7 @@ def _to_file(
                 progress=progress_bar,
             )
     except KeyboardInterrupt:
-        print_message("the same command with --resume continues")
+        print_message("the same command with --resume goes on")
         raise
 
 

@@ -114,9 +114,7 @@ def drawn_pairs(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return rng.random(n) < 0.2 + 0.6 * probability, probability
 
 
-def rate_drawn_photos(
-    database: Database, n: int = 60, seed: int = 0
-) -> dict[str, dict]:
+def judge(database: Database, n: int = 60, seed: int = 0) -> dict[str, dict]:
     """Let three raters rate drawn photos; returns what was drawn.
 
     Ann decides every tag of every photo, ben and cat only every second photo and only

@@ -17,9 +17,8 @@ from database_makers import (
     database,
     database_url,
     drawn_pairs,
-    on_both,
+    judge,
     postgresql,
-    rate_drawn_photos,
 )
 from model_makers import draw_photos, make_bundle
 from places import ROOT
@@ -40,9 +39,8 @@ __all__ = ["clock", "database", "database_url", "postgresql"]
 # --- export
 
 
-@on_both
 def test_the_export_holds_everything_but_passwords(database):
-    drawn = rate_drawn_photos(database, n=4)
+    drawn = judge(database, n=4)
     database.add_rater("dan", "a secret word")
     database.store_predictions(
         MODEL, [(StoredPhoto("tab\there", 'a "b",\n.jpg', "s"), [("dog", 0.1)])]
@@ -72,7 +70,7 @@ def test_the_export_holds_everything_but_passwords(database):
 
 
 def test_an_export_shows_how_far_it_is(database):
-    rate_drawn_photos(database, n=4)
+    judge(database, n=4)
     seen = []
 
     def progress(items, total, label):

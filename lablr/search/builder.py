@@ -18,8 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lablr.corpus import Photo
+from lablr.corpus.images import read_images
 from lablr.corpus.inputs import Failed, Wanted, open_input
-from lablr.errors import IndexFolderError, PhotoError
+from lablr.errors import IndexFolderError
 from lablr.search.features import FeatureExtractor, Features
 from lablr.search.index import Index, IndexEntry
 from lablr.system.cpu import available_threads
@@ -180,15 +182,16 @@ def _extract(
     entries: Sequence[IndexEntry], extractor: FeatureExtractor, root: Path
 ) -> Batch:
     """Return the photos of a batch that can be used, and their features."""
+    photos = [Photo(entry.file, root / entry.file, (), "", "") for entry in entries]
+    size = extractor.tagger.encoder.size
     usable, images = [], []
-    for entry in entries:
-        path = root / entry.file
-        try:
-            images.append(extractor.tagger.read(path))
-        except PhotoError as error:
-            log.warning("left out %s: %s", entry.file, error)
-            continue
-        usable.append(replace(entry, sha256=entry.sha256 or _sha256(path)))
+    for entry, (photo, image) in zip(
+        entries, read_images(photos, size, 1), strict=True
+    ):
+        if image is not None:
+            hashed = entry.sha256 or _sha256(photo.path)
+            usable.append(replace(entry, sha256=hashed))
+            images.append(image)
     if not images:
         return [], extractor.no_features()
     return usable, extractor.extract(np.stack(images))

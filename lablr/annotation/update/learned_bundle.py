@@ -218,10 +218,8 @@ def _updated_map(
         own = photos.latents[accepted][:MAX_PHOTOS_PER_TAG]
         dots.append(old.photos_of(int(number)) if known else old.locate(own))
     starts = np.cumsum([0, *(len(positions) for positions in dots)], dtype=np.int64)
-    return LatentMap(
-        mean=old.mean,
-        axes=old.axes,
-        explained_variance_ratio=old.explained_variance_ratio,
+    return dataclasses.replace(
+        old,
         centroids=old.locate(after.tag.means),
         dispersion_radii=np.exp(log_determinants / (2 * len(old.mean))),
         photo_positions=np.concatenate(dots).astype(np.float32),

@@ -137,10 +137,11 @@ class DeskStore:
             last = select(func.max(DeskStep.id)).where(DeskStep.desk == self._desk)
             step = session.get_one(DeskStep, session.execute(last).scalar_one())
             of_step = DeskChange.step_id == step.id
-            changes = select(DeskChange).where(of_step).order_by(DeskChange.id)
-            rows = session.scalars(changes).all()
-            text = _describe([(row.tag, row.mark, row.photo_id) for row in rows])
-            ids = list(dict.fromkeys(row.photo_id for row in rows))
+            columns = DeskChange.tag, DeskChange.mark, DeskChange.photo_id
+            changes = select(*columns).where(of_step).order_by(DeskChange.id)
+            rows = session.execute(changes).tuples().all()
+            text = _describe(rows)
+            ids = list(dict.fromkeys(photo_id for *_, photo_id in rows))
             session.execute(delete(DeskChange).where(of_step))
             session.execute(delete(DeskStep).where(DeskStep.id == step.id))
             return text, ids
@@ -213,9 +214,9 @@ def _known(
     session: Session, keys: Mapping[tuple[str, str], FolderPhoto]
 ) -> dict[tuple[str, str], int]:
     folders = {folder for folder, _ in keys}
-    found = select(DeskPhotoRow).where(DeskPhotoRow.folder.in_(folders))
-    rows = session.scalars(found)
-    return {(row.folder, row.name): row.id for row in rows}
+    columns = DeskPhotoRow.folder, DeskPhotoRow.name, DeskPhotoRow.id
+    rows = session.execute(select(*columns).where(DeskPhotoRow.folder.in_(folders)))
+    return {(folder, name): number for folder, name, number in rows}
 
 
 def _n_steps(session: Session, desk: str) -> int:

@@ -139,7 +139,7 @@ class DeskStore:
             of_step = DeskChange.step_id == step.id
             columns = DeskChange.tag, DeskChange.mark, DeskChange.photo_id
             changes = select(*columns).where(of_step).order_by(DeskChange.id)
-            rows = session.execute(changes).tuples().all()
+            rows = [(tag, mark, photo) for tag, mark, photo in session.execute(changes)]
             text = _describe(rows)
             ids = list(dict.fromkeys(photo_id for *_, photo_id in rows))
             session.execute(delete(DeskChange).where(of_step))

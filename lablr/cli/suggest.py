@@ -109,9 +109,9 @@ def suggest_command(
     labelled = vocabulary is not None or language != ENGLISH
     own = None if existing is None else split_words(existing)
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
-    feedback = _read_feedback(tagger, accepted, rejected, reach)
+    feedback = _feedback(tagger, accepted, rejected, reach)
     sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
-    # Blocked tags make room for others, and percentiles are among all tags.
+    # blocked tags make room for others, and percentiles are over all tags
     n_ranked = k if vocabulary is None and own is None else 0
     answers = tagger.suggest_many(sources, n_ranked, ranking, feedback=feedback)
     report = Report(as_json, "ok", "failed")
@@ -129,7 +129,7 @@ def suggest_command(
 
 @dataclass(frozen=True)
 class _Answer:
-    """The tags shown for a photo, and its own tags that look wrong, if asked for."""
+    """The suggestion for one photo, as shown, and its own tags that could go."""
 
     shown: ShownSuggestion
     labelled: bool
@@ -162,10 +162,8 @@ class _Answer:
         return record
 
 
-def _read_feedback(
-    tagger: Tagger, accepted: str, rejected: str, reach: float
-) -> Feedback:
-    """Read the feedback; a tag that the model does not know is named on stderr."""
+def _feedback(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Feedback:
+    """Return the options as feedback; name unknown tags on stderr."""
     from lablr.ranking.feedback import Feedback
 
     try:
@@ -175,8 +173,7 @@ def _read_feedback(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if unknown := sorted(set(feedback.decided) - set(tagger.tags)):
-        names = shown(", ".join(unknown))
-        print_message(f"the model does not know {names}, so that changes nothing")
+        print_message(f"ignored, unknown to the model: {shown(', '.join(unknown))}")
     return feedback
 
 
@@ -197,16 +194,16 @@ def _table(photo: str, answer: _Answer) -> Iterator[str]:
 
 
 def _numbers(tag: ShownTag, reach: bool) -> str:
-    """Return the probability as number and bar, and the vocabulary's remarks."""
+    """Return a tag's probability as number and bar, and its vocabulary entry."""
     words = ["always"] if tag.always else []
     words += [" > ".join(tag.broader)] if tag.broader else []
-    remarks = f"[{', '.join(words)}]" if words else ""
+    said = f"[{', '.join(words)}]" if words else ""
     if tag.score is None:
-        return f"{'-':>6}  {remarks}"
+        return f"{'-':>6}  {said}"
     if reach and tag.score.reach is not None:
-        remarks = f"reach {tag.score.reach:.1%}  {remarks}".rstrip()
+        said = f"reach {tag.score.reach:.1%}  {said}".rstrip()
     bar = "█" * round(tag.score.probability * BAR_WIDTH)
-    return f"{tag.score.probability:6.1%}  {bar}{' ' * bool(bar and remarks)}{remarks}"
+    return f"{tag.score.probability:6.1%}  {bar}{' ' * bool(bar and said)}{said}"
 
 
 def _failed(photo: str, error: PhotoError) -> Item:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort
 
-from lablr.annotation.database.lookups import photo_of_number
 from webapp.http.errors import Refused
 from webapp.http.parameters import MAX_NUMBER
 from webapp.http.sent_photos import send_photo
@@ -25,7 +24,7 @@ def add_photos(pages: Blueprint) -> None:
 
 def show(number: int) -> Response:
     """Send the photo, at most `MAX_SIDE_PX` wide and high."""
-    photo = photo_of_number(judging().database, number)
+    photo = judging().database.photo(number)
     if photo is None:
         abort(404)
     return send_photo(_path(photo.place), MAX_SIDE_PX)

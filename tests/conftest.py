@@ -5,16 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-
-ROOT = Path(__file__).parent.parent
 
 # Before NumPy is imported: a test beside others must not wait for OpenBLAS's threads,
 # which spin on cores that the others use (see lablr/cli/blas.py).
@@ -25,11 +20,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The page in a real browser; the rule that CI skips nothing; a database and a cluster,
-# each started once; tests in several processes.
-pytest_plugins = ("browsing", "no_skips", "postgresql_here", "ray_here", "side_by_side")
-
-RunLablr = Callable[..., "subprocess.CompletedProcess[bytes]"]
+# The command; the rule that CI skips nothing; a database
+# and a cluster, each started once; tests in several processes.
+pytest_plugins = (
+    "command_line",
+    "no_skips",
+    "postgresql_here",
+    "ray_here",
+    "side_by_side",
+)
 
 
 @pytest.fixture(scope="session")
@@ -49,26 +48,6 @@ def china_jpg(photos_of_sklearn: Path) -> Path:
 def flower_jpg(photos_of_sklearn: Path) -> Path:
     """A real photo: a dahlia in close-up, 640 x 427."""
     return photos_of_sklearn / "flower.jpg"
-
-
-@pytest.fixture(scope="session")
-def run_lablr() -> RunLablr:
-    """Run ``lablr WORD...`` as its own process; returns it completed, in bytes."""
-
-    def run(
-        *words, stdin: bytes = b"", cwd: Path = ROOT, env=None, python=sys.executable
-    ):
-        return subprocess.run(
-            [python, "-W", "error", "-m", "lablr", *words],
-            input=stdin,
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""How many threads NumPy's linear algebra takes."""
+"""Threads of NumPy's linear algebra."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def use_one_blas_thread() -> None:
 
     Suggesting multiplies small matrices, several photos at a time. OpenBLAS would
     spread each over all cores and let its threads wait in busy loops: where other
-    programs use the cores, loading a model then takes twenty times as long. Who has
-    set the variable keeps the setting.
+    programs use the cores, loading a model then takes twenty times as long. A value
+    already set is kept.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

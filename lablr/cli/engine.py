@@ -1,4 +1,4 @@
-"""The options that say where the work on many photos is done."""
+"""Options for the engine: this machine, or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def engine_options(command: Command) -> Command:
 
 
 def chosen_engine(engine: str, ray_address: str | None) -> Engine:
-    """The engine that the options name; raises a usage error for an idle address."""
+    """Return the engine of the options; raise a usage error for an idle address."""
     if engine == "ray":
         from lablr.encoders.ray_engine import RayEngine
 

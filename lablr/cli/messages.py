@@ -1,4 +1,4 @@
-"""Where errors become messages and exit codes.
+"""Errors become messages and exit codes.
 
 ====  ==========================================================
 exit  meaning
@@ -49,7 +49,7 @@ class LablrGroup(click.Group):
 
 
 def fail(message: str) -> NoReturn:
-    """Say what went wrong and end the command with exit code 1."""
+    """Print an error and end the command with exit code 1."""
     print_message(f"error: {message}")
     raise click.exceptions.Exit(1) from None
 

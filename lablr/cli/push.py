@@ -1,4 +1,4 @@
-"""``lablr push``: accepted tags onto one's own photos on Flickr, and off again."""
+"""``lablr push``: put accepted tags on one's own photos on Flickr, and undo that."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["push_command"]
 
-# What may go to Flickr: tags that a person has seen.
+# Only tags that a person has seen go to Flickr.
 ORIGINS = ("accepted", "typed")
 N_NAMED = 5  # photos in a message
 

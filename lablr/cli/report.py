@@ -1,4 +1,4 @@
-"""What a command says of each photo and of all of them, and its exit status."""
+"""A command's report: each photo, the summary, and the exit code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def exit_if(has_failed: object) -> None:
 
 @dataclass(frozen=True)
 class Item:
-    """What is said of one photo: a record for JSON, lines and notes for people."""
+    """The report of one photo: a record for JSON, lines and notes for people."""
 
     name: str
     kind: str
@@ -62,7 +62,7 @@ Outcome = TypeVar("Outcome", bound=_Outcome)
 
 
 class Report:
-    """Prints items and counts their kinds.
+    """A printer of items that counts their kinds.
 
     kinds : those that the summary names even where there were none.
     """
@@ -114,7 +114,7 @@ def report_runs(
 ) -> None:
     """List runs that can be undone, and of how many photos or files each is.
 
-    unknown : the attribute that lists changes of which nobody knows if they happened.
+    unknown : the attribute that lists changes that may or may not have happened.
     """
     for run in runs:
         n, n_left = len(run.changes), len(run.to_undo)

@@ -109,9 +109,9 @@ def suggest_command(
     labelled = vocabulary is not None or language != ENGLISH
     own = None if existing is None else split_words(existing)
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
-    feedback = _wishes(tagger, accepted, rejected, reach)
+    feedback = _feedback(tagger, accepted, rejected, reach)
     sources = [sys.stdin.buffer if photo == STDIN else photo for photo in photos]
-    # what a file blocks makes room, and a percentile is among all
+    # blocked tags make room for others, and percentiles are over all tags
     n_ranked = k if vocabulary is None and own is None else 0
     answers = tagger.suggest_many(sources, n_ranked, ranking, feedback=feedback)
     report = Report(as_json, "ok", "failed")
@@ -129,7 +129,7 @@ def suggest_command(
 
 @dataclass(frozen=True)
 class _Answer:
-    """What is shown of a photo: tags, and which of its own could go, if asked for."""
+    """The suggestion for one photo, as shown, and its own tags that could go."""
 
     shown: ShownSuggestion
     labelled: bool
@@ -162,8 +162,8 @@ class _Answer:
         return record
 
 
-def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Feedback:
-    """What was said; a tag that the model does not know is named on stderr."""
+def _feedback(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Feedback:
+    """Return the options as feedback; name unknown tags on stderr."""
     from lablr.ranking.feedback import Feedback
 
     try:
@@ -173,9 +173,7 @@ def _wishes(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Feedb
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if unknown := sorted(set(feedback.decided) - set(tagger.tags)):
-        print_message(
-            f"the model does not know {shown(', '.join(unknown))}: no change by that"
-        )
+        print_message(f"ignored, unknown to the model: {shown(', '.join(unknown))}")
     return feedback
 
 
@@ -196,7 +194,7 @@ def _table(photo: str, answer: _Answer) -> Iterator[str]:
 
 
 def _numbers(tag: ShownTag, reach: bool) -> str:
-    """The probability as number and bar, and what the vocabulary says of the tag."""
+    """Return a tag's probability as number and bar, and its vocabulary entry."""
     words = ["always"] if tag.always else []
     words += [" > ".join(tag.broader)] if tag.broader else []
     said = f"[{', '.join(words)}]" if words else ""

@@ -1,4 +1,4 @@
-"""``lablr write``: tags into files, and out of them again."""
+"""``lablr write``: write tags into files, and undo that."""
 
 from __future__ import annotations
 

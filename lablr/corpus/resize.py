@@ -53,7 +53,7 @@ N_AHEAD = 4  # photos a thread that may wait for their turn
 
 @dataclass(frozen=True)
 class ResizeConfig:
-    """How photos are resized.
+    """The size, fit and quality of resized photos.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class ResizeConfig:
 
 @dataclass
 class ResizeCounts:
-    """What became of the records of a corpus: attempted = written + kept + failed."""
+    """Counts of a corpus's records: attempted = written + kept + failed."""
 
     attempted: int = 0
     written: int = 0
@@ -173,7 +173,7 @@ class _Folder:
         self._claim()
 
     def _claim(self) -> None:
-        """Make the folder ours, unless it is somebody else's."""
+        """Claim the folder, unless another program's files are in it."""
         claim = self.root / CLAIM
         # What a process left that was killed before its first file had its name.
         others = {path.name for path in islice(self.root.iterdir(), 3)} - {UNFINISHED}
@@ -190,7 +190,7 @@ class _Folder:
         self.photos.mkdir(exist_ok=True)
 
     def add(self, record: Photo | CorpusError) -> _Outcome:
-        """Have the photo of a record in the folder; raises OSError if it is full."""
+        """Put the photo of a record into the folder; raise OSError on a full disk."""
         if isinstance(record, CorpusError):
             return _Outcome(failure=str(record))
         path = self.photos / _name_for(record.file)
@@ -223,7 +223,7 @@ class _Folder:
         return True
 
     def _mark(self, n_bytes: int) -> bytes:
-        """What a resized photo of so many bytes has in its comment, but the digest."""
+        """Return the comment of a resized photo, without the digest at its end."""
         config = self.config
         made = f"{config.size} px, {config.fit}, quality {config.quality}"
         return f"{MADE_BY}: {made}, of {n_bytes} bytes, SHA-256 ".encode()
@@ -250,11 +250,16 @@ class _Folder:
             if path.parent == self.photos:
                 self._forget_indexes()
 
-        unfinished = self.unfinished / path.name
-        write_bytes(path, content, unfinished=unfinished, before=before)
+        write_bytes(
+            path,
+            content,
+            unfinished=self.unfinished / path.name,
+            before=before,
+            flushes_name=False,  # the folder is flushed at the end
+        )
 
     def _forget_indexes(self) -> None:
-        """Take the lists away before a photo changes: they are of finished folders."""
+        """Remove the lists before a photo changes: only a finished folder has them."""
         for name in INDEXES:
             (self.root / name).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Whose account Lablr may change: a token, in a file that nobody else may read."""
+"""The account that Lablr may change: a token, in a private file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOW = "sign in with: lablr push --sign-in"
 
 @dataclass(frozen=True)
 class Account:
-    """Who signed in, and the token that speaks for them; its ``repr`` hides that."""
+    """A person who signed in, and their token, which its ``repr`` hides."""
 
     nsid: str
     username: str
@@ -45,7 +45,7 @@ def keep_account(account: Account, state: Path) -> None:
 
 
 def read_account(state: Path) -> Account:
-    """Return who is signed in; raises PushError when nobody is."""
+    """Return the account that is signed in; raise PushError when none is."""
     path = account_file(state)
     if not path.exists():
         raise PushError(f"nobody is signed in to Flickr; {_HOW}")
@@ -66,7 +66,7 @@ def forget_account(state: Path) -> bool:
     try:
         existed = path.exists()
         path.unlink(missing_ok=True)
-        # What a killed process may have left.
+        # A killed process may have left it.
         path.with_name(path.name + ".partial").unlink(missing_ok=True)
     except OSError as error:
         raise PushError(f"{path}: cannot be removed: {error.strerror}") from error

@@ -22,7 +22,7 @@ _HOW = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """What Flickr knows an application by; its ``repr`` shows neither part."""
+    """An application's key and secret at Flickr; its ``repr`` shows neither."""
 
     key: str = field(repr=False)
     secret: str = field(repr=False)

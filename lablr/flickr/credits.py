@@ -1,4 +1,4 @@
-"""Who made the photos of a corpus, as Creative Commons asks to say it.
+"""Credits for the photos of a corpus, as Creative Commons recommends.
 
 Title, author, source and licence; see "Recommended practices for attribution" on
 https://wiki.creativecommons.org.

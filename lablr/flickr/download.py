@@ -1,4 +1,4 @@
-"""Photos of tags, from Flickr to a corpus; can be stopped and gone on with.
+"""Download photos of tags from Flickr to a corpus; can be stopped and resumed.
 
 The folder gets ``photos/ID.jpg``, ``photos.jsonl`` (a corpus), ``download.json`` (the
 counts) and ``journal.jsonl``, by which the next run knows what is done.
@@ -69,7 +69,7 @@ def download(
 
 @dataclass(frozen=True)
 class Estimate:
-    """At most how much a download would take; photos of two tags count twice."""
+    """An upper bound on what a download takes; photos of two tags count twice."""
 
     api_calls: int
     photos: int
@@ -82,7 +82,7 @@ def estimate(
     session: FlickrSession,
     progress: Progress = silent,
 ) -> Estimate:
-    """Ask one small page a tag, download nothing, and say what it would take."""
+    """Estimate a download from one small page a tag."""
     calls, photos, size = 1, 0, 0
     config = config.resolved(read_licenses(session))
     wanted = hot_tags(session) if tags is None else tags
@@ -98,7 +98,7 @@ def estimate(
 
 
 class _Run:
-    """One download: the journal, what it tells, and the ways to add to it."""
+    """One download: its journal, its state, and the steps that add to both."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class _Run:
             raise
 
     def _tidy(self) -> None:
-        """Remove half-written files, and fetch again what somebody removed."""
+        """Remove half-written files, and forget photos whose files were removed."""
         folder = self.out / "photos"
         names = {entry.name for entry in folder.iterdir()}
         for name in names:
@@ -218,7 +218,7 @@ class _Run:
         try:
             self.write_results()
         except DownloadError:
-            return  # The error that led here is the one to tell.
+            return  # The error that led here is raised.
 
     def _add(self, entry: dict[str, Any]) -> None:
         self.journal.add(entry)

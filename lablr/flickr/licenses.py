@@ -1,7 +1,7 @@
-"""Flickr's licences, by the numbers that Flickr gives them.
+"""Flickr's licences, by Flickr's numbers.
 
-Which there are is asked for: since June 2025 there are those of Creative Commons 4.0
-too. Source: https://www.flickr.com/services/api/flickr.photos.licenses.getInfo.html
+The list is fetched, because it changes: in June 2025 Flickr added Creative Commons
+4.0. Source: https://www.flickr.com/services/api/flickr.photos.licenses.getInfo.html
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class License:
 
     @property
     def terms(self) -> str:
-        """``by-nc-sa`` and so on, "" for what is not of Creative Commons."""
+        """Return ``by-nc-sa`` and the like; "" outside Creative Commons."""
         found = _DEED.match(self.url)
         return found[2] if found else ""
 

@@ -1,4 +1,4 @@
-"""How often Flickr is called: never more than 3,600 times in any sliding hour.
+"""A limit on calls to Flickr: at most 3,600 in any sliding hour.
 
 Source: https://www.flickr.com/services/developer/api/ ("3600 queries per hour").
 """
@@ -25,7 +25,7 @@ log = logging.getLogger("lablr")
 MAX_CALLS = 3600
 # Half a minute over the hour: calls reach Flickr later than they are counted here.
 WINDOW_S = 3630.0
-TOLD_S = 10.0  # a wait that a person should know of
+TOLD_S = 10.0  # a wait long enough to log
 _STAMP = struct.Struct("<d")
 
 

@@ -1,4 +1,4 @@
-"""One picture from Flickr's hosts: bounded, and a photo before it counts."""
+"""Pictures from Flickr's hosts: bounded in size, and decoded before they count."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Picture:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the bytes, in hexadecimal."""
+        """Return the SHA-256 of the bytes, in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong on the network, and how often and when it is tried again."""
+"""Faults of the network, and when an attempt is repeated."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ __all__ = [
 log = logging.getLogger("lablr")
 
 T = TypeVar("T")
-TOLD_S = 30.0  # a wait that a person should know of
+TOLD_S = 30.0  # a wait long enough to log
 CHUNK = 1 << 16
 
 
 class Fault(Exception):
-    """One attempt that came to nothing.
+    """An attempt that failed.
 
     ``reason`` is a word or two to count it under; ``is_content`` says that an answer
     came whole and is not what was asked for, so that asking again tomorrow will not

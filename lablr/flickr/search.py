@@ -1,4 +1,4 @@
-"""Which photos and tags Flickr has: search by tag, popular tags, hot tags.
+"""Search Flickr's photos by tag, and list its hot tags.
 
 Sources: https://www.flickr.com/services/api/flickr.photos.search.html and
 https://www.flickr.com/services/api/flickr.tags.getHotList.html
@@ -34,7 +34,7 @@ _SORTS = {"relevance": "relevance", "interestingness": "interestingness-desc"}
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """What to ask for: how many photos a tag, in which order, licences and size.
+    """The photos to search for: how many a tag, their order, licences and size.
 
     licenses : numbers with commas between them, or a group of
         `lablr.flickr.licenses.GROUPS`, which `resolved` turns into numbers.

@@ -53,7 +53,7 @@ def flickr_url() -> str:
 
 
 class FlickrSession:
-    """Calls Flickr; ``n_calls`` counts every attempt, as Flickr does.
+    """A caller of Flickr's API; ``n_calls`` counts every attempt, as Flickr does.
 
     With an ``account`` it calls as whoever that is, else as nobody.
     """
@@ -97,7 +97,7 @@ class FlickrSession:
 
     @property
     def oauth(self) -> Any:
-        """What flickrapi signs with and gets tokens by."""
+        """Return flickrapi's own signer, which also gets tokens."""
         return self._api.flickr_oauth
 
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
@@ -145,7 +145,7 @@ class FlickrSession:
         return answer
 
     def once(self, question: Callable[[], T]) -> T:
-        """Ask something of Flickr by flickrapi, when it is time to; raises a Fault."""
+        """Ask a question by flickrapi once the pace allows it; raise a Fault."""
         self._pace.wait()
         self.n_calls += 1
         with network_faults():

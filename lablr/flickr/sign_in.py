@@ -1,4 +1,4 @@
-"""Signing in to Flickr: OAuth 1.0a, with a code that a person brings back.
+"""Sign in to Flickr: OAuth 1.0a, with a code that a person types.
 
 The consent page shows a code ("out of band"), so that no server need listen here.
 Sources: https://www.flickr.com/services/api/auth.oauth.html and RFC 5849, section 2.
@@ -37,7 +37,7 @@ class SignIn:
         for name in ("request_token", "authorize", "access_token"):
             address = f"{base}/services/oauth/{name}"
             setattr(self._oauth, f"{name.upper()}_URL", address)
-        # A request token that nobody consents to is good for nothing: ask again freely.
+        # A request token is worthless until somebody consents, so asking again is safe.
         session.retrying(
             lambda: self._ask(
                 lambda: self._oauth.get_request_token(oauth_callback="oob"),

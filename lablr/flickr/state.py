@@ -1,4 +1,4 @@
-"""How far a download is, as its journal tells."""
+"""The progress of a download, rebuilt from its journal."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lablr.flickr.search import FoundPhoto, SearchConfig
 
 __all__ = ["DownloadOutcome", "DownloadState"]
 
-# As many ids with the same bytes are no photos but a picture that says so.
+# More ids with the same bytes are Flickr's "unavailable" picture.
 MAX_TWINS = 2
 SAME_PICTURE = "same picture"
 
 
 @dataclass(frozen=True)
 class DownloadOutcome:
-    """What became of a photo: ``kind`` is ok, failed or skipped."""
+    """The outcome of a photo: ``kind`` is ok, failed or skipped."""
 
     kind: str
     reason: str = ""
@@ -31,7 +31,7 @@ class DownloadOutcome:
 
 @dataclass
 class DownloadState:
-    """Photos in the order they were found, and what became of each."""
+    """The photos in the order they were found, and the outcome of each."""
 
     settings: dict[str, Any] | None = None
     licenses: dict[str, License] | None = None

@@ -1,4 +1,4 @@
-"""Accepted tags into files: inside photos or in sidecars, with undo.
+"""Write accepted tags into photos or sidecars, with undo.
 
 ``docs/write.md`` is for people; this is what the command and the page call::
 

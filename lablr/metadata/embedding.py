@@ -3,7 +3,7 @@
 pyexiv2 is licensed under the GPL, Lablr under the BSD licence; so it is the extra
 ``meta``, which nothing else needs (docs/write.md says what that means). Exiv2 is
 given the bytes of a photo and returns others; what it returns is believed only when
-everything but the lists of tags is what it was.
+everything but the lists of tags is unchanged.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _MAY_MAKE = {
     "WebP": (SUBJECT, HIERARCHY, DIGIKAM),
 }
 
-# Where the parts of EXIF lie in the file: what they hold is what counts.
+# Offsets of EXIF parts in the file may change; their contents may not.
 _OFFSETS = (
     "Exif.Image.ExifTag",
     "Exif.Image.GPSTag",
@@ -118,7 +118,7 @@ def _refused(what: str) -> WritingError:
 
 @contextmanager
 def _opened(photo: bytes) -> Iterator[Any]:
-    """Hand out the photo as Exiv2 sees it; its errors become WritingError."""
+    """Yield the photo as Exiv2 sees it; turn its errors into WritingError."""
     exiv2 = load_exiv2()
     with _one_at_a_time:
         exiv2.set_log_level(_MUTE)
@@ -134,7 +134,7 @@ def _opened(photo: bytes) -> Iterator[Any]:
 
 
 def _iptc(image: Any) -> dict[str, str | list[str]]:
-    """Return every IPTC value as text, decoded as whoever wrote it meant it."""
+    """Return every IPTC value as text, decoded as its writer meant it."""
     # Latin-1 gives each byte as the character of its number.
     found: dict[str, str | list[str]] = image.read_iptc("latin-1")
     return {
@@ -146,7 +146,7 @@ def _iptc(image: Any) -> dict[str, str | list[str]]:
 
 
 def _decoded(value: str) -> str:
-    """UTF-8 where it is valid, whatever the file declares; else what Windows wrote."""
+    """Decode as UTF-8 where valid, whatever the file declares, else as Windows does."""
     raw = value.encode("latin-1")
     for encoding in ("utf-8", "cp1252"):
         try:
@@ -188,7 +188,7 @@ def _joined(found: Lists, to_lists: Lists) -> Lists:
 
 
 def _other_values(image: Any, iptc: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return every value that is not one of the lists, to hold before against after."""
+    """Return every value outside the lists, to compare before and after."""
     names = ("dc.subject", "lr.hierarchicalSubject", "digiKam.TagsList", "lablr.")
     ours = tuple(f"Xmp.{name}" for name in names)
     xmp = image.read_xmp()

@@ -1,10 +1,10 @@
-"""Replacing one file as a whole, with its old bytes kept beside it.
+"""Replace one file as a whole, and keep its old bytes beside it.
 
 The new bytes are written into the folder ``.lablr/NAME`` beside the file, flushed to
 the disk, given the file's mode, owner, and further attributes, and renamed over it: at
 any moment the file is the old one or the new one. Its old bytes stay in the same
 folder under their SHA-256: as a hard link, which takes no time and no room, or as a
-copy where the file system or the file has others links.
+copy where the file system has no links or the file has several.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LIMITS = PhotoLimits(max_bytes=256 << 20)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A file as it was when it was read: its bytes and what the system says of it."""
+    """A file as it was read: its bytes and its status."""
 
     path: Path
     content: bytes
@@ -50,7 +50,7 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its bytes."""
+        """Return the SHA-256 of its bytes."""
         return digest_of(self.content)
 
     def check_unchanged(self) -> None:
@@ -90,7 +90,7 @@ def check_writable(folder: Path, what: str) -> None:
 
 
 def _check_writable(path: Path, status: os.stat_result, what: str) -> None:
-    # The superuser may write everywhere, but the protection is a person's wish.
+    # The superuser may write everywhere, but somebody protected the file on purpose.
     if not stat.S_IMODE(status.st_mode) & 0o222 or not os.access(path, os.W_OK):
         raise WritingError(f"{what} write-protected, and left alone.")
 
@@ -158,7 +158,7 @@ def replace(
 
 
 def create(target: Path, content: bytes, vault: Path) -> None:
-    """Make a new file of these bytes, whole or not at all."""
+    """Create a file of these bytes, whole or not at all."""
     _make_vault(vault)
     try:
         write_bytes(target, content, unfinished=_unfinished(vault), is_new=True)
@@ -167,7 +167,7 @@ def create(target: Path, content: bytes, vault: Path) -> None:
 
 
 def _dress(new: Path, old: Path, status: os.stat_result) -> None:
-    """Give a new file what the system knows of the old one."""
+    """Give a new file the old one's owner, mode and attributes."""
     with suppress(PermissionError):  # only the superuser gives files away
         os.chown(new, status.st_uid, status.st_gid)
     try:
@@ -187,7 +187,7 @@ def tidy(vault: Path) -> None:
 
 
 def read_backup(backup: Path, digest: str) -> bytes:
-    """Return the bytes that were kept; raises WritingError unless they are the same."""
+    """Return the bytes of a backup; raise WritingError unless their digest matches."""
     try:
         content = read_bytes(backup, LIMITS)
     except PhotoError as error:

@@ -1,4 +1,4 @@
-"""What of a photo's file must not change when tags are written into it.
+"""The parts of a photo's file that must not change when tags are written into it.
 
 The file is cut into its segments or chunks, and those that hold tags are left out.
 What remains has to be equal, byte for byte, before and after: all of a JPEG from its

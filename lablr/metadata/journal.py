@@ -1,4 +1,4 @@
-"""What was written, and how to take it back.
+"""The journal of written tags, by which they are undone.
 
 Each line of the journal is flushed to the disk before what it tells of happens.
 Whether a change did happen is seen from the file itself, by its SHA-256.
@@ -42,7 +42,7 @@ class FileChange:
     keywords: Sequence[tuple[str, str]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it; a name that is not UTF-8 keeps its bytes."""
+        """Return the change as JSON; a name that is not UTF-8 keeps its bytes."""
         values = dataclasses.asdict(self)
         return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
 
@@ -74,7 +74,7 @@ class WriteRun(UndoableRun[FileChange]):
 
     @property
     def to_undo(self) -> list[int]:
-        """The numbers of the changes that can be undone, the latest first."""
+        """Return the numbers of the changes that can be undone, the latest first."""
         return sorted(self.left, reverse=True)
 
 
@@ -124,7 +124,7 @@ class WriteJournal(RunJournal[WriteRun]):
         )
 
     def replay(self, entry: Mapping[str, Any]) -> None:
-        """Do in memory what an entry tells of."""
+        """Apply an entry in memory."""
         if "begin" in entry:
             self.runs[entry["begin"]] = WriteRun(entry["begin"])
         elif "run" in entry:

@@ -1,4 +1,4 @@
-"""What to write: tags as a person means them, and the lists of a file they go to.
+"""Tags to write, and the lists of a file that they go to.
 
 Programs keep a photo's tags in several lists, and each reads its own first. So two
 rules decide what is written. A list that is there gets the new tags only. A list that
@@ -89,7 +89,7 @@ class Keyword:
 
     @property
     def path(self) -> _Path:
-        """The words from the widest to the narrowest; one for a plain tag."""
+        """Return the words from the widest to the narrowest; one for a plain tag."""
         return tuple(self.tag.split("|"))
 
 
@@ -106,14 +106,14 @@ def _clean(tag: str) -> Iterator[str]:
 
 
 def _is_unprintable(character: str) -> bool:
-    """Say whether XML or a line of text cannot hold a character."""
+    """Return whether XML or a line of text cannot hold a character."""
     kind = unicodedata.category(character)
     return kind in ("Cc", "Cs", "Zl", "Zp") or ord(character) & 0xFFFE == 0xFFFE
 
 
 @dataclass(frozen=True)
 class Additions:
-    """What each list gets, by its name, and what a person should know of it."""
+    """The tags that each list gets, and notes for people."""
 
     to_lists: Lists
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a file is to become, worked out and checked before anything is touched."""
+"""The new bytes of a file, computed and checked before anything is touched."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Planner = Callable[[Path, Sequence[Keyword]], Plan]
 
 
 def plan_inside(photo: Path, keywords: Sequence[Keyword]) -> Plan:
-    """Work out the photo with these tags in it.
+    """Compute the photo with these tags in it.
 
     Raises PhotoError or WritingError where they cannot be written.
     """
@@ -40,7 +40,7 @@ def plan_inside(photo: Path, keywords: Sequence[Keyword]) -> Plan:
 
 
 def plan_beside(photo: Path, keywords: Sequence[Keyword]) -> Plan:
-    """Work out the photo's sidecar with these tags; errors as in `plan_inside`."""
+    """Compute the photo's sidecar with these tags; errors as in `plan_inside`."""
     status = photo.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise WritingError("This is a link, directory, pipe or device, and no photo.")

@@ -1,4 +1,4 @@
-"""Which tags a photo has already, in itself and beside it."""
+"""Read the tags that a photo has, inside it and in its sidecar."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Writing tags into many files, one after the other, and taking them back.
+"""Write tags into files, one after the other, and undo that.
 
-For each file: the new bytes are made and checked; the journal says what is about to
+For each file: the new bytes are made and checked; the journal records what is about to
 happen; the old bytes are kept; the new ones take their place. A process that is killed
 in between leaves the file as it was or as it should be, and the next run clears up.
 """
@@ -30,10 +30,10 @@ Status = Literal["written", "would be written", "unchanged", "restored", "failed
 
 @dataclass(frozen=True)
 class WriteOutcome:
-    """What became of one photo.
+    """The outcome of one photo.
 
     target : the file that was meant to change: the photo, or its sidecar.
-    run : what to call for to undo it; None for a dry run.
+    run : the name by which to undo it; None for a dry run.
     found, added : the lists of tags that were there, and what each got.
     """
 
@@ -54,7 +54,7 @@ def write_tags(
     sidecar: bool = False,
     dry_run: bool = False,
 ) -> Iterator[WriteOutcome]:
-    """Write each photo's tags into it, or into its sidecar; yield what became of it.
+    """Write each photo's tags into it, or into its sidecar; yield each outcome.
 
     wanted : photo -> tags; they are taken in this order.
     state : the folder of the journal; a dry run touches nothing, not even that.
@@ -82,7 +82,7 @@ def write_tags(
 
 
 def undo(state: Path, run: str | None = None) -> Iterator[WriteOutcome]:
-    """Give the files of a run, by default the last, their bytes from before.
+    """Restore the files of a run, by default the last, to their bytes from before.
 
     Yields each as "restored", as "unchanged" where it has them already, or as
     "failed" where somebody changed it since. Called again, it goes back one more run.
@@ -150,7 +150,7 @@ def _attempt(
     run: str | None,
     shown_as: Path | None = None,
 ) -> WriteOutcome:
-    """Write one photo's tags, or only say what would be written."""
+    """Write one photo's tags, or only report what would be written."""
     name = shown_as or photo
     target = sidecar_of(name) if sidecar else name
     try:
@@ -276,7 +276,7 @@ def _restore(journal: WriteJournal, change: FileChange) -> Status:
 def _close(
     journal: WriteJournal, run: WriteRun, left: set[int], passed_over: bool
 ) -> None:
-    """Drop the backups that nothing needs any more, and say what is left to undo."""
+    """Drop the backups that nothing needs any more, and record what is left to undo."""
     done = [run.changes[number] for number in run.left - left]
     run.left = left
     in_use = journal.backups_in_use()

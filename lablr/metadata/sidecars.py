@@ -1,4 +1,4 @@
-"""Tags beside a photo: ``photo.jpg.xmp``, for photos of every kind, raw ones too.
+"""Tags in a sidecar, ``photo.jpg.xmp``, for photos of every kind, raw ones too.
 
 Nothing but the standard library is needed. The photo itself is not changed; where the
 extra ``meta`` is installed, a new sidecar starts with the tags inside the photo, since
@@ -31,7 +31,7 @@ _WRITTEN_INTO = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".tif", ".tif
 
 
 def sidecar_of(photo: Path) -> Path:
-    """Return where a photo's sidecar is, or would be.
+    """Return the path of a photo's sidecar, whether it exists or not.
 
     That is ``photo.cr2.xmp``, as digiKam and darktable name it; or ``photo.xmp``, as
     Adobe's programs do, where that one is there, the other is not, and the photo is of

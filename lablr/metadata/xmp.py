@@ -66,7 +66,7 @@ class _Tag:
 
 @dataclass
 class _Walk:
-    """What a walk through a packet finds."""
+    """The findings of a walk through a packet."""
 
     lists: dict[str, list[str]] = field(default_factory=dict)
     containers: dict[str, _Tag] = field(default_factory=dict)

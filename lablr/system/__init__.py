@@ -1,4 +1,1 @@
-"""What the machine gives: files whole or not there, locks, caches, threads, progress.
-
-Nothing here knows of photos or tags.
-"""
+"""Files, locks, journals, threads and progress: what knows no photos and no tags."""

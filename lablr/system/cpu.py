@@ -1,4 +1,4 @@
-"""What this machine offers a long computation: its cores and its memory."""
+"""Cores and memory for long computations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ M_MMAP_MAX = -4
 
 
 def available_threads() -> int:
-    """How many CPU cores this process may use."""
+    """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -31,8 +31,8 @@ def swap_folder(
     """Put a folder of these files in the target's place, whole or not at all.
 
     Other plain files of the old folder are kept. ``is_ours(target, their names)``
-    says whether the old folder may be replaced, so that nobody's photos go with
-    it. Raises BundleError when it may not, holds more than plain files, or when
+    returns whether the old folder may be replaced, so that nobody's photos are
+    lost. Raises BundleError when it may not, holds more than plain files, or when
     the new folder cannot be written.
     """
     target = target.resolve()
@@ -63,7 +63,7 @@ def open_folder(place: Path) -> int:
 
 
 def still_leads_to(place: Path, opened: int) -> bool:
-    """Say whether a folder's name still leads to the folder that was opened."""
+    """Return whether a folder's name still leads to the folder that was opened."""
     try:
         return os.path.samestat(place.stat(), os.fstat(opened))
     except OSError:
@@ -83,7 +83,7 @@ def _swap(
     try:
         new.mkdir()
         for name, content in files.items():
-            write_bytes(new / name, content)
+            write_bytes(new / name, content, flushes_name=False)
         for path in kept:
             shutil.copy2(path, new / path.name)
         flush_folder(new)
@@ -96,7 +96,7 @@ def _swap(
 
 
 def _clear_up(target: Path, new: Path, old: Path) -> None:
-    """Mend what a writer left that failed or was killed."""
+    """Clear up after a writer that failed or was killed."""
     if old.exists() and not target.exists():
         old.rename(target)
     for leftover in (new, old):

@@ -1,8 +1,8 @@
 """A file that is only ever added to: one JSON document a line.
 
 Each line is one write, so a kill or a full disk tears the last line at most; a torn
-line is dropped when the journal is read again, for what it tells of is not counted as
-done. One process at a time holds a journal.
+line is dropped when the journal is read again, for what it records was never
+confirmed. One process at a time holds a journal.
 """
 
 from __future__ import annotations

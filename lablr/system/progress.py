@@ -1,4 +1,4 @@
-"""How a long-running function says how far it is, without printing.
+"""Progress of long-running functions, without printing.
 
 A library function that takes over two seconds has a parameter
 ``progress: Progress = silent`` and iterates over ``progress(items, total,
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Wraps what a loop goes over, and shows how far the loop has come."""
+    """A wrapper of a loop's items that shows how far the loop has come."""
 
     def __call__(
         self, items: Iterable[T], total: int | None, label: str

@@ -1,4 +1,4 @@
-"""How many photos a client may send a minute."""
+"""A limit on the photos that a client may send a minute."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RateLimit:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
-        """How many clients are remembered."""
+        """Return the number of clients remembered."""
         return len(self._buckets)
 
     def charge(self, client: str, cost: float) -> float:

@@ -1,4 +1,4 @@
-"""Work done in several threads at once, whose results come in the order of the work."""
+"""Map a function over items in several threads, in order."""
 
 from __future__ import annotations
 

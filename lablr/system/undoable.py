@@ -1,9 +1,9 @@
 """Runs that can be undone, and the journal that knows them.
 
-A run tells of each change before it happens, so nothing is changed that the journal
-does not know; a process that was killed in between leaves a change of which the next
-finds out whether it happened. Undoing takes a run's changes back, the latest first, and
-then passes the run over: called again, it goes back one more run.
+A run records each change before it happens, so nothing is changed without the journal.
+Whether the last change of a killed process happened, the next process finds out.
+Undoing reverts a run's changes, the latest first, and marks the run as undone: called
+again, it goes back one more run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Change = TypeVar("Change")
 
 @dataclass
 class UndoableRun(ABC, Generic[Change]):
-    """One run; ``is_undone`` when it was, as far as that could be."""
+    """One run; ``is_undone`` once it was undone as far as possible."""
 
     name: str
     changes: list[Change] = field(default_factory=list)
@@ -35,7 +35,7 @@ class UndoableRun(ABC, Generic[Change]):
     @property
     @abstractmethod
     def to_undo(self) -> list[int]:
-        """The numbers of the changes that can be undone, the latest first."""
+        """Return the numbers of the changes that can be undone, the latest first."""
 
 
 Run = TypeVar("Run", bound="UndoableRun[Any]")
@@ -63,10 +63,10 @@ class RunJournal(ABC, Generic[Run]):
 
     @abstractmethod
     def replay(self, entry: Mapping[str, Any]) -> None:
-        """Do in memory what an entry tells of."""
+        """Apply an entry in memory."""
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Add an entry, and do in memory what it tells of."""
+        """Add an entry, and apply it in memory."""
         self._journal.add(entry)
         self.replay(entry)
 

@@ -20,6 +20,7 @@ def write_whole(
     unfinished: Path | None = None,
     before: Callable[[Path], Any] | None = None,
     is_new: bool = False,
+    flushes_name: bool = True,
 ) -> None:
     """Write a file under another name, flush it to the disk and rename it.
 
@@ -31,6 +32,8 @@ def write_whole(
     before : called with the other name when the file is whole, just before it is
         renamed; what it raises leaves everything as it was.
     is_new : raise FileExistsError where there is such a file by then.
+    flushes_name : make the new name outlast a power cut, too; a caller that writes many
+        files may call `flush_folder` once.
 
     Raises OSError when the system refuses, as with a full disk.
     """
@@ -50,7 +53,8 @@ def write_whole(
         if isinstance(error, OSError) and error.filename == str(unfinished):
             error.filename = str(path)  # the name that somebody gave
         raise
-    flush_folder(path.parent)
+    if flushes_name:
+        flush_folder(path.parent)
 
 
 def write_bytes(path: Path, content: bytes, **options: Any) -> None:
@@ -59,7 +63,7 @@ def write_bytes(path: Path, content: bytes, **options: Any) -> None:
 
 
 def _create(path: Path, mode: int) -> int:
-    # Whoever has an older one open does not see what comes.
+    # A program that has an older one open does not see the new bytes.
     path.unlink(missing_ok=True)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
 
@@ -83,8 +87,11 @@ def _name(unfinished: Path, path: Path, is_new: bool) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut, where its disk can do so."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    """Make the names in a folder outlast a power cut, where the system can do so."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # a folder that may be written, but not read
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:

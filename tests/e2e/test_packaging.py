@@ -194,10 +194,12 @@ def test_it_is_the_installed_one(installed):
         assert Path(file).is_relative_to(installed.parent)
 
 
-def test_the_installed_command_suggests_the_same_tags(installed, run_lablr, china_jpg):
+def test_the_installed_command_suggests_the_same_tags(
+    installed, lablr_process, china_jpg
+):
     words = ["suggest", "--json", str(china_jpg)]
     from_wheel = json.loads(run_from_root(installed / "lablr", *words))
-    assert from_wheel == json.loads(run_lablr(*words).stdout)
+    assert from_wheel == json.loads(lablr_process(*words).stdout)
 
 
 def test_the_installed_page_has_its_templates_and_assets(installed):

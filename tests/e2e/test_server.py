@@ -265,14 +265,14 @@ def test_a_stop_lets_running_requests_finish(tmp_path):
             socket.create_connection(("127.0.0.1", server.port), timeout=5)
 
 
-def test_a_bundle_that_cannot_be_used_is_said_at_the_start(tmp_path, run_lablr):
-    done = run_lablr("serve", "--port", "0", "--bundle", str(tmp_path / "none"))
+def test_a_bundle_that_cannot_be_used_is_said_at_the_start(tmp_path, lablr_process):
+    done = lablr_process("serve", "--port", "0", "--bundle", str(tmp_path / "none"))
     assert done.returncode != 0
     assert b"Traceback" not in done.stderr
 
 
-def test_a_taken_port_is_said_at_the_start(server, run_lablr):
-    done = run_lablr("serve", "--port", str(server.port))
+def test_a_taken_port_is_said_at_the_start(server, lablr_process):
+    done = lablr_process("serve", "--port", str(server.port))
     assert done.returncode != 0
     assert b"Traceback" not in done.stderr
     assert str(server.port).encode() in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,24 @@ def bundle() -> Bundle:
 @cache
 def labeller(k: int = 3) -> Labeller:
     return Labeller(Tagger(bundle(), FOLDER_LIMITS), k)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """The folder of a bundle whose encoder takes no time."""
+    folder = tmp_path_factory.mktemp("model") / "bundle"
+    bundle().save(folder)
+    return folder
+
+
+def wait_for_bytes(path: Path, n_bytes: int, process: subprocess.Popen) -> None:
+    """Return when a file has so many bytes, or the process has ended."""
+    while not (path.exists() and path.stat().st_size >= n_bytes):
+        try:
+            process.wait(0.001)  # the core is the process's meanwhile
+        except subprocess.TimeoutExpired:
+            continue
+        return
 
 
 def write_photos(folder: Path) -> list[str]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
+from click.testing import CliRunner, Result
+from command_line import environment, start_lablr
 from flickr_client import TIMEOUTS, Clock
 from flickr_server import KEY, SECRET, FlickrServer
 from flickr_server.members import OwnPhoto
-from places import ROOT
 
-from lablr.flickr.account import Account
+from lablr.cli import main
+from lablr.flickr.account import Account, keep_account
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.pace import Pace
 from lablr.flickr.push import PushOutcome, push, undo
@@ -29,6 +29,9 @@ __all__ = [
     "calls",
     "code_of",
     "errors",
+    "finish",
+    "folder",
+    "lablr_push",
     "more_photos",
     "own_photo",
     "pusher",
@@ -102,26 +105,45 @@ class Pusher:
         return [*undo(self.session(), self.account, state=self.state, run=run)]
 
 
-def start(
-    folder: Path, server: FlickrServer, *words: str, **options
-) -> subprocess.Popen[bytes]:
+def start(folder: Path, server: FlickrServer, *words: str) -> subprocess.Popen[bytes]:
     """Start ``lablr push`` as a person would, all whose files are in ``folder``."""
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    settings = {
-        "HOME": str(folder),
-        "PYTHONPATH": str(ROOT),
-        "LABLR_FLICKR_URL": server.url,
-        "LABLR_FLICKR_KEY": KEY,
-        "LABLR_FLICKR_SECRET": SECRET,
-        "LABLR_STATE": str(folder / "state"),
-        "XDG_STATE_HOME": str(folder / "shared"),
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "lablr", "push", *words],
-        cwd=folder,
-        env={**os.environ, **settings},
-        **{**pipes, **options},
+    settings = environment(
+        HOME=folder,
+        LABLR_FLICKR_URL=server.url,
+        LABLR_FLICKR_KEY=KEY,
+        LABLR_FLICKR_SECRET=SECRET,
+        LABLR_STATE=folder / "state",
+        XDG_STATE_HOME=folder / "shared",
     )
+    return start_lablr("push", *words, cwd=folder, env=settings)
+
+
+def finish(
+    process: subprocess.Popen[bytes], said: bytes = b""
+) -> tuple[int, bytes, bytes]:
+    """Wait for the end of a process; return its status and what it printed."""
+    output, told = process.communicate(said)
+    return process.returncode, output, told
+
+
+def lablr_push(*words: str, said: str | bytes | None = None) -> Result:
+    """Run ``lablr push WORD...`` in this process."""
+    return CliRunner().invoke(main, ["push", *words], input=said)
+
+
+@pytest.fixture
+def folder(
+    flickr: FlickrServer, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Where the command is run; Zoë is signed in."""
+    monkeypatch.setenv("LABLR_FLICKR_KEY", KEY)
+    monkeypatch.setenv("LABLR_FLICKR_SECRET", SECRET)
+    monkeypatch.setenv("LABLR_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "shared"))
+    monkeypatch.chdir(tmp_path)
+    keep_account(Pusher(tmp_path, clock).sign_in(), tmp_path / "state")
+    flickr.calls.clear()
+    return tmp_path
 
 
 @pytest.fixture

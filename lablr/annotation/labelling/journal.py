@@ -1,7 +1,7 @@
-"""What a run has labelled so far: a journal of whole blocks of outcomes.
+"""The journal of a labelling run: whole blocks of outcomes.
 
-Its first line says what the outcomes depend on. A block whose line is torn or damaged
-is dropped, with all behind it, and labelled again.
+Its first line describes all that the outcomes depend on. A block whose line is torn or
+damaged is dropped, with all behind it, and labelled again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Accepted tags onto one's own photos on Flickr, with undo.
+"""Put accepted tags on one's own photos on Flickr, with undo.
 
 ``docs/push.md`` is for people; this is what the command calls::
 

@@ -1,8 +1,8 @@
-"""What was pushed to Flickr, and how to take it back.
+"""The journal of pushes to Flickr, by which they are undone.
 
 Every call that changes something has a line before it, flushed to the disk, and one
-after it. A line before without its line after is a change of which nobody knows whether
-it happened: the photo itself tells.
+after it. Where the second is missing, the change may or may not have happened, and the
+photo on Flickr is looked at.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class PhotoChange:
 
     tags : form of the tag -> (what was sent, its origin: "accepted" or "typed").
     before : the numbers of the tags that were there.
-    added : form of the tag -> Flickr's number of it; None while nobody knows.
+    added : form of the tag -> Flickr's number of it; None while that is unknown.
     left : those of ``added`` that were not taken off again.
     """
 
@@ -45,12 +45,12 @@ class PushRun(UndoableRun[PhotoChange]):
 
     @property
     def unsettled(self) -> list[int]:
-        """The changes of which nobody knows whether they happened."""
+        """Return the numbers of the changes that may or may not have happened."""
         return [n for n, change in enumerate(self.changes) if change.added is None]
 
     @property
     def to_undo(self) -> list[int]:
-        """The numbers of the changes that can be undone, the latest first."""
+        """Return the numbers of the changes that can be undone, the latest first."""
         numbers = reversed(range(len(self.changes)))
         return [n for n in numbers if self.changes[n].left]
 
@@ -102,7 +102,7 @@ class PushJournal(RunJournal[PushRun]):
         return {name: run for name, run in self.runs.items() if run.owner == owner}
 
     def replay(self, entry: Mapping[str, Any]) -> None:
-        """Do in memory what an entry tells of."""
+        """Apply an entry in memory."""
         if "begin" in entry:
             run = PushRun(entry["begin"], owner=str(entry["owner"]))
             self.runs[run.name] = run

@@ -1,4 +1,4 @@
-"""A photo as Flickr has it now: whose it is and which tags it bears.
+"""A photo as Flickr has it now: its owner and its tags.
 
 Sources: https://www.flickr.com/services/api/flickr.photos.getInfo.html and, on machine
 tags, https://www.flickr.com/groups/api/discuss/72157594497877875/
@@ -47,7 +47,7 @@ class FlickrPhoto:
     tags: tuple[FlickrTag, ...]
 
     def lacking(self, keywords: Iterable[Keyword]) -> list[Keyword]:
-        """Return those of which the photo has none, each once, in their order."""
+        """Return the keywords that the photo lacks, each once, in their order."""
         known = {form for tag in self.tags for form in tag.forms}
         new: dict[str, Keyword] = {}
         for keyword in keywords:

@@ -1,9 +1,9 @@
-"""Putting tags on many photos, one after the other.
+"""Put tags on photos, one after the other.
 
-For each photo: Flickr is asked what is there; the journal says what is about to happen;
-Flickr is asked to add the tags, and then which numbers they got. After a fault nobody
-knows whether the tags were added, so the photo is looked at before anything is tried
-again; a process that was killed in between is looked after by the next.
+For each photo: fetch its tags; record in the journal what is about to happen; ask
+Flickr to add tags, and fetch the numbers they got. After a fault the tags may or may
+not have been added, so the photo is fetched before anything is tried again. What a
+killed process left open, the next run settles the same way.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ Status = Literal["ok", "would be pushed", "unchanged", "failed"]
 log = logging.getLogger(__name__)
 
 MAX_TAGS = 75  # of one photo
-MAX_UNANSWERED = 3  # photos in a row, before a run gives up
+MAX_UNANSWERED = 3  # photos in a row; then the run ends
 NO_PHOTO = "1"  # for getInfo and addTags
-# What Flickr refuses because of one photo or its tags; all else ends the run.
+# Refusals that concern one photo or its tags; all others end the run.
 OF_THE_PHOTO = {NO_PHOTO, "2", "116"}
 SIGNED_OUT, NOT_ALLOWED = "98", "99"
 
 
 @dataclass(frozen=True)
 class PushOutcome:
-    """What became of one photo.
+    """The outcome of one photo.
 
-    run : what to call for to undo it; None for a dry run.
+    run : the name by which to undo it; None for a dry run.
     found : the tags that were there, as their authors wrote them.
     changed : those that were added, or taken off: (tag, its origin).
     """
@@ -65,12 +65,12 @@ class PushOutcome:
 
     @property
     def is_unanswered(self) -> bool:
-        """Say whether Flickr, or the disk, may do it another time."""
+        """Return whether it failed for want of an answer, and may succeed later."""
         return type(self.error) is DownloadError
 
 
 class OnePhotoError(PushError, code=PushError.code):
-    """A photo of which this cannot be done; the others go on."""
+    """A failure of one photo only; the others go on."""
 
 
 def push(
@@ -131,7 +131,7 @@ def opened(
 def in_turn(
     photos: Iterable[tuple[str, str | None, Callable[[], PushOutcome]]],
 ) -> Iterator[PushOutcome]:
-    """Do something with each photo: (its number, name of the run, what to do).
+    """Carry out an action for each photo: (its number, name of the run, action).
 
     Raises what ends the run, see `push`.
     """
@@ -218,7 +218,7 @@ def _add(
     photo: FlickrPhoto,
     new: Sequence[Keyword],
 ) -> tuple[str, ...]:
-    """Add tags, with the journal; return what is to be said of it."""
+    """Add tags, with the journal; return notes for people."""
     tags = {form_of(text_of(k)): (text_of(k), k.origin) for k in new}
     before = [tag.id for tag in photo.tags]
     number = journal.about_to_add(run, photo.id, tags, before)
@@ -226,7 +226,7 @@ def _add(
     try:
         here = _add_once(session, change, run.owner)
     except RefusedByFlickr:
-        with suppress(LablrError):  # then the next run finds out
+        with suppress(LablrError):  # the next run settles it
             _settle(session, journal, run, number)
         raise
     found = here.tags_since(change.before, change.tags, run.owner)
@@ -239,7 +239,7 @@ def _add(
 
 
 def _add_once(session: FlickrSession, change: PhotoChange, owner: str) -> FlickrPhoto:
-    """Ask Flickr to add tags, again only where it did not; return the photo then."""
+    """Ask Flickr to add tags, and again only if it did not; return the photo."""
     n_calls = 0
 
     def attempt() -> FlickrPhoto:
@@ -266,7 +266,7 @@ def _is_whole(here: FlickrPhoto, change: PhotoChange, owner: str) -> bool:
 def _settle(
     session: FlickrSession, journal: PushJournal, run: PushRun, number: int
 ) -> None:
-    """Find out whether a change that was cut off happened, and say it in the journal.
+    """Find out whether a change that was cut off happened, and record it.
 
     Flickr adds all tags of a call or none. Where only some are there, a person has had
     a hand in it, and --undo must not take off what may be theirs.

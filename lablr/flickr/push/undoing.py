@@ -1,4 +1,4 @@
-"""Taking tags off again: those that a run added, by the numbers that Flickr gave them.
+"""Remove the tags that a run added, by the numbers that Flickr gave them.
 
 Source: https://www.flickr.com/services/api/flickr.photos.removeTag.html
 """
@@ -24,7 +24,7 @@ NO_TAG = "1"  # for removeTag: "belongs to someone else, or doesn't exist"
 def undo(
     session: FlickrSession, account: Account, *, state: Path, run: str | None = None
 ) -> Iterator[PushOutcome]:
-    """Take off the tags that a run added, by default the last; the latest photo first.
+    """Remove the tags that a run added, by default the last; the latest photo first.
 
     Yields each photo as "ok", as "unchanged" where somebody took them off already, or
     as "failed". Called again, it goes back one more run. Raises PushError when there is
@@ -57,7 +57,7 @@ def _chosen(journal: PushJournal, account: Account, name: str | None) -> PushRun
 def _take_off(
     session: FlickrSession, journal: PushJournal, run: PushRun, number: int
 ) -> PushOutcome:
-    """Take off what one change added to a photo, as far as it is there."""
+    """Remove the tags that one change added to a photo, as far as they are there."""
     change = run.changes[number]
     photo = fetch_photo(session, change.photo)
     there = {tag.id for tag in photo.tags if tag.author == run.owner}
@@ -78,7 +78,7 @@ def _take_off(
 
 
 def _remove_once(session: FlickrSession, photo_id: str, tag_id: str) -> None:
-    """Ask Flickr to take a tag off, again only where it is still there."""
+    """Ask Flickr to remove a tag, and again only if it is still there."""
     n_calls = 0
 
     def is_gone() -> bool:

@@ -1,4 +1,4 @@
-"""What to push: photos and their accepted tags, named or as JSON lines.
+"""Photos and their accepted tags to push, from words or JSON lines.
 
 A line is an object of a photo: ``flickr_id``, or its page on Flickr as ``page`` or
 ``link``; and ``tags``, ``accepted`` or ``typed``, each a list of texts.
@@ -45,7 +45,7 @@ def read_tag(text: str, origin: Origin) -> Keyword:
 
 
 def read_wanted(lines: Iterable[bytes], origin: Origin) -> dict[str, list[Keyword]]:
-    """Read JSON lines to the end, before anything is pushed.
+    """Read JSON lines to the end, so that nothing is pushed from a bad list.
 
     origin : of what stands in ``tags``: "accepted" or "typed".
 
@@ -92,7 +92,7 @@ def _keywords(record: dict[str, Any], origin: Origin) -> Iterator[Keyword]:
     }
     if not origins.keys() & record.keys():
         raise PushError("has no tags: neither accepted, typed nor tags")
-    # A tag is what it was first said to be.
+    # The first list that names a tag decides its origin.
     for name in origins:
         listed = record.get(name) or []
         if not isinstance(listed, list):

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
-from places import ROOT
 
 from lablr.bundle import default_folder
 from lablr.cli.options import RANKINGS
@@ -71,13 +66,6 @@ def test_suggest_ranks_in_three_ways(run_lablr, flower_jpg, ranking):
     assert numbers == sorted(numbers)
 
 
-def test_suggest_reads_standard_input(run_lablr, china_jpg):
-    by_name = run_lablr("suggest", "--json", china_jpg)
-    by_stdin = run_lablr("suggest", "--json", "-", stdin=china_jpg.read_bytes())
-    expected = {**json.loads(by_name.stdout), "photo": "-"}
-    assert json.loads(by_stdin.stdout) == expected
-
-
 def test_suggest_goes_on_after_a_failure(run_lablr, china_jpg, tmp_path):
     (tmp_path / "page.jpg").write_text("<html>")
     (tmp_path / "link.jpg").symlink_to(china_jpg)
@@ -110,31 +98,3 @@ def test_suggest_reports_on_stderr_beside_tables(run_lablr, china_jpg, tmp_path)
     failure, summary = lines_of(done.stderr)
     assert failure.startswith(f"lablr: error: {tmp_path}/gone.jpg: The file cannot be")
     assert summary == "lablr: attempted 2 = ok 1 + failed 1"
-
-
-def test_suggest_survives_names_that_are_not_utf8(run_lablr, china_jpg, tmp_path):
-    name = os.fsencode(tmp_path) + b"/caf\xe9\x1b[31m.jpg"
-    shutil.copy(china_jpg, name)
-    record = json.loads(run_lablr("suggest", "--json", name).stdout)
-    assert os.fsencode(record["photo"]) == name
-    table = run_lablr("suggest", name).stdout
-    assert table.startswith(f"{tmp_path}/caf��[31m.jpg\n".encode())
-
-
-def test_suggest_prints_to_a_terminal_without_unicode(run_lablr, china_jpg):
-    done = run_lablr("suggest", china_jpg, env={"PYTHONIOENCODING": "latin-1"})
-    assert done.returncode == 0
-    assert b"?" in done.stdout
-
-
-def test_suggest_is_quiet_when_its_reader_leaves(china_jpg):
-    with subprocess.Popen(
-        [sys.executable, "-m", "lablr", "suggest", "-k", "0", *[china_jpg] * 40],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-    ) as process:
-        process.stdout.readline()
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        assert process.wait(timeout=60) == 1

@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from database_makers import (
@@ -195,36 +192,6 @@ def test_a_database_that_is_not_there_is_not_made(run_lablr, tmp_path, command):
     assert done.returncode == 1
     assert b"new.sqlite: there is no such file; store predictions" in done.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["results"],
-        ["thresholds", "--youden"],
-        ["export"],
-        ["learn", "--dry-run"],
-        ["serve", "--judge", "judgements.sqlite", "--port", "0"],
-    ],
-    ids=lambda words: words[0],
-)
-def test_without_the_extra_every_command_names_it(tmp_path, words):
-    code = (
-        "import sys; sys.modules['sqlalchemy'] = None; from lablr.cli import main\n"
-        "main(sys.argv[1:])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 1
-    needed = "'pip install lablr[judge]' is needed to keep judgements in a database"
-    assert done.stderr == f"lablr: error: {needed}\n"
 
 
 def test_what_to_do_is_said_where_nothing_is_judged(database_url, run_lablr):

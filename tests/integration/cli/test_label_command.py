@@ -1,26 +1,18 @@
-"""``lablr label`` in its own process: streams, kills and what it says."""
+"""``lablr label``: streams, files and what it says."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
 import re
-import resource
-import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import sqlalchemy
 from database_makers import database_url, postgresql
 from label_makers import (
     bundle,
-    files_of,
     ids_of,
     many_lines,
+    model,  # noqa: F401
     read_objects,
     read_rows,
     write_lines,
@@ -36,14 +28,6 @@ __all__ = ["database_url", "postgresql"]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    """A folder with a bundle whose encoder takes no time."""
-    folder = tmp_path_factory.mktemp("model") / "bundle"
-    bundle().save(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def run_label(run_lablr, model):
     """Run ``lablr label WORD...`` with the small model."""
 
@@ -51,23 +35,6 @@ def run_label(run_lablr, model):
         return run_lablr("label", *words, "--bundle", model, **options)
 
     return run
-
-
-@pytest.fixture(scope="module")
-def start_label(model):
-    """Start ``lablr label WORD...`` with the small model, to be stopped."""
-
-    def start(*words) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "lablr", "label", *words, "--bundle", model],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    return start
 
 
 def test_the_formats_are_those_of_the_library():
@@ -154,19 +121,6 @@ def test_a_wrong_command_line(run_label, words, message):
     assert message in done.stderr.decode()
 
 
-def test_a_reader_that_has_seen_enough(model, tmp_path):
-    source = many_lines(tmp_path, 200)
-    words = [sys.executable, "-m", "lablr", "label", source, "--bundle", model]
-    with subprocess.Popen(
-        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout.readline().startswith(b"id,link,")
-        process.stdout.close()
-        said = process.stderr.read().decode()
-    assert process.returncode == 1
-    assert "Traceback" not in said
-
-
 def stored(url: str) -> list[tuple]:
     """Name, place, rank, tag and probability of all that a database holds."""
     query = (
@@ -210,93 +164,3 @@ def test_a_database_that_cannot_be_used_is_refused_at_once(run_label, tmp_path):
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
     assert not list(tmp_path.glob("a.csv*"))
-
-
-# --- stopped
-
-
-def wait_for_bytes(path: Path, n_bytes: int, process: subprocess.Popen) -> None:
-    """Return when a file has so many bytes, or the process has ended."""
-    while not (path.exists() and path.stat().st_size >= n_bytes):
-        try:
-            process.wait(0.001)  # the core is the process's meanwhile
-        except subprocess.TimeoutExpired:
-            continue
-        return
-
-
-def test_killed_at_random_moments_and_resumed_is_as_never_killed(
-    run_label, start_label, tmp_path
-):
-    source = many_lines(tmp_path / "in", 1500)
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "killed").mkdir()
-    whole, out = tmp_path / "whole/out.csv", tmp_path / "killed/out.csv"
-    done = run_label(source, "-o", whole, "--json")
-    expected = {**json.loads(done.stdout), "resumed": 0}
-    journal = out.with_name("out.csv.journal")
-    rng, target, n_killed = random.Random(1), 0, 0
-    for _ in range(5):
-        process = start_label(source, "-o", out, "--resume")
-        wait_for_bytes(journal, target, process)
-        process.kill()
-        process.communicate()
-        n_killed += process.returncode == -signal.SIGKILL
-        if not journal.exists():
-            break
-        target = journal.stat().st_size + rng.randrange(80_000)
-        assert not out.exists()
-    assert n_killed >= 1
-    with journal.open("ab") as file:  # as a write that was cut off leaves it
-        file.write(b'[{"id":"7","li')
-    done = run_label(source, "-o", out, "--resume", "--json")
-    assert done.returncode == 1
-    counts = json.loads(done.stdout)
-    assert counts.pop("resumed") % 16 == 0
-    assert {**counts, "resumed": 0} == expected
-    assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
-
-
-def test_ctrl_c_says_how_to_go_on(run_label, start_label, tmp_path):
-    source, out = many_lines(tmp_path / "in", 2000), tmp_path / "out.csv"
-    process = start_label("-", "-o", out)
-    process.stdin.write(source.read_bytes())  # and more may come: it cannot finish
-    process.stdin.flush()
-    wait_for_bytes(tmp_path / "out.csv.journal", 20_000, process)
-    process.send_signal(signal.SIGINT)
-    printed, said = process.communicate()
-    assert (process.returncode, printed) == (130, b"")
-    assert said.decode().splitlines() == [
-        "lablr: the same command with --resume goes on",
-        "lablr: stopped; nothing that was finished is lost",
-    ]
-    assert not out.exists()
-    lines = (tmp_path / "out.csv.journal").read_bytes()
-    assert lines.endswith(b"\n")
-    assert len(list(map(json.loads, lines.splitlines()))) > 2
-    refused = run_label("-", "-o", out)
-    assert "give --resume to go on" in refused.stderr.decode()
-
-
-def test_a_disk_that_takes_no_more_stops_cleanly(run_label, model, tmp_path):
-    source, out = many_lines(tmp_path / "in", 200), tmp_path / "out.csv"
-    code = "import resource, sys; from lablr.cli import main\n"
-    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))\n"
-    code += "main(['label', *sys.argv[1:]])"
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    done = subprocess.run(
-        [sys.executable, "-c", code, source, "-o", out, "--bundle", model],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "out.csv.journal: cannot be written: " in done.stderr
-    resumed = run_label(source, "-o", out, "--resume", "--json")
-    assert 0 < json.loads(resumed.stdout)["resumed"] < 200
-    shutil.rmtree(tmp_path / "whole", ignore_errors=True)
-    (tmp_path / "whole").mkdir()
-    run_label(source, "-o", tmp_path / "whole/out.csv")
-    assert (tmp_path / "whole/out.csv").read_bytes() == out.read_bytes()

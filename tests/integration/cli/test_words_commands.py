@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from command_line import loaded_once, run_code
 from places import ROOT
 
 from lablr.bundle import default_folder
@@ -22,7 +20,8 @@ TAGS = json.loads((default_folder() / "tags.json").read_text())
 
 
 def lablr(*words: object, **environment: str) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words], env=environment)
+    with loaded_once():
+        return CliRunner().invoke(main, [*map(str, words)], env=environment)
 
 
 @pytest.fixture
@@ -138,14 +137,7 @@ def test_the_pages_python_runs(tmp_path, china_jpg):
     (tmp_path / "photo.jpg").write_bytes(china_jpg.read_bytes())
     (tmp_path / "words.csv").write_text(blocks_of_the_page("csv")[0], encoding="utf-8")
     for code in blocks_of_the_page("python"):
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_code(code, cwd=tmp_path, PYTHONUTF8=1)
         assert done.returncode == 0, done.stderr
         assert done.stdout
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from photo_makers import jpeg
-from places import ROOT
 
 from lablr.cli import main
 from lablr.cli.write import ORIGINS
@@ -61,31 +56,6 @@ def test_write_list_and_undo(folder):
     assert (folder / "photo.jpg").read_bytes() == jpeg()
     assert "nothing to undo" in lablr("--undo").stderr
     assert "no run 2025" in lablr("--undo", "2025").stderr
-
-
-def test_stopped_in_the_middle_it_says_how_to_undo(folder):
-    names = [f"{number}.jpg" for number in range(40)]
-    for name in names:
-        (folder / name).write_bytes(jpeg())
-    words = [sys.executable, "-m", "lablr", "write", *names, "--tags", "sea"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        words,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout.readline() == "0.jpg: written\n"
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate()
-    assert process.returncode == 130
-    assert "lablr: attempted " in said
-    (run,) = lines(lablr("--runs", "--json").stdout)
-    assert f"to undo it: lablr write --undo {run['run']}\n" in said
-    assert lablr("--undo", run["run"]).exit_code == 0
-    assert {(folder / name).read_bytes() for name in names} == {jpeg()}
 
 
 def test_json_says_what_was_there_and_what_was_added(folder):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from download_makers import CONFIG, TAGS, Client, client, start_download  # noqa: F401
 from flickr_client import (  # noqa: F401
     Clock,
     clock,
@@ -21,62 +19,25 @@ from flickr_client import (  # noqa: F401
     session,
 )
 from flickr_server import (
-    KEY,
     PHOTO_FAULTS,
     REST_FAULTS,
-    SECRET,
     UPLOADED,
     WORDS,
     Album,
     FlickrServer,
-    kill_at_random,
     serving,
     spread_faults,
 )
-from places import ROOT
 
 from lablr.corpus import Corpus
 from lablr.errors import CorpusError, DownloadError
-from lablr.flickr.credentials import Credentials
 from lablr.flickr.credits import credit_lines
-from lablr.flickr.download import Estimate, download, estimate
+from lablr.flickr.download import Estimate, estimate
 from lablr.flickr.pace import MAX_CALLS, Pace
-from lablr.flickr.pictures import Pictures
-from lablr.flickr.retries import Retries, Timeouts
+from lablr.flickr.retries import Timeouts
 from lablr.flickr.search import SIZES, SearchConfig
-from lablr.flickr.session import FlickrSession
 from lablr.ranking.reach import ViewSums
 from lablr.system.journal import Journal
-
-CONFIG = SearchConfig(per_tag=30, licenses="4")
-TAGS = ["sea", "cat"]
-
-
-class Client:
-    """Downloads from the server again and again, as one run after another."""
-
-    def __init__(self, folder: Path, clock: Clock, timeouts: Timeouts | None = None):
-        # The usual ones are for any machine; short ones only where a server stalls.
-        self.folder, self.clock, self.timeouts = folder, clock, timeouts
-
-    def session(self) -> FlickrSession:
-        pace = Pace(self.folder / "pace", self.clock, self.clock.sleep)
-        retries = Retries(sleep=self.clock.sleep)
-        return FlickrSession(Credentials(KEY, SECRET), pace, retries, self.timeouts)
-
-    def download(self, name: str = "corpus", tags=TAGS, config=CONFIG):
-        fetch = Pictures(Retries(sleep=self.clock.sleep), self.timeouts)
-        return download(self.folder / name, tags, config, self.session(), fetch)
-
-    def files(self, name: str = "corpus") -> dict[str, bytes]:
-        root = self.folder / name
-        files = [root / "photos.jsonl", *(root / "photos").iterdir()]
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
-
-
-@pytest.fixture
-def client(flickr, clock: Clock, tmp_path: Path) -> Client:
-    return Client(tmp_path, clock)
 
 
 def add_up(summary: dict[str, int]) -> bool:
@@ -254,50 +215,6 @@ def test_one_picture_under_many_ids_is_no_photo(client: Client, flickr: FlickrSe
 # --- killed, full and read-only
 
 
-def environment(folder: Path, server: FlickrServer) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "LABLR_FLICKR_URL": server.url,
-        "LABLR_FLICKR_KEY": KEY,
-        "LABLR_FLICKR_SECRET": SECRET,
-        "XDG_STATE_HOME": str(folder / "state"),
-    }
-
-
-def start(folder: Path, server: FlickrServer, *words: str, **options):
-    """Start ``lablr download`` as a person would, into ``folder/killed``."""
-    command = [sys.executable, "-m", "lablr", "download", "--tags", "sea,cat"]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen(
-        [*command, "--per-tag", "30", "--licenses", "4", "--out", "killed", *words],
-        cwd=folder,
-        env=environment(folder, server),
-        **options,
-    )
-
-
-def test_killed_at_ten_random_moments_nothing_is_lost_doubled_or_torn(
-    clock: Clock, tmp_path: Path, monkeypatch
-):
-    client, config = Client(tmp_path, clock), SearchConfig(110, licenses="4")
-    with serving(Album(350)) as server:
-        monkeypatch.setenv("LABLR_FLICKR_URL", server.url)
-        n_photos = client.download("whole", config=config)["ok"]
-        words = ("--per-tag", "110", "--threads", "2")
-        kill_at_random(lambda: start(tmp_path, server, *words), server, 10, n_photos)
-        with (tmp_path / "killed/journal.jsonl").open("ab") as file:
-            file.write(b'{"id":"1007","outco')
-        last = start(tmp_path, server, *words)
-        output, errors = last.communicate()
-    assert last.returncode == 0, errors
-    assert b"attempted" in output
-    assert client.files("killed") == client.files("whole")
-    assert KEY.encode() not in output + errors
-    for path in (tmp_path / "killed").rglob("*"):
-        assert path.is_dir() or SECRET.encode() not in path.read_bytes()
-
-
 def test_a_full_disk_stops_cleanly_and_keeps_what_was_done(
     client: Client, flickr: FlickrServer, tmp_path: Path
 ):
@@ -309,13 +226,13 @@ def test_a_full_disk_stops_cleanly_and_keeps_what_was_done(
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    full = start(tmp_path, flickr, preexec_fn=no_longer_file)
+    full = start_download(tmp_path, flickr, preexec_fn=no_longer_file)
     _, errors = full.communicate()
     assert full.returncode == 1
     assert b"cannot be written: " in errors
     assert b"Traceback" not in errors
     assert 0 < Corpus.open(tmp_path / "killed").count() < 55
-    again = start(tmp_path, flickr)
+    again = start_download(tmp_path, flickr)
     _, errors = again.communicate()
     assert again.returncode == 0, errors
     assert client.files("killed") == client.files("whole")
@@ -366,7 +283,7 @@ def test_a_dry_run_says_what_it_would_take(client: Client, flickr: FlickrServer)
     ],
 )
 def test_other_tags_than_asked_for_are_no_download(flickr, tmp_path, words, message):
-    with start(tmp_path, flickr, *words) as process:
+    with start_download(tmp_path, flickr, *words) as process:
         assert message in process.communicate()[1]
     assert process.returncode == 2
     assert not (tmp_path / "killed").exists()

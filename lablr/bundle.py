@@ -99,7 +99,7 @@ class Bundle:
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, of the manifest, which holds that of every file."""
+        """Return the manifest's SHA-256, in hexadecimal; it lists every file's."""
         digest = self._digest or str(self._manifest(self._parts())["digest"])
         object.__setattr__(self, "_digest", digest)
         return digest

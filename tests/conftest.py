@@ -20,10 +20,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The page in a real browser; the command; the rule that CI skips nothing; a database
+# The command; the rule that CI skips nothing; a database
 # and a cluster, each started once; tests in several processes.
 pytest_plugins = (
-    "browsing",
     "command_line",
     "no_skips",
     "postgresql_here",

@@ -114,7 +114,7 @@ def _compare_photo(photo: Path, k: int, bundle: Path | None, as_json: bool) -> N
 
 
 def _table(found: list[Compared], source: str | None) -> str:
-    """A line a ranking and source, columns aligned."""
+    """Lay out a line a ranking and source, columns aligned."""
     names = [report.source for report in found[0].reports]
     shown_sources = names if source is None else [source]
     if source is not None and source not in names:

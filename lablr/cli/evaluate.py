@@ -59,7 +59,7 @@ COLUMNS = {
     "--accept",
     metavar="N,N",
     help="Image MAP of each photo's other tags after so many of its own were"
-    " accepted, by the photo alone and by a model that listens.",
+    " accepted, by the photo alone and reranked by what was accepted.",
 )
 @ranking_option
 @bundle_option
@@ -118,7 +118,7 @@ def _json(described: dict[str, str], reports: Sequence[Report | RerankGain]) -> 
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """How many tags are accepted: a list of whole numbers up to 75, Flickr's most."""
+    """Parse a list of whole numbers up to 75, the most tags that Flickr allows."""
     words = text.split(",")
     if not all(w.isascii() and w.isdigit() and len(w) <= 2 for w in words):
         raise click.BadParameter(

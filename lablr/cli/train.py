@@ -214,12 +214,12 @@ def train_command(
 
 
 def _is_leader() -> bool:
-    """Whether this process speaks for all that torchrun has started."""
+    """Tell whether this process speaks for all that torchrun has started."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def _tags_of(text: str) -> list[str]:
-    """The tags of ``a,b,c``, or of the lines of ``@FILE``."""
+    """Return the tags of ``a,b,c``, or of the lines of ``@FILE``."""
     if not text.startswith("@"):
         return [tag for tag in text.split(",") if tag.strip()]
     try:

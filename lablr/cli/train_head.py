@@ -56,7 +56,7 @@ OF_A_BACKBONE = {"backbone", "image_size", "n_latent"}
 
 
 def head_options(command: Any) -> Any:
-    """The options that are of use with ``--method`` alone."""
+    """Add the options that only a ``--method`` uses."""
     for name, kind, help_text in reversed(HEAD_OPTIONS):
         flag = "--" + name.replace("_", "-")
         command = click.option(flag, name, type=kind, help=help_text)(command)
@@ -72,7 +72,7 @@ def head_options(command: Any) -> Any:
         multiple=True,
         type=click.Path(path_type=Path),
         metavar="RUN",
-        help="A finished run or a bundle that a head listens to; several stand side"
+        help="A finished run or a bundle that a head learns from; several stand side"
         " by side, as in lablr fit.",
     )(command)
 
@@ -92,7 +92,7 @@ def refuse_useless(context: click.Context, method: str) -> None:
 
 
 def _useful(method: str, has_encoders: bool) -> Any:
-    """Says of an option's name whether `method` has a use for it."""
+    """Return a function of an option's name: does `method` use it?"""
     own = {name for name, *_ in HEAD_OPTIONS} | {"encoders", "vectors"}
     if method == "vae":
         return lambda name: name not in own
@@ -153,7 +153,7 @@ def train_head_command(
 
 
 def _print(run: HeadRun) -> None:
-    """The table of figures, on standard output."""
+    """Print the table of figures on standard output."""
     from lablr.training.heads.judging import table
 
     rows = table(run.figures)

@@ -158,7 +158,7 @@ class Corpus:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, over the usable records in their order.
+        """Return a SHA-256, in hexadecimal, over the usable records in their order.
 
         Each record adds its `Photo.to_record` as canonical JSON (keys sorted, no
         spaces, ASCII) and a line feed. Layouts that yield equal records have equal

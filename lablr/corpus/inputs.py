@@ -1,4 +1,4 @@
-"""Where the photos to label come from: lines of JSON, or a corpus.
+"""Sources of the photos to label: lines of JSON, or a corpus.
 
 Every line or record is one item, whatever it holds: a photo that is wanted, or why it
 failed. Ids and links come from anywhere; what cannot stand in a line of text, control
@@ -61,7 +61,7 @@ class Failed:
     line: int | None = None
 
     def to_record(self) -> dict[str, Any]:
-        """What JSON shows of it."""
+        """Return its JSON form."""
         error = {"code": self.code, "message": self.message}
         return {"line": self.line, "id": self.id, "photo": self.photo, "error": error}
 
@@ -75,12 +75,12 @@ class Input(Protocol):
         """Yield every item, in order."""
 
     def count(self) -> int | None:
-        """How many items there are, None where only reading would tell."""
+        """Count the items; None where only reading would tell."""
 
 
 @dataclass(frozen=True)
 class Fields:
-    """What a line calls its photo's path, its id and its link."""
+    """The names of a line's fields: its photo's path, its id and its link."""
 
     photo: str = "photo"
     id: str = "id"

@@ -1,4 +1,4 @@
-"""What the absence of a tag says.
+"""Weights of labels: the evidence of a missing tag, source by source.
 
 A corpus is put together from sources that tag different things: a photo of one
 source may show a beach and not say so, because nobody there tags beaches. So a
@@ -20,7 +20,7 @@ __all__ = ["absence_weights", "evidence"]
 def absence_weights(
     counts: npt.NDArray[np.floating], unknown: float
 ) -> npt.NDArray[np.float64]:
-    """How much a missing tag says in each source: (S, T).
+    """Return the weight of a missing tag in each source: (S, T).
 
     `counts` (S, T) are the photos of each source with each tag.
     """
@@ -32,7 +32,7 @@ def evidence(
     sources: npt.NDArray[np.str_],
     unknown: float,
 ) -> npt.NDArray[np.float32]:
-    """Weight (N, T) of what photos say of each tag: 1 for those they have.
+    """Return the weight (N, T) of each photo's evidence on each tag, 1 for its own.
 
     `membership` (N, T) is True where a photo has a tag, `sources` (N,) name the
     source of each photo.

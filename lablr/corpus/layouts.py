@@ -156,7 +156,7 @@ class _Row:
 
     @property
     def photo(self) -> tuple[str, str]:
-        """What lines of one photo share; a line that cannot be read is like none."""
+        """Return what lines of one photo share; a broken line shares nothing."""
         return (self.place, "") if self.error else ("", os.path.normpath(self.file))
 
     def label(self) -> str:
@@ -166,7 +166,7 @@ class _Row:
 
 
 def _in_parts(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
-    """Bound what is held: a photo of more lines counts as listed twice."""
+    """Split a photo's lines: one with more than the bound counts as listed twice."""
     while part := list(islice(rows, MAX_LINES_OF_PHOTO)):
         yield part
 
@@ -205,7 +205,7 @@ class TagFolders:
 
 
 def is_folder_per_tag(root: Path) -> bool:
-    """Whether photos lie in the folders of `root`, and none beside those folders.
+    """Tell whether photos lie in the folders of `root`, and none beside them.
 
     With photos beside them the folders are more likely parts of a collection than
     tags; who meant tags is told so.
@@ -333,7 +333,7 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _folders(root: Path) -> list[os.DirEntry[str]]:
-    """The folders of a folder but the hidden ones; links to folders are among them."""
+    """List the folders of a folder but the hidden ones, links to folders among them."""
     return [
         entry
         for entry in _scan(root)
@@ -342,7 +342,7 @@ def _folders(root: Path) -> list[os.DirEntry[str]]:
 
 
 def _is_photo(entry: os.DirEntry[str]) -> bool:
-    """Whether this is a photo by its name."""
+    """Tell whether this is a photo by its name."""
     return Path(entry.path).suffix.lower() in EXTENSIONS and not entry.is_dir()
 
 

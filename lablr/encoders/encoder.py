@@ -29,7 +29,7 @@ MAX_FEATURE = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes the encoder's input.
+    """The way of an image to the encoder's input.
 
     Parameters
     ----------
@@ -64,11 +64,11 @@ class Preprocessing:
         return cls(size, mean, scale)  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
+        """Return plain values for a manifest."""
         return {"size": self.size, "mean": list(self.mean), "scale": list(self.scale)}
 
     def normalize(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """uint8 images (N, H, W, 3) -> float32 (N, 3, H, W) as the encoder expects."""
+        """Return float32 (N, 3, H, W) for the encoder, of uint8 images (N, H, W, 3)."""
         mean = np.array(self.mean, np.float32).reshape(-1, 1, 1)
         factor = (1 / np.array(self.scale)).astype(np.float32).reshape(-1, 1, 1)
         # Bytes are moved before they become floats: a quarter of the memory.
@@ -108,20 +108,20 @@ class Encoder:
 
     @property
     def size(self) -> int:
-        """Side of the images it takes, in pixels."""
+        """Return the side of the images it takes, in pixels."""
         return self.preprocessing.size
 
     @property
     def n_description(self) -> int:
-        """Numbers in a row of `describe`: d + F."""
+        """Return the length of a row of `describe`: d + F."""
         return self.n_latent + self.n_features
 
     def encode(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Posterior means (N, d) of uint8 images (N, S, S, 3)."""
+        """Return posterior means (N, d) of uint8 images (N, S, S, 3)."""
         return self._run(images, ["posterior_mean"])[0]
 
     def describe(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """All that the encoder says of images: (N, d + F), the posterior means first.
+        """Return posterior means, then features, of images: (N, d + F).
 
         The features F are what the heads of its networks see, rounded to half
         precision so that they travel in few bytes. A mean keeps of them what the VAE
@@ -136,7 +136,7 @@ class Encoder:
         return np.concatenate([means, halved], axis=1)
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Features (N, F) of uint8 images; `BundleError` when the graph gives none."""
+        """Return features (N, F) of uint8 images; `BundleError` without any."""
         if not self.n_features:
             raise BundleError("encoder.onnx gives no features")
         return self._run(images, ["features"])[0]
@@ -144,14 +144,14 @@ class Encoder:
     def posterior(
         self, images: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Posterior means and log-variances, each (N, d), of uint8 images."""
+        """Return posterior means and log-variances, each (N, d), of uint8 images."""
         means, log_variances = self._run(images, ["posterior_mean", "log_variance"])
         return means, log_variances
 
     def _run(
         self, images: npt.NDArray[np.uint8], outputs: list[str]
     ) -> list[npt.NDArray[np.float32]]:
-        """The named outputs, each (N, its width), of uint8 images.
+        """Return the named outputs, each (N, its width), of uint8 images.
 
         One photo at a time: on one core a batch is no quicker, takes several times
         the memory, and its photos would change each other's last digits.
@@ -171,7 +171,7 @@ class Encoder:
 
     @contextmanager
     def _session_for(self, n_images: int) -> Iterator[Any]:
-        """The session for so many images, given what else is being encoded."""
+        """Open the session for so many images, given what else is being encoded."""
         with self._lock:
             self._n_running += 1
             is_alone = n_images == self._n_running == 1
@@ -186,7 +186,7 @@ Shapes = dict[str, Sequence[int | str | None]]
 
 
 def _checked_shapes(session: Any, size: int) -> Shapes:
-    """The shapes of a graph's inputs and outputs.
+    """Return the shapes of a graph's inputs and outputs.
 
     Raises `BundleError` when it is no encoder.
     """
@@ -219,14 +219,14 @@ def _checked_shapes(session: Any, size: int) -> Shapes:
 
 
 def _width(shape: Sequence[int | str | None]) -> int:
-    """Numbers a photo, of an output whose shape was checked."""
+    """Return the numbers a photo, of an output whose shape was checked."""
     return int(shape[-1] or 0)
 
 
 def _allows(
     shape: Sequence[int | str | None] | None, expected: Sequence[int | None]
 ) -> bool:
-    """Whether a graph's shape, where a name is any number, allows the `expected`.
+    """Tell whether a graph's shape, where a name is any number, allows `expected`.
 
     The first axis is that of the photos and must be free.
     """

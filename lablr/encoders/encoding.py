@@ -62,7 +62,7 @@ class EncodedPhotos:
     def rows(
         self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]
     ) -> EncodedPhotos:
-        """Those of the photos that are `chosen`: a mask (N,), or their numbers."""
+        """Return the `chosen` photos: a mask (N,), or their numbers."""
         return replace(
             self,
             latents=self.latents[chosen],
@@ -74,7 +74,7 @@ class EncodedPhotos:
         )
 
     def with_tags(self, tags: Sequence[str]) -> EncodedPhotos:
-        """The same photos with these `tags`, whether or not one of them has a tag."""
+        """Return the same photos with these `tags` as columns, used or not."""
         place = {tag: column for column, tag in enumerate(tags)}
         carries = np.zeros((len(self.latents), len(tags)), dtype=np.bool_)
         for tag, members in zip(self.tags, self.membership.T, strict=True):
@@ -84,7 +84,7 @@ class EncodedPhotos:
 
     @classmethod
     def joined(cls, parts: Sequence[EncodedPhotos]) -> EncodedPhotos:
-        """All photos of the parts, one part after another, with the tags of all."""
+        """Join the photos of all parts, in order, with the tags of all."""
         tags = sorted({tag for part in parts for tag in part.tags})
         alike = [part.with_tags(tags) for part in parts]
         mirrored = [part.mirrored for part in parts if part.mirrored is not None]

@@ -1,4 +1,4 @@
-"""Where the work on many photos is done: in threads here, or on other machines.
+"""Engines for the work on many photos: threads here, or other machines.
 
 A corpus is cut into blocks; the work turns each block into a result, and an engine
 says where that happens. Results come in the order of the blocks, and an engine takes
@@ -30,7 +30,7 @@ BLOCKS_PER_WORKER = 8
 
 
 class Work(Protocol[Result]):
-    """What is done with each block of photos; it can be sent to another machine."""
+    """Work on blocks of photos, which can be sent to another machine."""
 
     def prepare(self) -> Callable[[Block], Result]:
         """Load what all blocks need, and return what is done with one.
@@ -92,7 +92,7 @@ def in_threads(
 def cut(
     photos: Iterable[Photo], n_photos: int, n_workers: int, most: int = MOST_IN_BLOCK
 ) -> tuple[Iterator[list[Photo]], int]:
-    """Blocks of at most `most` photos, taken as they are asked for, and their number.
+    """Cut photos into blocks of at most `most`, lazily, and count the blocks.
 
     `n_photos` is how many photos there are.
     """

@@ -35,7 +35,7 @@ _BACKWARDS = {
 def joined(
     encoders: Sequence[tuple[bytes, Preprocessing]],
 ) -> tuple[bytes, Preprocessing]:
-    """One encoder (ONNX and preprocessing) that gives the latents of all, in order.
+    """Join encoders into one (ONNX, preprocessing) that gives all latents in order.
 
     The second, fourth, ... sees mirror images. The latents have d_1 + ... + d_m
     numbers. A single encoder comes back as it is.
@@ -100,7 +100,7 @@ def _side_by_side(encoders: Sequence[bytes]) -> bytes:
 
 
 def _shown(number: int) -> Any:
-    """The node that shows an encoder the image, or to every second its mirror image."""
+    """Return the node that shows an encoder the image, or its mirror image."""
     from onnx import helper
 
     if number % 2 == 0:
@@ -109,7 +109,7 @@ def _shown(number: int) -> Any:
 
 
 def _backwards() -> list[Any]:
-    """The constants of a slice over the whole width, from right to left."""
+    """Return the constants of a slice over the whole width, from right to left."""
     from onnx import numpy_helper
 
     return [
@@ -119,7 +119,7 @@ def _backwards() -> list[Any]:
 
 
 def _joined_output(parts: Sequence[Any], name: str) -> Any:
-    """Declares an output (N, d_1 + ... + d_m)."""
+    """Declare an output (N, d_1 + ... + d_m)."""
     from onnx import helper
 
     declared = [
@@ -134,7 +134,7 @@ def _joined_output(parts: Sequence[Any], name: str) -> Any:
 
 
 def _type(declared: Any) -> tuple[int, list[int | str]]:
-    """Element type and shape of a declared tensor; a free axis has a name."""
+    """Return element type and shape of a declared tensor; a free axis has a name."""
     tensor = declared.type.tensor_type
     shape = [
         axis.dim_value if axis.HasField("dim_value") else "photos"

@@ -1,4 +1,4 @@
-"""What an encoder makes its latents of, as a further output of its graph.
+"""The features behind the latents, as a further output of an encoder's graph.
 
 The posterior mean is a dense layer on features: the last feature map, averaged over
 its positions. There are ten times as many features as latents, and a head on them
@@ -25,7 +25,7 @@ PASSING = {
 
 
 def with_features(model: bytes) -> bytes:
-    """The encoder `model` (ONNX) with a third output ``features`` (N, F).
+    """Return the encoder `model` (ONNX) with a third output ``features`` (N, F).
 
     Encoders that were joined give the features of each, in order. A graph that has
     that output comes back as it is.
@@ -85,7 +85,7 @@ def _features(
 def _shape(
     name: str, makers: dict[str, Any], tensors: dict[str, list[int]]
 ) -> Sequence[int]:
-    """The shape of a constant, which may be stored otherwise and cast."""
+    """Return the shape of a constant, which may be stored otherwise and cast."""
     while name not in tensors and name in makers and makers[name].op_type in PASSING:
         name = makers[name].input[0]
     return tensors.get(name, ())

@@ -38,7 +38,7 @@ def quantize(
     corpus: Corpus,
     progress: Progress = silent,
 ) -> bytes:
-    """The same encoder in 8-bit integers, as ONNX, its ranges from a corpus.
+    """Return the encoder in 8-bit integers, as ONNX, its ranges from a corpus.
 
     Raises `FitError` when it is in integers already, `MissingExtra` without the
     package onnx.
@@ -66,7 +66,7 @@ def sample_images(
 
 
 def quantized(encoder_onnx: bytes, inputs: Iterable[npt.NDArray[np.float32]]) -> bytes:
-    """The same encoder in 8-bit integers, as ONNX.
+    """Return the encoder in 8-bit integers, as ONNX.
 
     `inputs` (1, 3, S, S) are normalized images such as it will see; a few hundred
     are enough, and they are taken one by one. Weights use seven bits, since

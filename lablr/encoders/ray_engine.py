@@ -91,14 +91,14 @@ def _prepare(work: Work[Result]) -> Callable[[bytes], bytes]:
 
 
 def n_cores(ray: Any) -> int:
-    """How many cores the cluster has now."""
+    """Count the cores that the cluster has now."""
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def over_cluster(
     ray: Any, prepare: Callable[[], Callable[[bytes], bytes]], blocks: Iterable[bytes]
 ) -> Iterator[bytes]:
-    """What is made of each block, in order, of which a bounded number is under way.
+    """Yield the result of each block, in order, with a bounded number under way.
 
     Each worker calls `prepare` once, and what it returns for each of its blocks.
     Raises `EngineError` when the cluster fails.
@@ -198,7 +198,7 @@ def _nothing_on_stderr() -> Iterator[None]:
 
 
 def _packed(photos: Sequence[Photo]) -> bytes:
-    """Records, with the paths at which every machine finds the photos, as JSON."""
+    """Pack records as JSON, with the paths that the photos have on every machine."""
     records = [
         photo.to_record() | {"path": str(photo.path.absolute())} for photo in photos
     ]

@@ -20,7 +20,7 @@ def open_session(
     name: str,
     weights: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Any:
-    """A session over the bytes of an ONNX graph called `name`.
+    """Open a session over the bytes of an ONNX graph called `name`.
 
     Its runs take `n_threads` threads, which sleep while they wait. `weights` stand
     for the initializers of these names that the graph leaves out; they are used

@@ -15,7 +15,7 @@ __all__ = ["read_encoder", "read_provenance"]
 
 
 def read_encoder(run: Path) -> tuple[bytes, Preprocessing]:
-    """The encoder of a finished training run, or of a bundle.
+    """Read the encoder of a finished training run, or of a bundle.
 
     Raises `FitError` when the folder has none, `BundleError` for a broken bundle.
     """
@@ -31,7 +31,7 @@ def read_encoder(run: Path) -> tuple[bytes, Preprocessing]:
 
 
 def read_provenance(runs: Sequence[Path]) -> dict[str, Any]:
-    """What training runs and bundles say of their making, for the next bundle.
+    """Read how training runs and bundles were made, for the next bundle.
 
     "training" has a list with the description of every network, in order. Raises
     `FitError` when a run's description cannot be read.

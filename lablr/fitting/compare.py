@@ -49,7 +49,7 @@ class Compared:
     n_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; a figure that is not defined is None."""
+        """Return plain values for JSON; a figure that is not defined is None."""
         return {
             "ranking": self.ranking,
             "rank_ms": round(self.rank_ms, 3),
@@ -65,7 +65,7 @@ def compare_bundle(
     min_photos: int = 0,
     progress: Progress = silent,
 ) -> list[Compared]:
-    """Every ranking of `bundle` on the photos of one split (None: all), in one pass.
+    """Judge every ranking of `bundle` on a split (None: all photos), in one pass.
 
     Calibration errors are cross-fitted and `min_photos` is as in
     `lablr.fitting.fit.evaluate_bundle`.
@@ -99,14 +99,14 @@ def compare_bundle(
 
 
 def with_comparison(bundle: Bundle, compared: Sequence[Compared]) -> Bundle:
-    """The bundle with its figures inside, for the page that compares."""
+    """Return the bundle with its figures inside, for the page that compares."""
     figures = [_without_nan(one.to_dict()) for one in compared]
     provenance = dict(bundle.provenance) | {KEY: figures}
     return dataclasses.replace(bundle, provenance=provenance)
 
 
 def compared_before(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The figures that `with_comparison` put into a bundle; none if there are none."""
+    """Return the figures that `with_comparison` put into a bundle, if any."""
     figures = provenance.get(KEY, [])
     return list(figures) if isinstance(figures, list) else []
 
@@ -114,7 +114,7 @@ def compared_before(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _every_ranking(
     tagger: Tagger, images: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float64]:
-    """What each ranking orders by, its probabilities and logits: (N, R * 3T)."""
+    """Return each ranking's order, probabilities and logits: (N, R * 3T)."""
     described = tagger.encode(images)
     return np.hstack(
         [numbers_of(tagger, name, described, images) for name in tagger.rankings]
@@ -133,14 +133,14 @@ def _rank_ms(tagger: Tagger, ranking: str) -> float:
 
 
 def _n_bytes(bundle: Bundle, ranking: str) -> int:
-    """Bytes of a method's arrays and network; the Gaussians' for their rankings."""
+    """Count the bytes of a method's arrays and network; by default the Gaussians'."""
     arrays = bundle.methods.get(ranking, bundle.gaussians)
     network = bundle.networks.get(ranking, b"")
     return len(network) + sum(array.nbytes for array in arrays.values())
 
 
 def _without_nan(value: Any) -> Any:
-    """JSON values with None where a figure is not a number."""
+    """Replace figures that are not a number by None in JSON values."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -28,7 +28,7 @@ def evaluate_bundle(
     min_photos: int = 0,
     progress: Progress = silent,
 ) -> list[Report]:
-    """Figures of a bundle on the photos of one split (None: all), per source.
+    """Judge a bundle on the photos of one split (None: all), per source.
 
     With `cross_fit` the calibration error is that of probabilities which the other
     photos calibrated: honest on the photos the bundle was calibrated on. Tags are
@@ -71,7 +71,7 @@ def numbers_of(
     described: npt.NDArray[np.float32],
     images: npt.NDArray[np.uint8],
 ) -> npt.NDArray[np.float64]:
-    """What a ranking orders by, its probabilities and its logits: (N, 3T)."""
+    """Return a ranking's order, probabilities and logits: (N, 3T)."""
     scores = tagger.ranker.scores(described, ranking, images)
     return np.hstack([scores.ranking(ranking), scores.probability, scores.logits])
 
@@ -79,7 +79,7 @@ def numbers_of(
 def well_known(
     bundle: Bundle, sources: set[str], min_photos: int
 ) -> dict[str, npt.NDArray[np.bool_]]:
-    """Of each source and of "all", which tags (T,) have that many training photos."""
+    """Tell which tags (T,) have so many training photos, per source and for "all"."""
     statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
     seen = dict(zip(statistics.sources, statistics.counts, strict=True))
     none = np.zeros(len(bundle.tags))

@@ -40,7 +40,7 @@ SHRINKAGES = (10.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0, 100_000.0)
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How the Gaussians are fitted.
+    """Settings of a fit.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def fit(
 
 
 def fit_encoded(encoded: EncodedPhotos, config: FitConfig, **described: Any) -> Bundle:
-    """The part of `fit` after encoding: seconds, so several configs can be tried.
+    """Do the part of `fit` after encoding: seconds, so several configs can be tried.
 
     `described` are encoder_onnx, preprocessing, model_card and provenance.
     """
@@ -120,7 +120,7 @@ def _bundle(
     provenance: Mapping[str, Any],
     views: ViewSums | None = None,
 ) -> Bundle:
-    """The bundle that follows from the sums."""
+    """Make the bundle that follows from the sums."""
     statistics, validation = sums.statistics, sums.validation
     if not statistics.sources or not len(validation.latents):
         raise FitError("both training and validation photos are needed")
@@ -142,7 +142,7 @@ def _bundle(
         encoder_onnx=encoder_onnx,
         preprocessing=preprocessing,
         gaussians=statistics.to_arrays()
-        | _listening(sums, gaussians, calibration)
+        | _coupling(sums, gaussians, calibration)
         | _reach(statistics.tags, views),
         calibration=calibration.to_arrays(),
         latent_map=latent_map.to_arrays(),
@@ -162,7 +162,7 @@ def _gaussians(
 def _calibrate(
     gaussians: TagGaussians, validation: EncodedPhotos, precision: float
 ) -> tuple[Calibration, float]:
-    """Calibration on the validation photos, and the threshold at a precision there."""
+    """Calibrate on the validation photos, and find the threshold there."""
     relevant = validation.membership
     ratio = gaussians.log_likelihood_ratio(validation.latents)
     calibration = Calibration.fit(ratio, relevant)
@@ -170,19 +170,19 @@ def _calibrate(
     return calibration, threshold_at_precision(relevant, probability, precision)
 
 
-def _listening(
+def _coupling(
     sums: FitSums, gaussians: TagGaussians, calibration: Calibration
 ) -> Arrays:
-    """What tags say of each other beyond what the validation photos say of them."""
+    """Return what tags say of each other beyond what the photos show of them."""
     ratio = gaussians.log_likelihood_ratio(sums.validation.latents)
-    listening = TagCoupling.fit(
+    coupling = TagCoupling.fit(
         sums.pairs,
         sums.statistics.counts,
         sums.statistics.source_moments.n,
         calibration.probability(ratio),
         sums.validation.sources,
     )
-    return sums.pairs.to_arrays() | listening.to_arrays()
+    return sums.pairs.to_arrays() | coupling.to_arrays()
 
 
 def _reach(tags: tuple[str, ...], views: ViewSums | None) -> Arrays:
@@ -193,7 +193,7 @@ def _reach(tags: tuple[str, ...], views: ViewSums | None) -> Arrays:
 def _best_shrinkage(
     statistics: GaussianStatistics, validation: EncodedPhotos, config: FitConfig
 ) -> float:
-    """The shrinkage with the best macro AP plus image MAP, summed over sources."""
+    """Choose the shrinkage with the best macro AP plus image MAP over the sources."""
     relevant, sources = validation.membership, validation.sources.tolist()
 
     def quality(shrinkage: float) -> float:

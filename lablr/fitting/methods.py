@@ -50,7 +50,7 @@ BLENDED = ("classifier", "neighbours")
 
 @dataclass(frozen=True, eq=False)
 class MethodRun:
-    """What ``lablr train --method`` left behind.
+    """A finished run of ``lablr train --method``.
 
     Attributes
     ----------
@@ -91,12 +91,12 @@ class MethodRun:
 
     @property
     def wants_features(self) -> bool:
-        """Whether it was trained on the features instead of the latents."""
+        """Tell whether it was trained on the features instead of the latents."""
         settings = self.description.get("settings")
         return isinstance(settings, Mapping) and settings.get("inputs") == "features"
 
     def on_descriptions(self, n_latent: int) -> Arrays:
-        """Its arrays for x = (latents, features), as `Encoder.describe` gives them.
+        """Return its arrays for x = (latents, features), see `Encoder.describe`.
 
         A head on features ignores the latents before them: their weights are 0.
         """
@@ -116,7 +116,7 @@ def combine(
     precision: float = 0.8,
     progress: Progress = silent,
 ) -> Bundle:
-    """The bundle with the methods of `runs`, nearest neighbours and their blend.
+    """Add the methods of `runs`, nearest neighbours and their blend to the bundle.
 
     Methods it had are replaced. Calibrations, the thresholds at that `precision` and
     the blend's weights are fitted to the photos of the split "val", so the corpus
@@ -136,7 +136,7 @@ def combine_encoded(
     runs: Sequence[MethodRun],
     precision: float = 0.8,
 ) -> Bundle:
-    """The part of `combine` after encoding: seconds.
+    """Do the part of `combine` after encoding: seconds.
 
     The `validation` photos are as `Encoder.describe` has them, followed by ConSE's
     logits where it is among the runs; `kept` are the training photos to be neighbours.
@@ -167,7 +167,7 @@ def combine_encoded(
 
 
 def _with_what_they_look_at(bundle: Bundle, runs: Sequence[MethodRun]) -> Bundle:
-    """The bundle with an encoder that gives the features, where a run wants them.
+    """Give the bundle an encoder with features, where a run wants them.
 
     Raises `FitError` when a run was made for another bundle.
     """
@@ -183,7 +183,7 @@ def _with_what_they_look_at(bundle: Bundle, runs: Sequence[MethodRun]) -> Bundle
 
 
 def _names_of(bundle: Bundle) -> set[str]:
-    """The SHA-256 of the bundle's encoder, with its features and without."""
+    """Return the SHA-256 of the bundle's encoder, with its features and without."""
     before = bundle.provenance.get(SAME, [])
     encoder = bundle.encoder_onnx
     models = (encoder, with_features(encoder))
@@ -193,7 +193,7 @@ def _names_of(bundle: Bundle) -> set[str]:
 
 
 def _conse(tagger: Tagger, runs: Sequence[MethodRun]) -> ConSE | None:
-    """The method that looks at the image itself, if it is among the runs."""
+    """Return the method that looks at the image itself, if it is among the runs."""
     run = next((run for run in runs if run.name == "conse"), None)
     if run is None:
         return None
@@ -205,7 +205,7 @@ def _conse(tagger: Tagger, runs: Sequence[MethodRun]) -> ConSE | None:
 def _encoded(
     tagger: Tagger, conse: ConSE | None, corpus: Corpus, progress: Progress
 ) -> tuple[EncodedPhotos, NeighbourPhotos]:
-    """The validation photos as `_seen`, and the training photos that are kept."""
+    """Encode the validation photos as `_seen`, and the training photos to keep."""
     validation: list[EncodedPhotos] = []
     kept: list[NeighbourPhotos] = []
     n_photos = n_left_out = 0
@@ -229,7 +229,7 @@ def _encoded(
 def _block(
     photos: Sequence[Photo], tagger: Tagger, conse: ConSE | None
 ) -> tuple[EncodedPhotos, NeighbourPhotos]:
-    """Of a block, the validation photos as `_seen`, and the training photos."""
+    """Encode a block's validation photos as `_seen`, and its training photos."""
     encoder = tagger.encoder
     train = encode_photos(photos, encoder, ("train",)).with_tags(tagger.tags)
     validation = encode_photos(
@@ -252,7 +252,7 @@ def _block(
 def _seen(
     tagger: Tagger, conse: ConSE | None, images: npt.NDArray[np.uint8]
 ) -> npt.NDArray[Any]:
-    """The descriptions of images, followed by ConSE's logits, if it is there."""
+    """Return the descriptions of images, followed by ConSE's logits, if it is there."""
     described = tagger.encode(images)
     if conse is None:
         return described
@@ -260,7 +260,7 @@ def _seen(
 
 
 def _blend(bundle: Bundle, validation: EncodedPhotos, precision: float) -> Arrays:
-    """Weights of the Gaussians and the methods, with the calibration of their sum."""
+    """Weigh the Gaussians and the methods, and calibrate their sum."""
     ranker = Ranker(bundle)
     x = validation.latents.astype(np.float32)
     membership, sources = validation.membership, validation.sources.tolist()
@@ -281,7 +281,7 @@ def _blend(bundle: Bundle, validation: EncodedPhotos, precision: float) -> Array
 
 
 def _absence(bundle: Bundle) -> dict[str, npt.NDArray[Any]]:
-    """How much a missing tag says in each source that the bundle knows: (T,)."""
+    """Return the weight (T,) of a missing tag in each source that the bundle knows."""
     statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
     weights = absence_weights(statistics.counts, bundle.settings["unknown_weight"])
     return dict(zip(statistics.sources, weights, strict=True))

@@ -1,4 +1,4 @@
-"""How well scores rank tags and photos, and whether probabilities mean what they say.
+"""Figures of rankings, and of how far probabilities can be believed.
 
 Two directions are judged. Down a tag: are the photos that carry it scored above
 those that do not (`average_precision`, `roc_auc`, ties handled as such)? Across a

@@ -1,4 +1,4 @@
-"""Does listening help? Image MAP of a photo's other tags, after some were accepted.
+"""Image MAP of a photo's other tags, after some were accepted.
 
 A person is imitated who knows a photo's tags and accepts one after another. Which one
 is said by the protocol:
@@ -10,9 +10,9 @@ is said by the protocol:
   misses it among the suggestions.
 
 Accepted tags are taken out of both rankings: that by the photo's own probabilities,
-*alone*, and that which listens. A photo counts while it has another right tag, so the
-photos are fewer, and the task is harder, after each. `first` is asked of the ranking
-that listens, and both rankings are judged on what is left then.
+*alone*, and the reranking. A photo counts while it has another right tag, so the
+photos are fewer, and the task is harder, after each. `first` is asked of the reranking,
+and both rankings are judged on what is left then.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RerankGain:
 
     @property
     def gain(self) -> float:
-        """How much listening adds."""
+        """Return how much reranking adds."""
         return self.listening - self.alone
 
     def to_dict(self) -> dict[str, object]:
@@ -78,9 +78,9 @@ def evaluate_rerank_gain(
     split: str | None = "val",
     progress: Progress = silent,
 ) -> list[RerankGain]:
-    """The reports of each source, protocol and number of accepted tags.
+    """Report each source, protocol and number of accepted tags.
 
-    Raises `NotInBundle` where the bundle cannot listen.
+    Raises `NotInBundle` where the bundle cannot rerank.
     """
     tagger = Tagger(bundle)
     tagger.require_support(Feedback(accepted=tagger.tags[:1]))
@@ -97,15 +97,15 @@ def evaluate_rerank_gain(
 def accept_encoded(
     tagger: Tagger, photos: EncodedPhotos, n_accepted: Sequence[int]
 ) -> Iterator[RerankGain]:
-    """`evaluate_rerank_gain` of encoded photos whose columns are the tagger's tags."""
-    if tagger.listening is None:
-        raise NotInBundle("this model cannot listen")
+    """Report on encoded photos whose columns are the tagger's tags."""
+    if tagger.coupling is None:
+        raise NotInBundle("this model cannot rank again by accepted tags")
     probability = tagger.ranker.scores(photos.latents).probability
     with np.errstate(divide="ignore"):
         logits = np.log(probability) - np.log1p(-probability)
     for protocol in PROTOCOLS:
         accepted = np.zeros_like(photos.membership)
-        listening = logits
+        reranked = logits
         for n in range(max(n_accepted) + 1):
             if n in n_accepted:
                 for source in (*sorted(set(photos.sources.tolist())), "all"):
@@ -117,25 +117,25 @@ def accept_encoded(
                         n,
                         int(left.any(axis=1).sum()),
                         _image_map(left, logits[rows], accepted[rows]),
-                        _image_map(left, listening[rows], accepted[rows]),
+                        _image_map(left, reranked[rows], accepted[rows]),
                     )
-            order = _order(protocol, logits, listening)
+            order = _order(protocol, logits, reranked)
             accepted = accepted | _highest(order, photos.membership & ~accepted)
-            shift = tagger.listening.shift(
+            shift = tagger.coupling.shift(
                 probability, accepted, np.zeros_like(accepted)
             )
-            listening = logits + shift
+            reranked = logits + shift
 
 
-def _order(protocol: str, logits: Floats, listening: Floats) -> Floats:
-    """What the next accepted tag has highest: (N, T)."""
+def _order(protocol: str, logits: Floats, reranked: Floats) -> Floats:
+    """Return what the next accepted tag has highest: (N, T)."""
     if protocol == "random":
         return np.random.default_rng(SEED).random(logits.shape)
-    return listening if protocol == "first" else -logits
+    return reranked if protocol == "first" else -logits
 
 
 def _highest(order: Floats, among: Bools) -> Bools:
-    """Of each photo the one tag (N, T) that is highest among some, none of none."""
+    """Return each photo's highest tag (N, T) `among` some, if there is one."""
     # Infinite scores are tied with what is not among them.
     ranked = np.argsort(-order, axis=1, kind="stable")
     first = np.argmax(np.take_along_axis(among, ranked, axis=1), axis=1)

@@ -1,4 +1,4 @@
-"""All that a fit takes from photos, as sums that add.
+"""A fit's knowledge of its photos, as sums that add.
 
 Each block of photos gives a `FitSums` of its own, wherever it was encoded; the total
 of all blocks is that of the corpus. It holds the sums of the training photos, the
@@ -40,7 +40,7 @@ FEW_PARTS = 100
 
 @dataclass(frozen=True, eq=False)
 class FitSums:
-    """What a fit knows of some photos; all parts have the same tags.
+    """The sums of some photos; all parts have the same tags.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class FitSums:
 
     @classmethod
     def of(cls, photos: EncodedPhotos, seed: int) -> FitSums:
-        """Those of encoded photos; `seed` picks the dots."""
+        """Sum encoded photos; `seed` picks the dots."""
         train = photos.rows(~photos.is_validation)
         validation = photos.rows(photos.is_validation)
         return cls(
@@ -75,7 +75,7 @@ class FitSums:
 
     @classmethod
     def total(cls, parts: Iterable[FitSums]) -> FitSums:
-        """Those of all parts, added as they come.
+        """Add all parts, as they come.
 
         Photos that were left out are named in the log. Raises `FitError` when there
         are no others.
@@ -105,7 +105,7 @@ class FitSums:
         )
 
     def pack(self) -> bytes:
-        """These sums as an .npz without pickled objects, exactly."""
+        """Pack these sums as an .npz without pickled objects, exactly."""
         names = {
             "tags": self.validation.tags,
             "files": self.validation.files.tolist(),
@@ -181,7 +181,7 @@ class FitWork:
 
 
 def _statistics(train: EncodedPhotos) -> GaussianStatistics:
-    """Sums over the training photos, and over their mirror images as half each."""
+    """Sum over the training photos, and over their mirror images as half each."""
     views: list[npt.NDArray[np.float32]] = [train.latents]
     if train.mirrored is not None:
         views.append(train.mirrored)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lablr.errors import BundleError
+from lablr.latent_space.arrays import checked
 
 __all__ = [
     "Calibration",
@@ -52,7 +52,7 @@ class Calibration:
     intercepts: npt.NDArray[np.float64]
 
     def probability(self, log_likelihood_ratio: Array) -> npt.NDArray[np.float64]:
-        """Probabilities (N, T) of log-likelihood ratios (N, T)."""
+        """Return probabilities (N, T) of log-likelihood ratios (N, T)."""
         logits = self.slopes * log_likelihood_ratio + self.intercepts
         # 1 / (1 + e^-z) without overflow, and exact where it is next to nothing:
         # the last tags of a photo are still in order.
@@ -84,7 +84,7 @@ class Calibration:
         membership: npt.NDArray[np.bool_],
         known: npt.NDArray[np.bool_],
     ) -> Calibration:
-        """Drawn from this one toward what more photos say, all (N, T).
+        """Draw this one toward what more photos say, all (N, T).
 
         Only pairs that are `known` count. This calibration is the prior, worth
         `UPDATE_STRENGTH`, so a tag without known pairs keeps its own.
@@ -102,7 +102,7 @@ class Calibration:
         return Calibration(slopes / unit, intercepts)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle."""
+        """Return arrays for the bundle."""
         return {"slopes": self.slopes, "intercepts": self.intercepts}
 
     @classmethod
@@ -110,17 +110,11 @@ class Calibration:
         cls, arrays: Mapping[str, npt.NDArray[np.generic]], n_tags: int
     ) -> Calibration:
         """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
-        values = {}
-        for name in ("slopes", "intercepts"):
-            shape = arrays[name].shape if name in arrays else "nothing"
-            if shape != (n_tags,):
-                raise BundleError(
-                    f"calibration.npz: expected {name} {(n_tags,)}, found {shape}"
-                )
-            values[name] = np.asarray(arrays[name], np.float64)
-            if not np.isfinite(values[name]).all():
-                raise BundleError(f"calibration.npz: the {name} are not all finite")
-        return cls(**values)
+        slopes, intercepts = (
+            checked(arrays, name, (n_tags,), "calibration.npz")
+            for name in ("slopes", "intercepts")
+        )
+        return cls(slopes, intercepts)
 
 
 def _platt(
@@ -131,7 +125,7 @@ def _platt(
     held: npt.NDArray[np.bool_] | None = None,
     weights: Floats | float = 1.0,
 ) -> Floats:
-    """The most probable (2, T) slopes and intercepts, by damped Newton steps.
+    """Find the most probable (2, T) slopes and intercepts, by damped Newton steps.
 
     With ``z = a ratio + b`` minimizes, for each tag,
     ``sum w (log(1 + e^z) - y z) + strength/2 |theta - prior|^2``, the `weights` w
@@ -167,7 +161,7 @@ def _newton_step(
     held: npt.NDArray[np.bool_],
     weights: Floats | float,
 ) -> Floats:
-    """Hessian^-1 gradient, (2, T).
+    """Return Hessian^-1 gradient, (2, T).
 
     The gradient is ``sum w (p - y)(ratio, 1)``, the Hessian
     ``sum w p (1 - p) (ratio, 1)(ratio, 1)^T``, each plus the prior's. Of `held` tags
@@ -194,7 +188,7 @@ def _newton_step(
 def threshold_at_precision(
     membership: npt.NDArray[np.bool_], probability: Array, precision: float
 ) -> float:
-    """The lowest probability from which on `precision` of the tags are right.
+    """Find the lowest probability from which on `precision` of the tags are right.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How many photos of each source carry two tags together: counts that add.
+"""Counts of photos that carry two tags together, by source: they add.
 
 Of the T (T - 1) / 2 pairs of tags most never meet, so only those that do are kept.
 """
@@ -54,7 +54,7 @@ class Cooccurrence:
 
     @classmethod
     def total(cls, parts: Iterable[Cooccurrence]) -> Cooccurrence:
-        """The counts of all parts; their tags and sources are united."""
+        """Add the counts of all parts; their tags and sources are united."""
         counts: Counter[tuple[str, str, str]] = Counter()
         tags: set[str] = set()
         sources: set[str] = set()
@@ -74,7 +74,7 @@ class Cooccurrence:
         sources: Iterable[str],
         tags: Iterable[str],
     ) -> Cooccurrence:
-        """Counts by names; those of tags that are not among `tags` are left out."""
+        """Count by names; counts of tags that are not among `tags` are left out."""
         sources, tags = tuple(sources), tuple(tags)
         row = {name: number for number, name in enumerate(sources)}
         column = {name: number for number, name in enumerate(tags)}
@@ -87,7 +87,7 @@ class Cooccurrence:
         return cls(tags, sources, places, np.array([n for *_, n in placed], np.float64))
 
     def together(self, source: int) -> npt.NDArray[np.float64]:
-        """Photos (T, T) of a source with each two tags; the diagonal is 0."""
+        """Return a source's photos (T, T) with each two tags; the diagonal is 0."""
         table = np.zeros((len(self.tags), len(self.tags)))
         own = self.places[:, 0] == source
         one, two = self.places[own, 1], self.places[own, 2]
@@ -95,7 +95,7 @@ class Cooccurrence:
         return table
 
     def with_tags(self, tags: tuple[str, ...]) -> Cooccurrence:
-        """The counts of these tags; those that are new have met no other."""
+        """Return the counts of these tags; those that are new have met no other."""
         counts = {
             (self.sources[source], self.tags[one], self.tags[two]): n
             for (source, one, two), n in zip(
@@ -105,7 +105,7 @@ class Cooccurrence:
         return self._of_names(counts, self.sources, tags)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle, beside those of the Gaussians."""
+        """Return arrays for the bundle, beside those of the Gaussians."""
         return {"pair_places": self.places, "pair_n": self.n}
 
     @classmethod

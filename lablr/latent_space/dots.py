@@ -1,4 +1,4 @@
-"""Which training photos are the dots of the map: up to 200 of each tag.
+"""The training photos that are dots of the map: up to 200 of each tag.
 
 A photo is chosen by a hash of its file name and a seed: the 200 smallest of a tag.
 So the choice is as good as random and depends neither on the order of the photos nor
@@ -68,7 +68,7 @@ class MapDots:
 
     @property
     def starts(self) -> NDArray[np.int64]:
-        """Where each tag's dots begin and, last, where they end: (T + 1,)."""
+        """Return where each tag's dots begin and, last, where they end: (T + 1,)."""
         return np.searchsorted(self.tag_of, np.arange(len(self.tags) + 1))
 
 

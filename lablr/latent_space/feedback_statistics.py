@@ -1,4 +1,4 @@
-"""What people's judgements add to the Gaussians: sums that add, as a corpus's do.
+"""Sums over people's judgements, for the Gaussians: they add, as a corpus's do.
 
 Judged photos are a source of their own. Of such a photo and a tag t a person may
 have *accepted* t, *rejected* it, or said nothing, and then t is unknown there, even
@@ -60,7 +60,7 @@ class FeedbackStatistics:
         tags: tuple[str, ...],
         weight: float = 1.0,
     ) -> FeedbackStatistics:
-        """Sums of `latents` (N, d); `accepted` and `rejected` are (N, T).
+        """Sum `latents` (N, d); `accepted` and `rejected` are (N, T).
 
         Each photo counts `weight` times.
         """
@@ -75,15 +75,15 @@ class FeedbackStatistics:
         )
 
     def __add__(self, other: FeedbackStatistics) -> FeedbackStatistics:
-        """The judgements of both, by the same tags."""
+        """Add the judgements of both, by the same tags."""
         return self._combined(other, 1.0)
 
     def __sub__(self, other: FeedbackStatistics) -> FeedbackStatistics:
-        """The judgements without those of `other`, which were among them."""
+        """Take away the judgements of `other`, which were among them."""
         return self._combined(other, -1.0)
 
     def evidence(self, unknown: float) -> tuple[Moments, Moments]:
-        """What to add to the sums of each tag and of each rest, both (T)."""
+        """Return what to add to the sums of each tag and of each rest, both (T)."""
         rest = [(1 - unknown) * decided for decided in vars(self.decided).values()]
         # In place: these arrays are large, and learning makes them once a part.
         for sums, judged, accepted in zip(
@@ -97,7 +97,7 @@ class FeedbackStatistics:
         return self.accepted, Moments(*rest)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle, beside those of the corpus's statistics."""
+        """Return arrays for the bundle, beside those of the corpus's statistics."""
         arrays: dict[str, npt.NDArray[np.generic]] = {}
         for part in PARTS:
             arrays |= pack_moments(getattr(self, part), f"judgements_{part}")
@@ -138,7 +138,7 @@ class FeedbackStatistics:
 
 
 def _weighted(points: npt.NDArray[np.float64], groups: Bools, weight: float) -> Moments:
-    """Sums over groups (N, G) of points (N, d), each counted `weight` times."""
+    """Sum points (N, d) over groups (N, G), each counted `weight` times."""
     # To weigh the points is quicker than to weigh the (G, d, d) sums of products.
     root = np.sqrt(weight)
     sums = Moments.of(points * root, groups)

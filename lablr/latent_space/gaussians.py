@@ -75,7 +75,7 @@ class GaussianStatistics:
         sources: npt.NDArray[np.str_],
         tags: tuple[str, ...],
     ) -> GaussianStatistics:
-        """Statistics of `latents` (N, d), `membership` (N, T), `sources` (N,)."""
+        """Sum `latents` (N, d) by `membership` (N, T) and `sources` (N,)."""
         points = latents.astype(np.float64)
         names = tuple(sorted({str(source) for source in sources}))
         in_source = sources[:, None] == np.array(names, np.str_)[None, :]
@@ -88,14 +88,14 @@ class GaussianStatistics:
         )
 
     def __add__(self, other: GaussianStatistics) -> GaussianStatistics:
-        """Statistics of both corpora together: their tags and sources are united."""
+        """Add two corpora: their tags and sources are united."""
         together = StatisticsSum()
         together.add(self)
         together.add(other)
         return together.total()
 
     def scaled(self, factor: float) -> GaussianStatistics:
-        """The same photos, each counted `factor` times."""
+        """Return the same photos, each counted `factor` times."""
         return dataclasses.replace(
             self,
             tag_moments=self.tag_moments.scaled(factor),
@@ -104,7 +104,7 @@ class GaussianStatistics:
         )
 
     def absence(self, unknown: float) -> Array:
-        """How much a missing tag says in each source, (S, T): `label_weights`."""
+        """Return the weight (S, T) of a missing tag in each source: `label_weights`."""
         return absence_weights(self.counts, unknown)
 
     def rest(self, absence: FloatArray) -> Moments:
@@ -115,7 +115,7 @@ class GaussianStatistics:
     def to_arrays(
         self, products: type[np.float32] | type[np.float64] = np.float32
     ) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle: symmetric matrices as packed triangles.
+        """Return arrays for the bundle: symmetric matrices as packed triangles.
 
         Counts and sums are exact; each sum of products is rounded to the type
         `products`: for float32 that is by 2^-24 (6e-8) of its size at most.
@@ -183,11 +183,11 @@ class StatisticsSum:
 
     @property
     def n_photos(self) -> float:
-        """How many photos have been added."""
+        """Return how many photos have been added."""
         return float(sum(moments.n.item() for moments in self._sources.values()))
 
     def total(self) -> GaussianStatistics:
-        """Statistics of all parts together; there must have been one."""
+        """Return the statistics of all parts together; there must have been one."""
         tags, sources = tuple(sorted(self._tags)), tuple(sorted(self._sources))
         counts = [self._counts[source, tag] for source in sources for tag in tags]
         d = self._n_latent
@@ -260,7 +260,7 @@ class TagGaussians:
         self.log_prior_odds_ = np.log(tag.n / rest.n)
 
     def squared_mahalanobis(self, latents: FloatArray) -> Array:
-        """``D2_t(x)`` of latents (N, d) to every tag's Gaussian: (N, T)."""
+        """Return ``D2_t(x)`` of latents (N, d) to every tag's Gaussian: (N, T)."""
         return self._tag.squared_mahalanobis(latents)
 
     def log_likelihood_ratio(self, latents: FloatArray) -> Array:
@@ -268,7 +268,7 @@ class TagGaussians:
         return self.score(latents)[1]
 
     def score(self, latents: FloatArray) -> tuple[Array, Array]:
-        """Squared Mahalanobis and log-likelihood ratio at once, each (N, T)."""
+        """Return squared Mahalanobis and log-likelihood ratio at once, each (N, T)."""
         to_tag = self._tag.squared_mahalanobis(latents)
         to_rest = self._rest.squared_mahalanobis(latents)
         tag_log_density = -0.5 * (to_tag + self._tag.log_determinants)
@@ -277,11 +277,11 @@ class TagGaussians:
         return to_tag, ratio
 
     def squared_mahalanobis_of(self, tag: int, latents: FloatArray) -> Array:
-        """``D2_t(x)`` of latents (N, d) to one tag, by its number: (N,)."""
+        """Return ``D2_t(x)`` of latents (N, d) to one tag, by its number: (N,)."""
         return self._tag.squared_mahalanobis_of(tag, latents)
 
     def score_of(self, tag: int, latents: FloatArray) -> tuple[Array, Array]:
-        """What `score` gives for the tag of one number, each (N,).
+        """Return what `score` gives for the tag of one number, each (N,).
 
         A hundred photos and one tag are a few milliseconds, all tags ten times that.
         """
@@ -296,7 +296,7 @@ class TagGaussians:
 def shrunk_covariances(
     groups: Moments, tied: Array, shrinkage: float, ridge: float
 ) -> Iterator[Array]:
-    """``(1 - alpha) S + alpha S_w + ridge I`` (d, d) of each group."""
+    """Yield ``(1 - alpha) S + alpha S_w + ridge I`` (d, d) of each group."""
     floor = ridge * np.trace(tied) / len(tied) * np.eye(len(tied))
     alphas = shrinkage / (groups.n + shrinkage)
     for alpha, covariance in zip(alphas, groups.covariances(), strict=True):

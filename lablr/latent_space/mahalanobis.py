@@ -92,7 +92,7 @@ class ManyGaussians:
         self._numbers = np.ascontiguousarray(numbers.T, np.float32)
 
     def squared_mahalanobis(self, latents: FloatArray) -> Array:
-        """Latents (N, d) -> (N, G), in float32 but for the result."""
+        """Return (N, G) of latents (N, d), in float32 but for the result."""
         squares = np.empty((len(latents), self._numbers.shape[1]))
         n_at_once = max(1, NUMBERS_AT_ONCE // sum(self._basis.shape))
         for start in range(0, len(latents), n_at_once):
@@ -108,7 +108,7 @@ class ManyGaussians:
         return np.maximum(squares, 0, out=squares)
 
     def squared_mahalanobis_of(self, group: int, latents: FloatArray) -> Array:
-        """The same to one of the Gaussians: (N, d) -> (N,), its matrix unpacked."""
+        """Return the same to one Gaussian: (N, d) -> (N,), its matrix unpacked."""
         d, n_basis = len(self._origin), self._basis.shape[1]
         numbers = self._numbers[:, group]
         precision_matrix = self._unpacked(self._basis @ numbers[:n_basis])
@@ -118,7 +118,7 @@ class ManyGaussians:
         return np.maximum(squares, 0, out=squares)
 
     def _unpacked(self, packed: FloatArray) -> Array:
-        """The symmetric matrix (d, d) of packed numbers (d (d+1) / 2,)."""
+        """Return the symmetric matrix (d, d) of packed numbers (d (d+1) / 2,)."""
         d = self._lower[0][-1] + 1
         matrix = np.empty((d, d))
         matrix[self._lower] = matrix.T[self._lower] = packed / self._scale
@@ -128,7 +128,7 @@ class ManyGaussians:
 def log_densities(
     means: Array, covariances: Iterable[Array], latents: Array, wanted: Bools
 ) -> Array:
-    """``-1/2 (D2 + log det Sigma)`` (N, G) of G Gaussians, 0 where not `wanted`.
+    """Return ``-1/2 (D2 + log det Sigma)`` (N, G) of G Gaussians, 0 where not `wanted`.
 
     For few photos once: to solve is ten times quicker than to prepare `ManyGaussians`.
     Raises `FitError` when a covariance is not positive definite.
@@ -144,7 +144,7 @@ def log_densities(
 
 
 def _basis(rows: Float32Array, k: int) -> tuple[Float32Array, Float32Array]:
-    """Weights (G, K) and basis (K, M) with ``weights @ basis ~ rows``.
+    """Return weights (G, K) and basis (K, M) with ``weights @ basis ~ rows``.
 
     One power iteration sharpens the random projection.
     """
@@ -160,7 +160,7 @@ def _basis(rows: Float32Array, k: int) -> tuple[Float32Array, Float32Array]:
 
 
 def _inverse(covariance: Array) -> tuple[Array, float]:
-    """The precision matrix (d, d), and the log-determinant of the covariance."""
+    """Return the precision matrix (d, d), and the log-determinant of the covariance."""
     factor = _cholesky(covariance)
     whitener = np.linalg.inv(factor)
     return whitener.T @ whitener, _log_determinant(factor)
@@ -171,7 +171,7 @@ def _log_determinant(factor: Array) -> float:
 
 
 def _cholesky(covariance: Array) -> Array:
-    """The lower triangular factor (d, d) of a covariance; raises `FitError`."""
+    """Return the lower triangular factor (d, d) of a covariance; raises `FitError`."""
     try:
         factor = np.asarray(np.linalg.cholesky(covariance), np.float64)
     except np.linalg.LinAlgError:

@@ -27,7 +27,7 @@ class Moments:
 
     @classmethod
     def of(cls, latents: Array, groups: npt.NDArray[np.bool_]) -> Moments:
-        """Sums of `latents` (N, d) over the photos of each group, `groups` (N, G)."""
+        """Sum `latents` (N, d) over the photos of each group, `groups` (N, G)."""
         n_groups, d = groups.shape[1], latents.shape[1]
         total, outer = np.empty((n_groups, d)), np.empty((n_groups, d, d))
         for group, members in enumerate(groups.T):
@@ -52,13 +52,13 @@ class Moments:
         self.outer[:] += other.outer
 
     def group(self, number: int) -> Moments:
-        """The sums of one group alone, as views."""
+        """Return the sums of one group alone, as views."""
         only = slice(number, number + 1)
         return Moments(self.n[only], self.total[only], self.outer[only])
 
     @classmethod
     def stacked(cls, groups: Sequence[Moments], n_latent: int) -> Moments:
-        """The groups of all, in their order; there may be none."""
+        """Stack the groups of all, in their order; there may be none."""
         d = n_latent
         none = cls(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)))
         return cls(
@@ -68,11 +68,11 @@ class Moments:
         )
 
     def scaled(self, factor: float) -> Moments:
-        """The same photos, each counted `factor` times."""
+        """Return the same photos, each counted `factor` times."""
         return Moments(self.n * factor, self.total * factor, self.outer * factor)
 
     def weighted(self, weights: Array) -> Moments:
-        """Sums over the groups, each counted with `weights` (G', G)."""
+        """Sum over the groups, each counted with `weights` (G', G)."""
         return Moments(
             weights @ self.n,
             weights @ self.total,
@@ -81,16 +81,16 @@ class Moments:
 
     @property
     def means(self) -> Array:
-        """Mean of each group (G, d)."""
+        """Return the mean of each group (G, d)."""
         return self.total / self.n[:, None]
 
     def covariances(self) -> Iterator[Array]:
-        """Empirical covariance (d, d) of each group, divided by n."""
+        """Yield the empirical covariance (d, d) of each group, divided by n."""
         for n, mean, outer in zip(self.n, self.means, self.outer, strict=True):
             yield outer / n - np.outer(mean, mean)
 
     def within_covariance(self) -> Array:
-        """Mean of the groups' empirical covariances (d, d), weighted by their n."""
+        """Return the mean of the groups' covariances (d, d), weighted by their n."""
         scatter = self.outer.sum(axis=0) - self.total.T @ self.means
         within: Array = scatter / self.n.sum()
         return within
@@ -101,7 +101,7 @@ def pack_moments(
     name: str,
     products: type[np.float32] | type[np.float64] = np.float32,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Arrays of moments for a bundle, each sum of products rounded to `products`."""
+    """Pack moments for a bundle, each sum of products rounded to `products`."""
     rows, columns = np.tril_indices(moments.total.shape[1])
     return {
         f"{name}_n": moments.n,

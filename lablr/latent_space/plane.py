@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lablr.errors import BundleError, FitError
+from lablr.latent_space.arrays import checked
 from lablr.latent_space.dots import MapDots
 from lablr.latent_space.moments import Moments
 
@@ -138,30 +139,26 @@ def _principal_plane(photos: Moments) -> tuple[Floats, Floats, Floats]:
 def _check_shapes(arrays: Mapping[str, NDArray[Any]]) -> None:
     n_latent, n_tags = arrays["mean"].size, arrays["dispersion_radii"].size
     n_dots = arrays["photo_positions"].size // 2
-    expected = {
-        "mean": ((n_latent,), np.float64),
-        "axes": ((2, n_latent), np.float64),
-        "explained_variance_ratio": ((2,), np.float64),
-        "centroids": ((n_tags, 2), np.float64),
-        "dispersion_radii": ((n_tags,), np.float64),
-        "photo_positions": ((n_dots, 2), np.float32),
-        "photo_starts": ((n_tags + 1,), np.int64),
+    shapes: dict[str, tuple[int, ...]] = {
+        "mean": (n_latent,),
+        "axes": (2, n_latent),
+        "explained_variance_ratio": (2,),
+        "centroids": (n_tags, 2),
+        "dispersion_radii": (n_tags,),
+        "photo_positions": (n_dots, 2),
+        "photo_starts": (n_tags + 1,),
     }
-    for name, (shape, dtype) in expected.items():
-        found = arrays[name]
-        if found.shape != shape or found.dtype != dtype:
-            raise BundleError(
-                f"map: expected {name} of shape {shape} and {np.dtype(dtype)},"
-                f" found {found.shape} and {found.dtype}"
-            )
+    kinds: dict[str, type[np.generic]] = {
+        "photo_positions": np.float32,
+        "photo_starts": np.int64,
+    }
+    for name, shape in shapes.items():
+        checked(arrays, name, shape, "map", kinds.get(name, np.float64))
 
 
 def _check_values(arrays: Mapping[str, NDArray[Any]]) -> None:
     starts, axes = arrays["photo_starts"], arrays["axes"]
     ratio = arrays["explained_variance_ratio"]
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise BundleError(f"map: {name} holds a number that is not finite")
     if np.abs(axes @ axes.T - np.eye(2)).max() > 1e-6:
         raise BundleError("map: axes are not orthonormal")
     if (ratio < 0).any() or (ratio > 1).any():

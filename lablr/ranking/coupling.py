@@ -1,4 +1,4 @@
-"""Suggestions that listen: what an accepted or rejected tag says of the others.
+"""Reranking by feedback: what an accepted or rejected tag says of the others.
 
 A photo's own score p_t(x) knows nothing of what a person has just decided. The tags
 that people gave the training photos know which go together, but most of that the
@@ -28,7 +28,7 @@ the mean of such photos. Accepted tags tell much the same thing (*man* and *boy*
 *people*), so each further one adds less; what rejected ones tell is averaged.
 
 All of it follows from sums that add and from the validation photos; a bundle holds
-the counts, J and J'. To listen costs one product of |A| + |R| rows.
+the counts, J and J'. Reranking costs one product of |A| + |R| rows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lablr.errors import BundleError
+from lablr.latent_space.arrays import checked
 from lablr.latent_space.cooccurrence import Cooccurrence
 
 __all__ = ["TagCoupling"]
@@ -55,7 +55,7 @@ BETA_REJECTED = 1.0
 
 @dataclass(frozen=True, eq=False)
 class TagCoupling:
-    """What T tags say of each other: (T, T), in nats, 0 on the diagonal.
+    """The evidence of T tags on each other: (T, T), in nats, 0 on the diagonal.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class TagCoupling:
         return cls(pairs.tags, given, without)
 
     def shift(self, probability: Array, accepted: Bools, rejected: Bools) -> Array:
-        """What to add to the log odds of each tag: of the shape of `probability`.
+        """Return what to add to each tag's log odds: of the shape of `probability`.
 
         `accepted` and `rejected` are (N, T), or (T,) for all photos alike.
         """
@@ -123,7 +123,7 @@ class TagCoupling:
         return shift
 
     def with_tags(self, tags: tuple[str, ...]) -> TagCoupling:
-        """The same of other tags; those that are new say nothing of others."""
+        """Return the same of other tags; those that are new say nothing of others."""
         place = {tag: number for number, tag in enumerate(self.tags)}
         columns = np.array([place.get(tag, -1) for tag in tags], np.int64)
         known = columns >= 0
@@ -134,7 +134,7 @@ class TagCoupling:
         return TagCoupling(tags, *moved)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle, beside those of the Gaussians; J packed."""
+        """Return arrays for the bundle, beside those of the Gaussians; J packed."""
         rows, columns = np.tril_indices(len(self.tags), -1)
         return {
             "coupling": self.given[rows, columns].astype(np.float32),
@@ -151,18 +151,9 @@ class TagCoupling:
         """
         if "coupling" not in arrays:
             return None
-        packed = np.asarray(arrays["coupling"], np.float64)
-        without = np.asarray(arrays.get("coupling_without", 0.0), np.float64)
-        n = len(tags)
-        expected = (n * (n - 1) // 2,), (n, n)
-        found = packed.shape, without.shape
-        if found != expected or not all(
-            np.isfinite(table).all() for table in (packed, without)
-        ):
-            raise BundleError(
-                f"gaussians.npz: expected the couplings {expected}, finite, "
-                f"found {found}"
-            )
+        n, file = len(tags), "gaussians.npz"
+        packed = checked(arrays, "coupling", (n * (n - 1) // 2,), file)
+        without = checked(arrays, "coupling_without", (n, n), file)
         given = np.zeros((n, n))
         rows, columns = np.tril_indices(n, -1)
         given[rows, columns] = given[columns, rows] = packed

@@ -1,4 +1,4 @@
-"""Why a tag: how typical the photo is, its nearest training photos, where it was seen.
+"""Reasons for a tag: typicality, the nearest training photos, where it was seen.
 
 All three look at the tag's Gaussian or at latents, whatever ranking put the tag where
 it is.
@@ -51,7 +51,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Typicality:
-    """Where a photo stands among a tag's training photos.
+    """The place of a photo among a tag's training photos.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Typicality:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a photo got a tag, or did not.
+    """The reasons for a tag of a photo, or against it.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Explanation:
     saliency: Saliency | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it; the saliency only where it was asked for."""
+        """Return its JSON form; the saliency only where it was asked for."""
         found: dict[str, Any] = {
             "tag": self.tag,
             "squared_mahalanobis": self.squared_mahalanobis,
@@ -119,7 +119,7 @@ def explain(
 
 
 def percentile(distance: float, others: npt.ArrayLike) -> float:
-    """The share, in percent, of `others` (n,) below a distance, ties counted half."""
+    """Return the percentage of `others` (n,) below a distance, ties counted half."""
     among = np.asarray(others, np.float64)
     below, ties = (among < distance).mean(), (among == distance).mean()
     return float(100 * (below + ties / 2))
@@ -157,7 +157,7 @@ def _typicality(tagger: Tagger, tag: int, square: float) -> Typicality | None:
 
 
 def _latents_without_parts(tagger: Tagger, image: Image, progress: Progress) -> Latents:
-    """Latents (N_PATCHES, d) of an image with a patch on it, row by row.
+    """Encode an image with a patch on it, row by row: (N_PATCHES, d).
 
     Whatever `progress` raises ends it within a few encodings.
     """

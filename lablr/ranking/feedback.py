@@ -1,4 +1,4 @@
-"""What a person says of one photo's suggestions: decided tags, and how far to reach."""
+"""A person's feedback on one photo's suggestions: decided tags, and the reach."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Feedback"]
 
 @dataclass(frozen=True)
 class Feedback:
-    """What the ranking shall listen to.
+    """Decided tags and the reach to rank by.
 
     Parameters
     ----------
@@ -42,14 +42,14 @@ class Feedback:
 
     @property
     def decided(self) -> tuple[str, ...]:
-        """Accepted and rejected tags."""
+        """Return accepted and rejected tags."""
         return self.accepted + self.rejected
 
     def __bool__(self) -> bool:
         return bool(self.decided or self.reach)
 
     def to_dict(self) -> dict[str, Any]:
-        """What was said, as JSON shows it: nothing of what was not."""
+        """Return what was said, for JSON: nothing of what was not."""
         said = {
             "accepted": list(self.accepted),
             "rejected": list(self.rejected),
@@ -59,7 +59,7 @@ class Feedback:
 
 
 def _normal(tags: Iterable[str]) -> tuple[str, ...]:
-    """Tags in normal form, each once, in their order."""
+    """Return tags in normal form, each once, in their order."""
     found: dict[str, None] = {}
     for tag in tags:
         try:

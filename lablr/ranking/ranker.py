@@ -57,7 +57,7 @@ class Scores:
     logits: Floats
 
     def ranking(self, name: str) -> Floats:
-        """The numbers (N, T) by which the ranking called `name` orders, best highest.
+        """Return the numbers (N, T) by which the ranking `name` orders, best highest.
 
         Every method orders by its probability.
         """
@@ -68,7 +68,7 @@ class Scores:
         return self.probability
 
     def log_score(self, name: str) -> Floats:
-        """What orders as `ranking` does, in nats, so that nats can be added."""
+        """Return what orders as `ranking` does, in nats, so that nats can be added."""
         if name in ("likelihood", "mahalanobis"):
             return self.ranking(name) * (0.5 if name == "mahalanobis" else 1.0)
         # Of a probability that is 0, the smallest there is.
@@ -113,7 +113,7 @@ class Ranker:
 
     @property
     def neighbours(self) -> Neighbours | None:
-        """The training photos that the bundle keeps, if it does."""
+        """Return the training photos that the bundle keeps, if it does."""
         found = self.methods.get("neighbours")
         return found if isinstance(found, Neighbours) else None
 
@@ -123,11 +123,11 @@ class Ranker:
 
     @property
     def by_description(self) -> tuple[str, ...]:
-        """The rankings that need no image, only what the encoder says of it."""
+        """Name the rankings that need no image, only its description."""
         return tuple(name for name in self.rankings if name != "conse")
 
     def n_inputs(self, ranking: str) -> int:
-        """How many numbers of a description a ranking looks at."""
+        """Count the numbers of a description that a ranking looks at."""
         if ranking == "blend" and self.blend:
             return max(self.n_inputs(name) for name in self.blend.of)
         if ranking in self.methods:
@@ -136,11 +136,11 @@ class Ranker:
 
     @property
     def n_latent(self) -> int:
-        """d: the first so many numbers of a description are the latent."""
+        """Return d: the first d numbers of a description are the latent."""
         return int(self.gaussians.means_.shape[1])
 
     def threshold(self, ranking: str, default: float) -> float:
-        """From which probability on a tag is suggested; `default` by the Gaussians."""
+        """Return the probability to suggest from; `default` by the Gaussians."""
         own = self._calibrated.get(ranking)
         return default if own is None else own.threshold
 
@@ -150,7 +150,7 @@ class Ranker:
         ranking: str = "calibrated",
         images: Images | None = None,
     ) -> Scores:
-        """Scores of photos by their descriptions x (N, p).
+        """Score photos by their descriptions x (N, p).
 
         Probabilities are those of the `ranking`. Raises `RankingError` for one that
         needs numbers that x does not hold, or the `images` (N, S, S, 3).
@@ -171,7 +171,7 @@ class Ranker:
         by_gaussians: Floats,
         images: Images | None,
     ) -> Floats:
-        """What the method of this name gives; `by_gaussians` (N, T) are probabilities.
+        """Return a method's logits; `by_gaussians` (N, T) are probabilities.
 
         A blend weighs those as well.
         """
@@ -215,7 +215,7 @@ def _gaussians(bundle: Bundle, statistics: GaussianStatistics) -> TagGaussians:
 
 
 def _spread(statistics: GaussianStatistics) -> tuple[Floats, Floats]:
-    """Mean and standard deviation (d,) of the latents of all training photos."""
+    """Return mean and standard deviation (d,) of the latents of all training photos."""
     photos = statistics.source_moments
     n_photos = photos.n.sum()
     mean = photos.total.sum(axis=0) / n_photos

@@ -1,4 +1,4 @@
-"""How much the photos of a tag are seen: its reach, relative to that of the best.
+"""The reach of tags: how much their photos are seen, relative to the best.
 
 **From views**, where the corpus's records have them (``views``, and where known the
 time of upload, ``uploaded``, in seconds since 1970). Views spread over orders of
@@ -68,7 +68,7 @@ class ViewSums:
 
     @classmethod
     def of(cls, photos: Iterable[Photo]) -> ViewSums:
-        """Sums over the training photos among `photos`."""
+        """Sum over the training photos among `photos`."""
         sums = cls()
         for photo in photos:
             if photo.split == "train" and photo.views is not None:
@@ -76,7 +76,7 @@ class ViewSums:
         return sums
 
     def __add__(self, other: ViewSums) -> ViewSums:
-        """The sums of both."""
+        """Add the sums of both."""
         together = dict(self.tags)
         for tag, sums in other.tags.items():
             together[tag] = together[tag] + sums if tag in together else sums
@@ -107,14 +107,14 @@ class Reach:
 
     @classmethod
     def fit(cls, tags: tuple[str, ...], views: ViewSums) -> Reach | None:
-        """From views where there are any, else from popularity; None without either."""
+        """Fit to views where there are any, else to popularity; None without either."""
         if views.all[0]:
             return cls(tags, "views", _from_views(tags, views))
         return cls.from_popularity(tags)
 
     @classmethod
     def from_popularity(cls, tags: tuple[str, ...]) -> Reach | None:
-        """From Flickr's list; None when none of the tags is on it."""
+        """Take it from Flickr's list; None when none of the tags is on it."""
         ranks = _popular_ranks()
         if not set(tags) & ranks.keys():
             return None
@@ -124,7 +124,7 @@ class Reach:
         )
 
     def with_tags(self, tags: tuple[str, ...]) -> Reach:
-        """The same of other tags; without views, new ones have the median reach."""
+        """Return the reach of other tags; without views, new ones have the median."""
         if self.basis == "popularity" and (found := self.from_popularity(tags)):
             return found
         known = dict(zip(self.tags, self.values.tolist(), strict=True))
@@ -133,7 +133,7 @@ class Reach:
         return Reach(tags, self.basis, values)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Arrays for the bundle, beside those of the Gaussians."""
+        """Return arrays for the bundle, beside those of the Gaussians."""
         basis = np.frombuffer(self.basis.encode(), np.uint8)
         return {"reach": self.values, "reach_basis": basis}
 
@@ -160,7 +160,7 @@ class Reach:
 
 
 def _uploaded(photo: Photo) -> float | None:
-    """When a photo was uploaded, in years since 1970, where its record says so."""
+    """Return when a photo was uploaded, in years since 1970, if its record says so."""
     seconds = photo.others.get("uploaded")
     if isinstance(seconds, bool) or not isinstance(seconds, int):
         return None
@@ -184,7 +184,7 @@ def _from_views(tags: tuple[str, ...], views: ViewSums) -> Array:
 
 
 def _popular_ranks() -> dict[str, float]:
-    """The rank of each tag on Flickr's list, see the head of this module."""
+    """Return the rank of each tag on Flickr's list, see the head of this module."""
     # Here and not above: nothing of the downloader is needed to suggest tags.
     from lablr.tags.lists import popular_tags
 

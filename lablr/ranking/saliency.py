@@ -1,4 +1,4 @@
-"""Where in a photo a tag was seen: cover parts of it, and see what that takes away.
+"""Saliency: cover parts of a photo, and see what that takes from a tag.
 
 A square patch of the encoder's mean colour slides over the image, and the photo is
 encoded anew for each place. With r_t(x) the log-likelihood ratio of tag t::
@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Saliency:
-    """What covering each part of a photo takes from a tag.
+    """The part of a tag's evidence that each part of a photo holds.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Saliency:
 
     @property
     def where(self) -> str | None:
-        """The region with most of what speaks for the tag, of `regions`, or None.
+        """Name the region, of `regions`, with most of what speaks for the tag, or None.
 
         The smallest that will do; of those alike, the one with the largest share.
         """
@@ -64,13 +64,13 @@ class Saliency:
         return None
 
     def share(self, region: str) -> float:
-        """The part of all positive drops that lies in a region, 0 to 1."""
+        """Return the part of all positive drops that lies in a region, 0 to 1."""
         speaks_for = np.maximum(self.drops, 0)
         total = float(speaks_for.sum())
         return float(speaks_for[regions()[region]].sum()) / total if total else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it."""
+        """Return its JSON form."""
         where = self.where
         return {
             "drops": np.round(self.drops, 4).tolist(),
@@ -80,7 +80,7 @@ class Saliency:
 
 
 def regions() -> dict[str, npt.NDArray[np.bool_]]:
-    """Names and cells (GRID, GRID): five of a quarter's size, then four halves."""
+    """Return names and cells (GRID, GRID): five quarters, then four halves."""
     low, high = np.arange(GRID) < GRID // 2, np.arange(GRID) >= GRID // 2
     middle = np.abs(np.arange(GRID) - (GRID - 1) / 2) < GRID / 4
     every = np.ones(GRID, np.bool_)
@@ -99,7 +99,7 @@ def regions() -> dict[str, npt.NDArray[np.bool_]]:
 
 
 def covered(image: Image, color: tuple[int, int, int]) -> Iterator[Image]:
-    """Copies of an image (S, S, 3), a patch of `color` on each, row by row."""
+    """Yield copies of an image (S, S, 3), a patch of `color` on each, row by row."""
     edges = np.linspace(0, len(image), 2 * GRID + 1).round().astype(int)
     # In half cells: cell i reaches from 2 i to 2 i + 2, its patch half a cell further.
     first = edges[np.maximum(2 * np.arange(GRID) - 1, 0)]
@@ -112,7 +112,7 @@ def covered(image: Image, color: tuple[int, int, int]) -> Iterator[Image]:
 
 
 def painted(photo: Image, drops: Floats) -> Image:
-    """A photo (H, W, 3) under its drops (GRID, GRID), as the page paints them.
+    """Paint a photo (H, W, 3) with its drops (GRID, GRID), as the page does.
 
     Orange speaks for the tag and blue against it, the more the stronger. The photo is
     made grey: on an orange flower nobody would see the orange.
@@ -132,7 +132,7 @@ def painted(photo: Image, drops: Floats) -> Image:
 
 
 def _stretched(drops: Floats, height: int, width: int) -> Floats:
-    """The drops at every pixel (height, width), between the cells' middles linear."""
+    """Stretch the drops to (height, width) pixels, linear between cells' middles."""
     rows, columns = (
         np.clip((np.arange(n) + 0.5) / n * GRID - 0.5, 0, GRID - 1)
         for n in (height, width)

@@ -33,7 +33,7 @@ class ShownTag:
     broader: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it; a number that the model has not got is null."""
+        """Return its JSON form; a number that the model has not got is null."""
         shown: dict[str, Any] = {"tag": self.tag, "label": self.label}
         shown |= {name: getattr(self.score, name, None) for name in NUMBERS}
         if self.score is not None and self.score.reach is not None:
@@ -58,16 +58,16 @@ class ShownSuggestion:
 
     @property
     def sure(self) -> bool:
-        """Whether the model finds any of the shown tags likely enough to suggest."""
+        """Tell whether the model finds any of the shown tags likely enough."""
         return any(self.is_good(shown) for shown in self.tags)
 
     def is_good(self, shown: ShownTag) -> bool:
-        """Whether the model finds a tag likely enough to suggest."""
+        """Tell whether the model finds a tag likely enough to suggest."""
         score = shown.score
         return score is not None and score.probability >= self.suggestion.threshold
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it: as `Suggestion.to_dict`, with labels."""
+        """Return its JSON form: as `Suggestion.to_dict`, with labels."""
         return {
             "tags": [shown.to_dict() for shown in self.tags],
             "sure": self.sure,

@@ -17,7 +17,7 @@ NO_FEEDBACK = Feedback()
 
 @dataclass(frozen=True)
 class TagScore:
-    """How well one tag fits a photo.
+    """The fit of one tag to a photo.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class TagScore:
     reach: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it; the reach only where it is known."""
+        """Return its JSON form; the reach only where it is known."""
         return {name: v for name, v in vars(self).items() if v is not None}
 
 
@@ -66,11 +66,11 @@ class Suggestion:
 
     @property
     def sure(self) -> bool:
-        """Whether any of the tags clears the threshold."""
+        """Tell whether any of the tags clears the threshold."""
         return any(tag.probability >= self.threshold for tag in self.tags)
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it."""
+        """Return its JSON form."""
         return {
             "tags": [tag.to_dict() for tag in self.tags],
             "sure": self.sure,

@@ -5,16 +5,18 @@ The page, the command line and every other entry call one object, `Tagger`::
     tagger = Tagger.load()
     suggestion = tagger.suggest("photo.jpg", k=10)
     suggestion.tags[0].tag
-    tagger.listen(suggestion, accepted=["dog"], rejected=["cat"])
+    tagger.rerank(suggestion, accepted=["dog"], rejected=["cat"])
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +52,7 @@ class Tagger:
     tags, rankings : the tags it knows, and the names of the ways to rank them.
     threshold : the probability from which a tag is suggested, by the Gaussians.
     neighbours : the training photos that it keeps, or None; see lablr/ranking/methods.
-    listening, reach : what it knows for `Feedback`, or None.
+    coupling, reach : what it needs for `Feedback`, or None.
 
     Raises `BundleError` when the parts of the bundle do not fit each other.
     """
@@ -68,7 +70,7 @@ class Tagger:
         self.ranker = Ranker(bundle)
         self.rankings = self.ranker.rankings
         self.neighbours = self.ranker.neighbours
-        self.listening = TagCoupling.from_arrays(bundle.gaussians, bundle.tags)
+        self.coupling = TagCoupling.from_arrays(bundle.gaussians, bundle.tags)
         self.reach = Reach.from_arrays(bundle.gaussians, bundle.tags)
         self._check()
 
@@ -102,7 +104,7 @@ class Tagger:
         images = self.read(photo)[np.newaxis]
         return self.rank(self.encode(images), k, ranking, feedback, images)[0]
 
-    def listen(
+    def rerank(
         self,
         suggestion: Suggestion,
         accepted: Iterable[str] = (),
@@ -120,12 +122,19 @@ class Tagger:
         described = np.concatenate([suggestion.latent, suggestion.features])
         return self.rank(described[np.newaxis], k, suggestion.ranking, feedback)[0]
 
+    def listen(self, suggestion: Suggestion, *args: Any, **kwargs: Any) -> Suggestion:
+        """Rank again: the former name of `rerank`."""
+        warnings.warn(
+            "Tagger.listen is called rerank now", DeprecationWarning, stacklevel=2
+        )
+        return self.rerank(suggestion, *args, **kwargs)
+
     def require_support(self, feedback: Feedback) -> None:
-        """Raise `NotInBundle` where the bundle cannot do what is wished."""
-        if feedback.decided and self.listening is None:
+        """Raise `NotInBundle` where the bundle cannot use the feedback."""
+        if feedback.decided and self.coupling is None:
             raise NotInBundle(
-                "this model cannot listen to accepted or rejected tags: it does not "
-                "know which tags go together; fit it again with this Lablr (lablr fit)"
+                "this model cannot rank again by accepted or rejected tags: it was "
+                "fitted without which tags go together; fit it again (lablr fit)"
             )
         if feedback.reach and self.reach is None:
             raise NotInBundle(
@@ -135,14 +144,14 @@ class Tagger:
             )
 
     def read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
-        """The image (S, S, 3) of a photo, as the encoder takes it.
+        """Read the image (S, S, 3) of a photo, as the encoder takes it.
 
         Raises `PhotoError` when the photo cannot be used.
         """
         return read_image(photo, self.encoder.size, self.limits)
 
     def encode(self, images: Images) -> Descriptions:
-        """Descriptions (N, d + F) of images (N, S, S, 3): latents, then features."""
+        """Describe images (N, S, S, 3): latents, then features, (N, d + F)."""
         return self.encoder.describe(images)
 
     def suggest_many(
@@ -216,7 +225,7 @@ class Tagger:
         feedback: Feedback = NO_FEEDBACK,
         images: Images | None = None,
     ) -> list[Suggestion]:
-        """The `k` best tags (0: all) for each description (N, d + F).
+        """Rank the `k` best tags (0: all) for each description (N, d + F).
 
         Latents alone (N, d) are enough for the Gaussians' rankings, and only the
         ranking "conse" needs the `images`. Without feedback the order is that of
@@ -230,7 +239,7 @@ class Tagger:
         scores = self.ranker.scores(descriptions, ranking, images)
         ranked_by, rest = scores.ranking(ranking), np.arange(len(self.tags))
         if feedback:
-            scores, ranked_by, rest = self._listened(scores, ranking, feedback)
+            scores, ranked_by, rest = self._reranked(scores, ranking, feedback)
         best = np.argsort(-ranked_by[:, rest], axis=1, kind="stable")[:, : k or None]
         d = self.encoder.n_latent
         positions = self.latent_map.locate(descriptions[:, :d])
@@ -248,17 +257,17 @@ class Tagger:
             for row, columns in enumerate(rest[best])
         ]
 
-    def _listened(
+    def _reranked(
         self, scores: Scores, ranking: str, feedback: Feedback
     ) -> tuple[Scores, npt.NDArray[np.float64], npt.NDArray[np.int_]]:
-        """Scores given the feedback, what ranks by them (N, T), and the tags left."""
+        """Return scores given the feedback, the order (N, T), and the tags left."""
         accepted, rejected = (
             np.array([tag in set(said) for tag in self.tags], np.bool_)
             for said in (feedback.accepted, feedback.rejected)
         )
         shift = np.zeros_like(scores.probability)
-        if self.listening is not None:
-            shift = self.listening.shift(scores.probability, accepted, rejected)
+        if self.coupling is not None:
+            shift = self.coupling.shift(scores.probability, accepted, rejected)
         given = replace(scores, probability=_shifted(scores.probability, shift))
         ranked_by = given.log_score(ranking)
         if ranking in ("likelihood", "mahalanobis"):
@@ -326,7 +335,7 @@ def _without_frames(error: PhotoError) -> PhotoError:
 def _shifted(
     probability: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """The probabilities whose log odds are those of `probability` + `shift`."""
+    """Return the probabilities whose log odds are those of `probability` + `shift`."""
     odds = probability * np.exp(shift)
     shifted: npt.NDArray[np.float64] = odds / (1 - probability + odds)
     return shifted

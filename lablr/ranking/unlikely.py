@@ -1,4 +1,4 @@
-"""Which of a photo's own tags the model finds very unlikely, and why.
+"""A photo's own tags that the model finds very unlikely, and why.
 
 A tag is proposed for removal when three things hold:
 
@@ -48,7 +48,7 @@ class UnlikelyTag:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it."""
+        """Return its JSON form."""
         return {
             "written": self.written,
             "tag": self.score.tag,
@@ -66,7 +66,7 @@ def unlikely_tags(
     max_probability: float = MAX_PROBABILITY,
     max_percentile: float = MAX_PERCENTILE,
 ) -> tuple[UnlikelyTag, ...]:
-    """The tags to consider removing from a photo, the least likely first.
+    """List the tags to consider removing from a photo, the least likely first.
 
     suggestion: with all tags (``k=0``), since a percentile is among all of them;
     existing: the photo's tags as they were written. Nothing is removed here.

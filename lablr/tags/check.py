@@ -1,4 +1,4 @@
-"""What a vocabulary file will do to a model's tags, for the person who wrote it."""
+"""The effect of a vocabulary file on a model's tags, for the person who wrote it."""
 
 from __future__ import annotations
 

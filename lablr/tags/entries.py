@@ -35,7 +35,7 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 
 @dataclass(frozen=True)
 class VocabularyEntry:
-    """What a person says of one tag; ``tag``, ``broader`` and ``synonyms`` are normal.
+    """A person's wishes for one tag; ``tag``, ``broader`` and ``synonyms`` are normal.
 
     ``broader_label`` is the broader tag as the file writes it; ``place`` is where the
     entry stands, ``FILE:LINE``.
@@ -52,7 +52,7 @@ class VocabularyEntry:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The tag and its synonyms."""
+        """Return the tag and its synonyms."""
         return (self.tag, *self.synonyms)
 
 
@@ -74,7 +74,7 @@ def read_entries(path: Path) -> tuple[VocabularyEntry, ...]:
 
 
 def by_word(entries: Sequence[VocabularyEntry]) -> dict[str, VocabularyEntry]:
-    """The entry of every tag and synonym; of two entries of a word, the first."""
+    """Return the entry of every tag and synonym; of two of a word, the first."""
     found: dict[str, VocabularyEntry] = {}
     for entry in entries:
         for word in entry.words:

@@ -39,7 +39,7 @@ SEPARATORS = re.compile(r"[,;\n،؛]")
 
 @dataclass(frozen=True)
 class WrittenTag:
-    """What a person wrote, and the rules that changed it: none, or up to three."""
+    """A person's own writing, and the rules that changed it: none, or up to three."""
 
     text: str
     rules: tuple[str, ...]
@@ -62,7 +62,7 @@ class CleanTags:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The tags alone."""
+        """Return the tags alone."""
         return tuple(clean.tag for clean in self.tags)
 
 
@@ -82,7 +82,7 @@ class Hygiene:
 
     @classmethod
     def of(cls, tags: Sequence[str]) -> Hygiene:
-        """The rules for a model's tags, with the synonyms that come with Lablr.
+        """Return the rules for a model's tags, with the synonyms that come with Lablr.
 
         Where the model knows no word, Flickr's popular tags say which one to use.
         """
@@ -103,11 +103,11 @@ class Hygiene:
         return found
 
     def synonyms_of(self, tag: str) -> tuple[str, ...]:
-        """The words that mean a tag, without itself, as the groups have them."""
+        """Return the words that mean a tag, without itself, as the groups have them."""
         return tuple(dict.fromkeys(w for w in self._synonyms.get(tag, ()) if w != tag))
 
     def clean(self, text: str) -> CleanTag:
-        """The tag of one word; the tag of a tag is itself.
+        """Return the tag of one word; the tag of a tag is itself.
 
         Raises CorpusError when the word holds no letter and no digit.
         """
@@ -120,7 +120,7 @@ class Hygiene:
         return CleanTag(tag, (WrittenTag(text, tuple(dict.fromkeys(rules))),))
 
     def clean_all(self, words: Iterable[str]) -> CleanTags:
-        """The tags of many words, each once; cleaning them again changes nothing.
+        """Return the tags of many words, each once; cleaning again changes nothing.
 
         Two numbers of an unknown word become the one that was written first.
         """
@@ -142,7 +142,7 @@ class Hygiene:
         return CleanTags(tuple(tags), tuple(dropped))
 
     def _better(self, tag: str) -> tuple[str, str] | None:
-        """The earliest known word that means the same, with the rule; None: itself."""
+        """Find the earliest known word of the same meaning, with its rule."""
         best, least = None, self._rank.get(tag, len(self._rank))
         for word, rule in self._same(tag):
             if (rank := self._rank.get(word, len(self._rank))) < least:
@@ -150,7 +150,7 @@ class Hygiene:
         return best
 
     def _same(self, tag: str) -> Iterator[tuple[str, str]]:
-        """Words that mean the same, with the rule that says so; plain numbers first."""
+        """Yield words of the same meaning, with the rule; plain numbers first."""
         numbers = (tag, *other_numbers(tag))
         for number in numbers:
             yield number, "number"
@@ -161,7 +161,7 @@ class Hygiene:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a line: separated by commas, semicolons or line breaks.
+    """Split a line at commas, semicolons or line breaks.
 
     >>> split_words("New York, sunsets,,SUN SET")
     ['New York', 'sunsets', 'SUN SET']

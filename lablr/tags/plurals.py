@@ -48,7 +48,7 @@ HISSING = ("ches", "oes", "ses", "shes", "xes", "zes")
 
 
 def singulars(word: str) -> tuple[str, ...]:
-    """What a word may be the plural of, likeliest first; nothing for most words.
+    """List what a word may be the plural of, likeliest first; nothing for most.
 
     >>> singulars("cities"), singulars("buses"), singulars("snowmen")
     (('city', 'citie'), ('bus', 'buse'), ('snowman',))
@@ -70,7 +70,7 @@ def singulars(word: str) -> tuple[str, ...]:
 
 
 def other_numbers(word: str) -> tuple[str, ...]:
-    """Singulars and plurals that a word may have; each of them has it, too.
+    """List singulars and plurals that a word may have; each of them has it, too.
 
     >>> other_numbers("cloud"), other_numbers("city"), other_numbers("child")
     (('clouds',), ('citys', 'cities'), ('childs', 'children'))

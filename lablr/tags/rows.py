@@ -108,7 +108,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row]:
 
 
 def _problem_of(names: list[str]) -> str:
-    """What is wrong with the names of the columns; nothing is ""."""
+    """Say what is wrong with the names of the columns; nothing is ""."""
     if "tag" not in names:
         return "the header has no column 'tag'; columns are separated by commas"
     if "" in names:
@@ -162,7 +162,7 @@ def _json_rows(path: Path, text: str) -> Iterator[Row]:
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The members of an object; raises ValueError for two of one name."""
+    """Return the members of an object; raises ValueError for two of one name."""
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
@@ -172,7 +172,7 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _skip(text: str, position: int) -> int:
-    """The position of the next character that is not JSON's white space."""
+    """Return the position of the next character that is not JSON's white space."""
     while text[position] in " \t\n\r":
         position += 1
     return position

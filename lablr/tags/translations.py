@@ -1,4 +1,4 @@
-"""What tags are called in other languages: the files that come with Lablr.
+"""The names of tags in other languages: the files that come with Lablr.
 
 ``lablr/tags/data/translations/LANGUAGE.csv`` has two columns, ``tag`` and ``label``. It
 covers the tags of the bundled model and those of Flickr's popular ones whose meaning is

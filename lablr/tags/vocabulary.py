@@ -19,7 +19,7 @@ __all__ = ["Vocabulary"]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What tags are called, and which of them are wanted.
+    """The labels of tags, and which of them are wanted.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Vocabulary:
         return cls(entries, language, translations(language))
 
     def label(self, tag: str) -> str:
-        """What a tag is called: by the file, else by the translation, else itself."""
+        """Return a tag's label: by the file, else by the translation, else itself."""
         entry = self._by_word.get(tag)
         if entry is None:
             return self.translated.get(tag, tag)
@@ -57,7 +57,7 @@ class Vocabulary:
         return own or self.translated.get(entry.tag, entry.tag)
 
     def broader(self, tag: str) -> tuple[str, ...]:
-        """The labels of the tags above a tag, the broadest first."""
+        """Return the labels of the tags above a tag, the broadest first."""
         labels: list[str] = []
         entry = self._by_word.get(tag)
         while entry is not None and entry.broader:
@@ -68,7 +68,7 @@ class Vocabulary:
         return tuple(reversed(labels))
 
     def hygiene(self, tags: Sequence[str]) -> Hygiene:
-        """The rules that clean a person's words: to the file's, then a model's tags.
+        """Return the rules that clean words: to the file's, then a model's tags.
 
         No word becomes one that is never shown.
         """
@@ -78,7 +78,7 @@ class Vocabulary:
         return Hygiene(known, (*own, *bundled.groups))
 
     def readings(self, text: str, tags: Sequence[str]) -> tuple[str, ...]:
-        """The model's `tags` that a person may mean by a word, in any of their ways.
+        """List the model's `tags` that a person may mean by a word.
 
         It may be the tag, its label in the chosen language, a synonym or another
         number; a label of two tags has two readings. Nothing means none of them.
@@ -100,7 +100,7 @@ class Vocabulary:
             yield hygiene.clean(meant).tag
 
     def _rules(self, tags: tuple[str, ...]) -> tuple[Hygiene, dict[str, list[str]]]:
-        """How words become `tags`, and the tags of each label in normal form.
+        """Return how words become `tags`, and the tags of each label in normal form.
 
         Made for many words at once: with thousands of tags it takes its time.
         """

@@ -72,7 +72,7 @@ Rows = RowFile | npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ArrayCache:
-    """Where a run keeps its rows.
+    """The folder in which a run keeps its rows.
 
     Attributes
     ----------
@@ -94,14 +94,14 @@ class ArrayCache:
             yield
 
     def opened(self, rows: RowFile) -> Rows:
-        """The rows, in memory where they should be."""
+        """Return the rows, in memory where they should be."""
         return rows.load() if self.in_memory else rows
 
 
 def find_rows(
     path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike
 ) -> RowFile | None:
-    """The rows of a cache file, or None when it is missing or damaged."""
+    """Return the rows of a cache file, or None when it is missing or damaged."""
     try:
         rows = RowFile(path)
         if rows.shape == shape and rows.dtype == dtype:

@@ -101,7 +101,7 @@ class Backbone(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features (N, F) of normalized images (N, 3, H, W)."""
+        """Return features (N, F) of normalized images (N, 3, H, W)."""
         # Without gradients the frozen stages keep no maps for a way back.
         with torch.no_grad():
             maps = self.stages[: self.n_frozen](images)
@@ -149,7 +149,7 @@ class _ResidualBlock(nn.Module):
 
 
 def _efficientnet_lite_stages(name: str, pretrained: bool) -> list[nn.Module]:
-    """Stem, MBConv blocks and head convolution, batch normalization folded in."""
+    """Return stem, MBConv blocks and head, batch normalization folded in."""
     try:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
@@ -182,7 +182,7 @@ def _efficientnet_lite_stages(name: str, pretrained: bool) -> list[nn.Module]:
 
 
 def efficientnet_lite_weights(name: str) -> Path:
-    """The file of a network's weights, its ImageNet classifier among them.
+    """Return the file of a network's weights, its ImageNet classifier among them.
 
     Raises `MissingExtra` when their package is not installed, `TrainingError` when
     it holds none.
@@ -217,7 +217,7 @@ def _fold(module: Any, convolution: str, normalization: str) -> None:
 
 
 def _torchvision_stages(name: str, pretrained: bool) -> list[nn.Module]:
-    """The stages of a torchvision classifier before its pooling and classifier."""
+    """Return the stages of a torchvision classifier before its pooling."""
     torchvision = import_torchvision()
     if name not in torchvision.models.list_models(module=torchvision.models):
         known = ", ".join(EFFICIENTNET_LITE)

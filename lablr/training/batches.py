@@ -48,7 +48,7 @@ class Batch(NamedTuple):
 
     @property
     def share(self) -> float:
-        """n / N."""
+        """Return n / N."""
         return len(self.tags) / self.n_photos
 
 
@@ -72,7 +72,7 @@ class Batches(ABC):
         self.run = run
 
     def rows(self, train: bool, generator: np.random.Generator) -> list[Any]:
-        """Row numbers of each batch; training drops the last, smaller one."""
+        """Return row numbers of each batch; training drops the last, smaller one."""
         if not train:
             rows = self.photos.validation_rows
             return np.array_split(rows, -(-len(rows) // self.batch_size))
@@ -81,7 +81,7 @@ class Batches(ABC):
         return np.array_split(rows[: n_batches * self.batch_size], n_batches)
 
     def epoch(self, train: bool, generator: np.random.Generator) -> Iterator[Batch]:
-        """One pass over the training or the validation photos; no batch is empty."""
+        """Pass once over the training or the validation photos; no batch is empty."""
         for rows in self.rows(train, generator):
             seeds = generator.integers(0, 2**63, 1 + len(rows))
             part = self.run.part(len(rows))
@@ -89,14 +89,14 @@ class Batches(ABC):
                 yield self._batch(rows, part, seeds if train else None, int(seeds[0]))
 
     def validation_batch(self) -> Batch:
-        """The first photos for validation, all of them in this process."""
+        """Return the first photos for validation, all of them in this process."""
         rows = self.photos.validation_rows[: self.batch_size]
         return self._batch(rows, slice(None), None, 0)
 
     def _batch(
         self, rows: Numbers, part: slice, seeds: Numbers | None, seed: int
     ) -> Batch:
-        """The `part` of a batch; changed at random by its photos' `seeds`, if any."""
+        """Make the `part` of a batch, changed at random by its `seeds`, if any."""
         own = rows[part]
         posterior, pixels = self._way(own, None if seeds is None else seeds[1:][part])
         return Batch(
@@ -112,10 +112,10 @@ class Batches(ABC):
     def _way(
         self, rows: Numbers, seeds: Numbers | None
     ) -> tuple[Callable[[VAE], Posterior], Tensor]:
-        """How these photos are encoded, and their pixels."""
+        """Return how these photos are encoded, and their pixels."""
 
     def _images(self, rows: Numbers) -> Tensor:
-        """uint8 images (n, 3, S, S), channels last in memory."""
+        """Return uint8 images (n, 3, S, S), channels last in memory."""
         return torch.from_numpy(self.photos.images[rows]).permute(0, 3, 1, 2)
 
     def _pixels(self, images: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ class ImageBatches(Batches):
         return partial(_encode_images, images=images), self._pixels(images)
 
     def _augmented(self, image: Tensor, seed: int) -> Tensor:
-        """A random crop: which one, the photo's own seed says."""
+        """Crop at random: which crop, the photo's own seed says."""
         # As torch.manual_seed, which also seeds every other device, and takes longer.
         torch.default_generator.manual_seed(seed)
         crop: Tensor = self.augment(image)
@@ -227,7 +227,7 @@ class FeatureBatches(Batches):
 
 
 def _weights_digest(model: VAE) -> str:
-    """Names the backbone by its weights, which another run may have changed."""
+    """Name the backbone by its weights, which another run may have changed."""
     sha256 = hashlib.sha256(model.config.backbone.encode())
     for tensor in model.encoder.state_dict().values():
         sha256.update(tensor.cpu().contiguous().numpy().tobytes())

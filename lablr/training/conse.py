@@ -55,7 +55,7 @@ def make_conse(
 
 
 def _slim(network: bytes) -> bytes:
-    """The same graph without what says nothing: a fortieth of a quantized one.
+    """Drop what says nothing from a graph: a fortieth of a quantized one.
 
     Weights and biases are symmetric, so their zero points are zeros, which is what
     ONNX takes one that is left out to be.

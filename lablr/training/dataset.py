@@ -93,14 +93,14 @@ class TrainingSet:
         )
 
     def membership(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """(n, T), 1 where a photo of these rows has a tag."""
+        """Return (n, T), 1 where a photo of these rows has a tag."""
         found = np.zeros((len(rows), len(self.tags)), np.float32)
         for has_tag, row in zip(found, rows.tolist(), strict=True):
             has_tag[self.records.tags_of(row)] = 1
         return found
 
     def evidence(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """(n, T), how much each tag of these rows, or its absence, says."""
+        """Return the weight (n, T) of each tag of these rows, or of its absence."""
         # A source has the tags of its photos, so a tag that is there says all.
         sources = np.frombuffer(self.records.sources, np.int32)
         return self.absence[sources[rows]]
@@ -108,7 +108,7 @@ class TrainingSet:
 
 @dataclass
 class _Records:
-    """What training must know of each record, as numbers side by side.
+    """The tags, source and split of each record, as numbers side by side.
 
     Attributes
     ----------
@@ -154,11 +154,11 @@ class _Records:
         return len(self.sources)
 
     def tags_of(self, row: int) -> array[int]:
-        """The numbers of a photo's tags."""
+        """Return the numbers of a photo's tags."""
         return self.tags[self.ends[row] : self.ends[row + 1]]
 
     def counts(self) -> npt.NDArray[np.float64]:
-        """(sources, T), how many photos of a source have a tag."""
+        """Count the photos of each source with each tag: (sources, T)."""
         ends = np.frombuffer(self.ends, np.int64)
         n_tags = ends[1:] - ends[:-1]
         sources = np.frombuffer(self.sources, np.int32)
@@ -182,7 +182,7 @@ def _file_state(photo: Photo) -> str:
 def _decoded(
     corpus: Corpus, shape: tuple[int, int, int, int], digest: str, store: ArrayCache
 ) -> tuple[RowFile, npt.NDArray[np.bool_]]:
-    """Images (N, S, S, 3) from the store, and (N,) which of them are readable."""
+    """Return images (N, S, S, 3) from the store, and which (N,) are readable."""
     images_path = store.folder / f"images-{digest}.npy"
     readable_path = store.folder / f"readable-{digest}.npy"
     with store.filling():

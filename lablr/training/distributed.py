@@ -64,11 +64,11 @@ class Processes:
 
     @property
     def leader(self) -> bool:
-        """Whether this process writes the run's folder."""
+        """Tell whether this process writes the run's folder."""
         return self.rank == 0
 
     def part(self, n_photos: int) -> slice:
-        """This process's photos among the `n_photos` of a batch.
+        """Return this process's photos among the `n_photos` of a batch.
 
         Nobody has more of them than the leader.
         """
@@ -87,7 +87,7 @@ class Processes:
             tensor.copy_(part.view(tensor.shape))
 
     def share(self, make: Callable[[], bytes]) -> bytes:
-        """What the leader makes, in every process."""
+        """Return what the leader makes, in every process."""
         made = [make() if self.leader else b""]
         if self.count > 1:
             dist.broadcast_object_list(made, src=0)
@@ -147,7 +147,7 @@ def processes(device: str = "auto") -> Iterator[Processes]:
 
 
 def _tells_of_another_end(error: BaseException) -> bool:
-    """Whether `error` is what a sum raises when another process is gone."""
+    """Tell whether `error` is what a sum raises when another process is gone."""
     if isinstance(error, dist.DistError):
         return True
     return isinstance(error, (RuntimeError, ValueError)) and "gloo" in str(error)
@@ -180,12 +180,12 @@ def _end_at_once() -> NoReturn:
 
 
 def threads_of_a_process() -> int:
-    """How many cores each process of this machine should use."""
+    """Return how many cores each process of this machine should use."""
     return max(available_threads() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
 
 
 def _device(name: str) -> torch.device:
-    """The device of this process; of several GPUs, each takes its own."""
+    """Return the device of this process; of several GPUs, each takes its own."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":
@@ -267,7 +267,7 @@ class _OverAllProcesses(_BatchNorm):
     """
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Normalized `maps` (N, C) or (N, C, H, W)."""
+        """Normalize `maps` (N, C) or (N, C, H, W)."""
         if not (self.training and dist.is_available() and dist.is_initialized()):
             return super().forward(maps)
         numbers = maps.float()

@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: the encoder as ONNX, curves, reconstructions."""
+"""The results of a finished run: the encoder as ONNX, curves, reconstructions."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def export_onnx(network: nn.Module, size: int, path: Path) -> None:
 
 
 def rounded(model: Network) -> Network:
-    """A copy of `model` whose weight matrices hold numbers of half precision."""
+    """Return a copy of `model` whose weight matrices hold numbers of half precision."""
     model = copy.deepcopy(model)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -159,7 +159,7 @@ def draw_reconstructions(model: VAE, batch: Batch, path: Path, n: int = 12) -> N
 
 
 def _figure(width: float, height: float) -> Any:
-    """A figure that draws to files only and leaves no global state behind."""
+    """Make a figure that draws to files only and leaves no global state behind."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

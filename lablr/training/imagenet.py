@@ -86,6 +86,6 @@ def _export(network: nn.Module) -> bytes:
 
 
 def class_names() -> list[str]:
-    """The names of ImageNet's 1,000 classes, one a class, as torchvision has them."""
+    """Name ImageNet's 1,000 classes, one a class, as torchvision has them."""
     weights = import_torchvision().models.ResNet50_Weights.DEFAULT
     return list(weights.meta["categories"])

@@ -10,10 +10,11 @@ import copy
 import dataclasses
 import io
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,9 +22,10 @@ from torch import Tensor, nn
 
 from lablr.errors import TrainingError
 from lablr.training.batches import Batch
+from lablr.training.config import Config
 from lablr.training.distributed import Processes
 from lablr.training.run_folder import read_checkpoint, write_checkpoint, write_json
-from lablr.training.vae import VAE, Losses, check_ranges
+from lablr.training.vae import VAE, Losses
 
 __all__ = [
     "PRECISIONS",
@@ -36,31 +38,12 @@ __all__ = [
 
 History = list[dict[str, float]]
 
-# Least and most of the numbers of a TrainingConfig, that a slip of the keyboard
-# is answered at once and in words.
-RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, 100_000),
-    "batch_size": (1, 65_536),
-    "train_size": (0, 1024),
-    "min_crop": (0.01, 1),
-    "learning_rate": (0, 10),
-    "backbone_learning_rate": (0, 10),
-    "weight_decay": (0, 10),
-    "warmup_steps": (0, 1e9),
-    "beta_warmup_epochs": (0, 1e5),
-    "average_decay": (0, 1),
-    "gradient_clip": (1e-6, 1e9),
-    "patience": (0, 100_000),
-    "unknown_weight": (0, 1),
-    "seed": (0, 2**32 - 1),
-}
-
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How a VAE is trained.
+class TrainingConfig(Config):
+    """Settings of the training of a VAE.
 
     Parameters
     ----------
@@ -88,6 +71,27 @@ class TrainingConfig:
     Raises `TrainingError` when a number makes no sense.
     """
 
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "epochs": (1, 100_000),
+        "batch_size": (1, 65_536),
+        "train_size": (0, 1024),
+        "min_crop": (0.01, 1),
+        "learning_rate": (0, 10),
+        "backbone_learning_rate": (0, 10),
+        "weight_decay": (0, 10),
+        "warmup_steps": (0, 1e9),
+        "beta_warmup_epochs": (0, 1e5),
+        "average_decay": (0, 1),
+        "gradient_clip": (1e-6, 1e9),
+        "patience": (0, 100_000),
+        "unknown_weight": (0, 1),
+        "seed": (0, 2**32 - 1),
+    }
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "optimizer": ("adamw", "rmsprop"),
+        "precision": PRECISIONS,
+    }
+
     epochs: int = 8
     batch_size: int = 48
     train_size: int = 0
@@ -104,17 +108,6 @@ class TrainingConfig:
     unknown_weight: float = 0.1
     seed: int = 0
     precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        check_ranges(self, RANGES)
-        if self.precision not in PRECISIONS:
-            raise TrainingError(
-                f"precision is {self.precision!r}: give {', '.join(PRECISIONS)}"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file beside the weights."""
-        return dataclasses.asdict(self)
 
 
 @dataclass
@@ -144,12 +137,12 @@ class TrainingRun:
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """Return how many epochs are done."""
         return len(self.history)
 
     @property
     def done(self) -> bool:
-        """Whether every epoch is done, or validation has stopped improving."""
+        """Tell whether every epoch is done, or validation has stopped improving."""
         return self.epoch >= self.config.epochs or _stopped_early(
             self.history, self.config
         )
@@ -165,19 +158,19 @@ class TrainingRun:
         self.save()
 
     def _rate_factor(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to zero at the last epoch."""
+        """Return the rate's factor: linear warm-up, then half a cosine to zero."""
         total = max(self.config.epochs * self.n_steps_an_epoch, 1)
         warm = min((step + 1) / max(self.config.warmup_steps, 1), 1.0)
         return min(warm, 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0))))
 
     def beta(self) -> float:
-        """The weight of the KL divergence at this step."""
+        """Return the weight of the KL divergence at this step."""
         warm_steps = self.config.beta_warmup_epochs * self.n_steps_an_epoch
         warm = min(self.n_steps / warm_steps, 1.0) if warm_steps else 1.0
         return warm * self.model.config.beta
 
     def losses(self, model: VAE, batch: Batch, beta: float) -> Losses:
-        """The objective of this process's part of a batch, and its parts."""
+        """Return the objective of this process's part of a batch, and its parts."""
         with self.processes.drawing(batch.n_photos, batch.seed), self._autocast():
             return model.negative_elbo(
                 batch.posterior(model),
@@ -229,7 +222,7 @@ class TrainingRun:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        """Exponential moving average of the weights, shorter while it is young."""
+        """Average the weights, over fewer steps while the run is young."""
         young = (1 + self.n_steps) / (10 + self.n_steps)
         decay = min(self.config.average_decay, young)
         weights = zip(self.average.parameters(), self.model.parameters(), strict=True)
@@ -295,26 +288,26 @@ class TrainingRun:
 
 
 def _best_epoch(history: History) -> int:
-    """The epoch of the least validation objective, the first one being 1."""
+    """Return the epoch of the least validation objective, the first one being 1."""
     return int(np.argmin([record["validation_objective"] for record in history])) + 1
 
 
 def _stopped_early(history: History, config: TrainingConfig) -> bool:
-    """Whether validation did not improve for `patience` epochs before the last."""
+    """Tell whether validation did not improve for `patience` epochs before the last."""
     if not config.patience or not 0 < len(history) < config.epochs:
         return False
     return len(history) - _best_epoch(history) >= config.patience
 
 
 def kept_epoch(history: History, config: TrainingConfig) -> int:
-    """The epoch whose averaged weights a finished run keeps, the first one being 1."""
+    """Return the epoch whose averaged weights a finished run keeps, counted from 1."""
     if _stopped_early(history, config):
         return _best_epoch(history)
     return len(history)
 
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:
-    """What layers compute with on `device`."""
+    """Return what layers compute with on `device`."""
     if precision != "auto":
         dtype: torch.dtype = getattr(torch, precision)
         return dtype
@@ -324,7 +317,7 @@ def _dtype(precision: str, device: torch.device) -> torch.dtype:
 
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW (or the seed's RMSprop) with a rate of its own for pretrained stages."""
+    """Make an AdamW or the seed's RMSprop, pretrained stages at their own rate."""
     backbone: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
@@ -338,14 +331,10 @@ def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
     groups = [group for group in groups if group["params"]]
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-    if config.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups)
-    raise TrainingError(
-        f"no optimizer is called {config.optimizer!r}: use adamw or rmsprop"
-    )
+    return torch.optim.RMSprop(groups)
 
 
 def first_line(error: Exception) -> str:
-    """What `load_state_dict` found first, of the many things it lists."""
+    """Return what `load_state_dict` found first, of the many things it lists."""
     _, _, details = str(error).partition("\n")
     return (details or str(error)).strip().partition("\n")[0]

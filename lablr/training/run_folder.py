@@ -88,7 +88,7 @@ def claim(folder: Path, description: Mapping[str, Any]) -> None:
 
 
 def _differences(found: Any, wanted: Mapping[str, Any]) -> list[str]:
-    """What differs between two descriptions, in words, at most five things."""
+    """Say what differs between two descriptions, at most five things."""
     differences = []
     for part in ("vae", "training"):
         before, now = found[part], wanted[part]
@@ -135,7 +135,7 @@ def _damaged(path: Path) -> TrainingError:
 
 
 def checkpoint_digest(folder: Path) -> str:
-    """SHA-256 of the checkpoint of a run; raises `TrainingError` without one."""
+    """Return SHA-256 of the checkpoint of a run; raises `TrainingError` without one."""
     path = folder / CHECKPOINT
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

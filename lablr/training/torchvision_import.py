@@ -42,7 +42,7 @@ def import_torchvision() -> ModuleType:
 
 
 def _declare_operators() -> None:
-    """Declare the two operators whose shapes torchvision registers on import."""
+    """Return Declare the two operators whose shapes torchvision registers on import."""
     import torch
 
     library = torch.library.Library("torchvision", "DEF")

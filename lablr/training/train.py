@@ -133,7 +133,7 @@ def _kept(
 def _describe(
     vae: VAEConfig, config: TrainingConfig, corpus: Corpus, start: Path | None
 ) -> dict[str, Any]:
-    """What makes two runs the same run."""
+    """Describe what makes two runs the same run."""
     tags = sorted(corpus.read().tag_counts())
     if vae.tag_weight and not tags:
         raise TrainingError("no photo of the corpus has a tag: set tag_weight to 0")
@@ -151,7 +151,7 @@ def _describe(
 def _new_model(
     vae: VAEConfig, config: TrainingConfig, n_tags: int, start: Path | None
 ) -> VAE:
-    """A model before its first step, with the averaged weights of `start` if given."""
+    """Make a model before its first step, with the weights of `start` if given."""
     torch.manual_seed(config.seed)
     model = VAE(vae, n_tags)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -190,7 +190,7 @@ def _batches(
     joined: Processes,
     store: ArrayCache,
 ) -> Batches:
-    """Features when nothing of a pretrained backbone learns, else images."""
+    """Choose features when nothing of a pretrained backbone learns, else images."""
     vae = model.config
     n_photos = min(config.batch_size, len(photos.train_rows))
     if n_photos < joined.count:
@@ -218,7 +218,7 @@ def _batches(
 def _run_epoch(
     run: TrainingRun, batches: Batches, progress: Progress
 ) -> dict[str, float]:
-    """Mean losses of a pass over the training photos, and over those of validation."""
+    """Return mean losses of a pass over the training photos, and of validation."""
     epoch = run.epoch + 1
     generator = np.random.default_rng((run.config.seed, epoch))
     label = f"epoch {epoch} of {run.config.epochs}"
@@ -235,7 +235,7 @@ def _run_epoch(
 def _validate(
     run: TrainingRun, batches: Batches, progress: Progress
 ) -> dict[str, float]:
-    """Mean losses over all validation photos, the same noise every time."""
+    """Return mean losses over all validation photos, the same noise every time."""
     model = run.average
     totals = torch.zeros(1 + len(Losses._fields), dtype=torch.float64)
     n_batches = len(batches.rows(False, np.random.default_rng(0)))

@@ -19,7 +19,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from lablr.errors import TrainingError
 from lablr.training.backbones import Backbone, load_backbone
+from lablr.training.config import Config
 from lablr.training.distributed import BatchNorm1d, BatchNorm2d
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "Losses",
     "Posterior",
     "VAEConfig",
-    "check_ranges",
     "kl_divergence",
     "reparameterize",
 ]
@@ -46,30 +46,10 @@ PIXEL_MEAN, PIXEL_SCALE = (127.5,) * 3, (127.5,) * 3
 # would let exp() run away in the first steps.
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
 
-# Least and most of the numbers of a VAEConfig. `Encoder` serves up to 1024 px.
-RANGES: dict[str, tuple[float, float]] = {
-    "image_size": (32, 1024),
-    "n_latent": (1, 65_536),
-    "reconstruction_size": (8, 1024),
-    "pixel_weight": (0, 1e9),
-    "feature_weight": (0, 1e9),
-    "beta": (0, 1e9),
-    "tag_weight": (0, 1e9),
-    "dropout": (0, 0.99),
-}
-
-
-def check_ranges(config: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
-    """Raise `TrainingError` naming the first number of `config` out of its range."""
-    for name, (least, most) in ranges.items():
-        value = getattr(config, name)
-        if not least <= value <= most:  # NaN is in no range
-            raise TrainingError(f"{name} is {value}: give {least:g} to {most:g}")
-
 
 @dataclass(frozen=True)
-class VAEConfig:
-    """What a VAE is made of, and the weights of its objective.
+class VAEConfig(Config):
+    """The parts of a VAE, and the weights of its objective.
 
     Parameters
     ----------
@@ -85,6 +65,18 @@ class VAEConfig:
     Raises `TrainingError` when a number makes no sense.
     """
 
+    # `Encoder` serves images up to 1024 px.
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "image_size": (32, 1024),
+        "n_latent": (1, 65_536),
+        "reconstruction_size": (8, 1024),
+        "pixel_weight": (0, 1e9),
+        "feature_weight": (0, 1e9),
+        "beta": (0, 1e9),
+        "tag_weight": (0, 1e9),
+        "dropout": (0, 0.99),
+    }
+
     backbone: str = "efficientnet-lite2"
     image_size: int = 224
     n_latent: int = 128
@@ -97,7 +89,7 @@ class VAEConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        check_ranges(self, RANGES)
+        super().__post_init__()
         if not (self.pixel_weight or self.feature_weight or self.tag_weight):
             raise TrainingError(
                 "nothing to learn: one of pixel_weight, feature_weight and "
@@ -106,16 +98,12 @@ class VAEConfig:
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder starts from weights learned elsewhere."""
+        """Tell whether the encoder starts from weights learned elsewhere."""
         return self.backbone not in {"seed", "scratch"}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file beside the weights."""
-        return dataclasses.asdict(self)
 
     @classmethod
     def seed(cls, **changes: Any) -> VAEConfig:
-        """The recipe Lablr began with: 128 px, d=100, ``128*128*3*MSE + KL``."""
+        """Return the recipe Lablr began with: 128 px, d=100, ``128*128*3*MSE + KL``."""
         config = cls(
             backbone="seed",
             image_size=128,
@@ -131,7 +119,7 @@ class VAEConfig:
 
     @classmethod
     def scratch(cls, **changes: Any) -> VAEConfig:
-        """A deeper net trained from nothing: strided convolutions, 128 px."""
+        """Return the recipe of a deeper, strided net trained from nothing."""
         return cls.seed(**{"backbone": "scratch", "n_latent": 128, **changes})
 
 
@@ -162,7 +150,7 @@ def reparameterize(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """``KL(N(mean, exp(log_variance)) || N(0, I))`` per photo (N,), in nats.
+    """Return ``KL(N(mean, exp(log_variance)) || N(0, I))`` per photo (N,), in nats.
 
     ``1/2 sum_j (mu_j^2 + sigma_j^2 - log sigma_j^2 - 1)``, Kingma & Welling,
     appendix B.
@@ -196,7 +184,7 @@ class VAE(nn.Module):
         nn.init.constant_(self.tag_head.bias, -3.0)
 
     def normalize(self, images: Tensor) -> Tensor:
-        """uint8 images (N, 3, H, W) -> the float range the encoder expects."""
+        """Return the float range the encoder expects, of uint8 images (N, 3, H, W)."""
         shape = (1, 3, 1, 1)
         mean = torch.tensor(self.encoder.mean, device=images.device).view(shape)
         scale = torch.tensor(self.encoder.scale, device=images.device).view(shape)
@@ -205,18 +193,18 @@ class VAE(nn.Module):
         )
 
     def encode(self, images: Tensor) -> Posterior:
-        """Posterior of normalized images (N, 3, H, W)."""
+        """Return posterior of normalized images (N, 3, H, W)."""
         return self.posterior(self.encoder(images))
 
     def posterior(self, features: Tensor) -> Posterior:
-        """Posterior of the encoder's features (N, F)."""
+        """Return posterior of the encoder's features (N, F)."""
         seen = F.dropout(features, self.config.dropout, self.training)
         # In mixed precision layers give numbers that are too coarse for losses.
         log_variance = self.log_variance_head(seen).float().clamp(*LOG_VARIANCE_RANGE)
         return Posterior(self.mean_head(seen).float(), log_variance, features.float())
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Pixels (N, 3, R, R) between 0 and 1 of latents (N, d)."""
+        """Return pixels (N, 3, R, R) between 0 and 1 of latents (N, d)."""
         return self.decoder(latents)  # type: ignore[no-any-return]
 
     def negative_elbo(
@@ -227,7 +215,7 @@ class VAE(nn.Module):
         tag_weights: Tensor,
         beta: float,
     ) -> Losses:
-        """The objective of this batch.
+        """Return the objective of this batch.
 
         Parameters
         ----------
@@ -319,7 +307,7 @@ def _encoder(
 
 
 def _head(n_features: int, d: int, config: VAEConfig) -> nn.Module:
-    """A dense layer; batch-normalized for nets from scratch, as in the seed."""
+    """Make a dense layer; batch-normalized for nets from scratch, as in the seed."""
     if config.pretrained:
         return nn.Linear(n_features, d)
     return nn.Sequential(nn.Linear(n_features, d), BatchNorm1d(d))
@@ -334,7 +322,7 @@ def _decoder(config: VAEConfig) -> nn.Module:
 
 
 def _seed_decoder(d: int) -> nn.Module:
-    """Dense to 32*32*32, then two transposed convolutions, each upsampled by two."""
+    """Stack a dense layer and two transposed convolutions, upsampled by two."""
     return nn.Sequential(
         nn.Linear(d, 32 * 32 * 32),
         BatchNorm1d(32 * 32 * 32),
@@ -352,7 +340,7 @@ def _seed_decoder(d: int) -> nn.Module:
 
 
 def _transposed_decoder(d: int, size: int) -> nn.Module:
-    """Dense to 4*4*128, then transposed convolutions that double up to `size`."""
+    """Stack a dense layer and transposed convolutions that double up to `size`."""
     n_doublings = size.bit_length() - 3
     if n_doublings < 1 or size != 4 << n_doublings:
         raise TrainingError(f"reconstruction_size {size} is not 8, 16, 32, ...")

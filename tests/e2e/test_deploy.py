@@ -99,8 +99,8 @@ def test_the_sources_are_enough_to_build_from(tmp_path):
     assert {
         "lablr/cli/supervisor.py",
         "webapp/http/server.py",
-        "webapp/static/app.css",
-        "webapp/templates/index.html",
+        "webapp/static/css/base.css",
+        "webapp/templates/photo.html",
     } <= held
 
 

@@ -97,12 +97,12 @@ def test_the_modes_are_those_of_other_files(folder: Path) -> None:
 # --- altered bundles
 
 
-def test_a_thousand_flipped_bits_are_a_thousand_refusals(folder: Path) -> None:
+def test_every_flipped_bit_is_refused(folder: Path) -> None:
     names = [*PARTS, "manifest.json"]
     originals = {name: (folder / name).read_bytes() for name in names}
     n_bits = {name: 8 * len(raw) for name, raw in originals.items()}
     rng = random.Random(0)
-    for name in rng.choices(names, [n_bits[name] for name in names], k=1000):
+    for name in 30 * names:
         bit = rng.randrange(n_bits[name])
         flipped = bytearray(originals[name])
         flipped[bit // 8] ^= 1 << bit % 8

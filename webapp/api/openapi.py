@@ -243,7 +243,7 @@ def _wishes(tagger: Tagger) -> dict[str, tuple[str, Schema]]:
     """The parameters of what a person says: those that the model has a use for."""
     about: dict[str, tuple[str, Schema]] = {}
     tags = {"type": "string", "maxLength": MAX_TAGS_LENGTH}
-    if tagger.listening is not None:
+    if tagger.coupling is not None:
         decided = "with commas between them; unknown ones change nothing."
         about["accepted"] = (f"Tags that the photo gets, {decided}", tags)
         about["rejected"] = (f"Tags that it does not get, {decided}", tags)

@@ -98,7 +98,7 @@ def list_tags() -> Response:
         "rankings": list(tagger().rankings),
         "languages": list(LANGUAGES),
         "bundle": tagger().bundle_digest,
-        "listens": tagger().listening is not None,
+        "listens": tagger().coupling is not None,
         "reach": None if reach is None else _reach(reach),
     }
     if language:

@@ -184,7 +184,7 @@ def _ranked(
     rejected = Feedback((), tuple(state.tags("rejected"))).rejected
     feedback = Feedback(accepted, tuple(tag for tag in rejected if tag not in accepted))
     said = {*feedback.decided, *state.marks}
-    if model.listening is None:
+    if model.coupling is None:
         feedback = Feedback()
     with stage("rank"):
         (found,) = model.rank(latent[np.newaxis], 0, feedback=feedback)

@@ -62,7 +62,7 @@ NO_DATABASE = (
 
 FOR_PROGRAMS = ("/livez", "/readyz", "/metrics")
 # pages with a form for a photo
-FORMS = {"/": "index.html", "/compare": "compare.html", "/search": "search.html"}
+FORMS = {"/": "photo.html", "/compare": "compare.html", "/search": "search.html"}
 # pages that a script of ours goes on with
 FOR_BOTH = ("/rate", "/results")
 

@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def index() -> str:
     """The empty page."""
-    return render_template("index.html")
+    return render_template("photo.html")
 
 
 @blueprint.post("/")
@@ -64,7 +64,7 @@ def create_suggestion() -> str:
             for sheet in (WIDE, NARROW)
         }
     return render_template(
-        "index.html",
+        "photo.html",
         suggestion=shown(suggestion, asked.k),
         language=asked.language,
         labels=asked.labels,

@@ -18,13 +18,13 @@ MAX_TEXTS = 100_000
 
 
 class TextModel(Protocol):
-    """What makes points of texts."""
+    """A model that makes points of texts."""
 
     digest: str
     n_dimensions: int
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (N, n_dimensions) of N texts."""
+        """Return unit rows (N, n_dimensions) of N texts."""
 
 
 def checked(texts: Sequence[str]) -> list[str]:
@@ -52,6 +52,6 @@ def checked(texts: Sequence[str]) -> list[str]:
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows (N, d) divided by their lengths; a row of zeros stays one."""
+    """Divide rows (N, d) by their lengths; a row of zeros stays one."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)

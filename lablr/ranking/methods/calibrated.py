@@ -23,13 +23,13 @@ class Method(Protocol):
 
     @property
     def n_inputs(self) -> int:
-        """p: the first so many numbers of a description are looked at."""
+        """Return p: the method looks at the first p numbers of a description."""
 
     def logits(self, x: npt.NDArray[np.float32]) -> Floats:
-        """How well each tag fits, (N, T), of descriptions x (N, p)."""
+        """Score how well each tag fits descriptions x (N, p): (N, T)."""
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a bundle."""
+        """Return arrays for a bundle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Calibrated:
         return cls(calibration, threshold)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a bundle, beside those of the method."""
+        """Return arrays for a bundle, beside those of the method."""
         numbers = self.calibration.to_arrays()
         named = {PREFIX + name: array for name, array in numbers.items()}
         return {**named, "threshold": np.array([self.threshold])}

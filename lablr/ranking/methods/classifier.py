@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 
 from lablr.errors import BundleError
-from lablr.ranking.methods.layers import Array, Arrays, Floats, Layers
+from lablr.latent_space.arrays import Arrays
+from lablr.ranking.methods.layers import Array, Floats, Layers
 
 __all__ = ["Classifier"]
 
@@ -36,15 +37,15 @@ class Classifier:
 
     @property
     def n_inputs(self) -> int:
-        """p."""
+        """Return p."""
         return self.layers.n_inputs
 
     def logits(self, x: Array) -> Floats:
-        """(N, T) of x (N, p); raises `ValueError` when x has another p."""
+        """Return (N, T) of x (N, p); raises `ValueError` when x has another p."""
         return self.layers(x)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a run or a bundle, float32."""
+        """Return arrays for a run or a bundle, float32."""
         return self.layers.to_arrays()
 
     @classmethod

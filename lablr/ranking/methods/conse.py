@@ -27,6 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from lablr.encoders.encoder import Preprocessing
 from lablr.encoders.session import open_session
 from lablr.errors import BundleError
+from lablr.latent_space.arrays import checked
+from lablr.ranking.methods.semantic import unit_rows
 
 __all__ = ["N_LIKELIEST", "ConSE", "pack_embeddings"]
 
@@ -68,16 +70,7 @@ class ConSE:
         self.preprocessing = preprocessing
         self.tags = tuple(tags)
         self._session = open_session(network, 1, NETWORK)
-        self._arrays = {
-            name: _array(arrays, name, dtype)
-            for name, dtype in (
-                ("class_embeddings", np.uint8),
-                ("embeddings", np.uint8),
-                ("centre", np.float32),
-                ("text_digest", np.uint8),
-            )
-        }
-        _check_shapes(self._arrays, len(self.tags))
+        self._arrays = _checked_arrays(arrays, len(self.tags))
         _check_graph(
             self._session, preprocessing.size, len(self._arrays["class_embeddings"])
         )
@@ -87,11 +80,11 @@ class ConSE:
 
     @property
     def text_digest(self) -> str:
-        """The digest of the text model whose embeddings `scores_of` understands."""
+        """Return the digest of the text model that `scores_of` understands."""
         return self._arrays["text_digest"].tobytes().hex()
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities (N, C) of ImageNet's classes on images (N, S, S, 3).
+        """Return probabilities (N, C) of ImageNet's classes on images (N, S, S, 3).
 
         Images of another side than its own are resized.
 
@@ -106,36 +99,36 @@ class ConSE:
         return found
 
     def vectors(self, images: NDArray[np.uint8]) -> Floats:
-        """Unit vectors (N, e) of images (N, S, S, 3), comparable with `vectors_of`."""
+        """Return unit vectors (N, e) of images, comparable with `vectors_of`."""
         return self.combined(self.probabilities(images))
 
     def combined(self, probabilities: NDArray[np.float32]) -> Floats:
-        """The convex combination (N, e) of the likeliest classes, of unit length."""
+        """Return the unit convex combination (N, e) of the likeliest classes."""
         likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :N_LIKELIEST]
         weights = np.take_along_axis(probabilities, likeliest, axis=1)
         weights = weights ** (1 / TEMPERATURE)
         weighted = weights[:, :, np.newaxis] * self._classes[likeliest]
-        return _unit_rows(weighted.sum(axis=1, dtype=np.float64))
+        return unit_rows(weighted.sum(axis=1, dtype=np.float64))
 
     def vectors_of(self, embeddings: ArrayLike) -> Floats:
-        """Unit vectors (M, e) of texts, from what the text model gives for them."""
+        """Return unit vectors (M, e) of texts, of the text model's embeddings."""
         rows = np.asarray(embeddings, np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.centre):
             raise ValueError(
                 f"expected (texts, {len(self.centre)}), found {rows.shape}"
             )
-        return _unit_rows(rows - self.centre)
+        return unit_rows(rows - self.centre)
 
     def scores_of(self, images: NDArray[np.uint8], embeddings: ArrayLike) -> Floats:
-        """Cosines (N, M) of images and any texts, by their embeddings (M, e)."""
+        """Return cosines (N, M) of images and any texts, by their embeddings (M, e)."""
         return np.asarray(self.vectors(images) @ self.vectors_of(embeddings).T)
 
     def logits(self, images: NDArray[np.uint8]) -> Floats:
-        """Cosines (N, T) of images (N, S, S, 3) and the tags."""
+        """Return cosines (N, T) of images (N, S, S, 3) and the tags."""
         return np.asarray(self.vectors(images) @ self._tags.T)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Arrays for a bundle, beside the bytes of the `network`."""
+        """Return arrays for a bundle, beside the bytes of the `network`."""
         given = self.preprocessing
         numbers = np.array([given.size, *given.mean, *given.scale], np.float64)
         return self._arrays | {"preprocessing": numbers}
@@ -145,9 +138,7 @@ class ConSE:
         cls, arrays: Mapping[str, NDArray[Any]], tags: Sequence[str], network: bytes
     ) -> ConSE:
         """Read back `to_arrays`; raises `BundleError` when they make no sense."""
-        numbers = _array(arrays, "preprocessing", np.float64)
-        if numbers.shape != (7,):
-            raise BundleError(f"{ARRAYS}: preprocessing has shape {numbers.shape}")
+        numbers = checked(arrays, "preprocessing", (7,), ARRAYS)
         size, *means_and_scales = numbers.tolist()
         preprocessing = Preprocessing.from_dict(
             {"size": size, "mean": means_and_scales[:3], "scale": means_and_scales[3:]}
@@ -156,7 +147,7 @@ class ConSE:
 
 
 def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """A square image (S, S, 3) at this side."""
+    """Resize a square image (S, S, 3) to this side."""
     if image.shape[:2] == (size, size):
         return image
     from PIL import Image
@@ -166,7 +157,7 @@ def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def pack_embeddings(rows: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Embeddings (N, e) in half precision, as bytes (N, 2e), low byte first."""
+    """Pack embeddings (N, e) in half precision as bytes (N, 2e), low byte first."""
     return rows.astype("<f2").view(np.uint8)
 
 
@@ -174,42 +165,24 @@ def _unpacked(packed: NDArray[np.uint8]) -> NDArray[np.float16]:
     return np.ascontiguousarray(packed).view("<f2")
 
 
-def _unit_rows(rows: Floats) -> Floats:
-    """Rows divided by their lengths; rows of nothing stay nothing."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1))
-
-
-def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any) -> NDArray[Any]:
-    """An array of this type; raises `BundleError` when it is another, or not there."""
-    array = arrays.get(name)
-    if array is None or array.dtype != dtype:
-        found = "nothing" if array is None else array.dtype
-        raise BundleError(
-            f"{ARRAYS}: {name}: expected {np.dtype(dtype)}, found {found}"
-        )
-    return array
-
-
-def _check_shapes(arrays: Mapping[str, NDArray[Any]], n_tags: int) -> None:
-    """Raise `BundleError` unless shapes fit each other and numbers are finite."""
-    n_bytes = 2 * arrays["centre"].size
-    shapes = {name: array.shape for name, array in arrays.items()}
-    expected = {
-        "class_embeddings": (*shapes["class_embeddings"][:1], n_bytes),
-        "embeddings": (n_tags, n_bytes),
-        "centre": (n_bytes // 2,),
+def _checked_arrays(
+    arrays: Mapping[str, NDArray[Any]], n_tags: int
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays; raises `BundleError` unless they fit each other."""
+    centre = checked(arrays, "centre", (None,), ARRAYS, np.float32)
+    shapes = {
+        "class_embeddings": (None, 2 * centre.size),
+        "embeddings": (n_tags, 2 * centre.size),
         "text_digest": (32,),
     }
-    if shapes != expected or not n_bytes:
-        raise BundleError(f"{ARRAYS}: expected shapes {expected}, found {shapes}")
-    numbers = [
-        arrays["centre"],
-        _unpacked(arrays["class_embeddings"]),
-        _unpacked(arrays["embeddings"]),
-    ]
-    if not all(np.isfinite(array).all() for array in numbers):
-        raise BundleError(f"{ARRAYS}: a number is not finite")
+    found = {
+        name: checked(arrays, name, shape, ARRAYS, np.uint8)
+        for name, shape in shapes.items()
+    }
+    for name in ("class_embeddings", "embeddings"):
+        if not np.isfinite(_unpacked(found[name])).all():
+            raise BundleError(f"{ARRAYS}: the numbers of {name} are not all finite")
+    return found | {"centre": centre}
 
 
 def _check_graph(session: Any, size: int, n_classes: int) -> None:

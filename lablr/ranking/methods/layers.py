@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.errors import BundleError
+from lablr.latent_space.arrays import Arrays, checked
 
-__all__ = ["Layers", "checked"]
+__all__ = ["Layers"]
 
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[np.floating]
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class Layers:
 
     @property
     def n_inputs(self) -> int:
-        """p."""
+        """Return p."""
         return len(self.weights[0])
 
     @property
     def n_outputs(self) -> int:
-        """q."""
+        """Return q."""
         return len(self.biases[-1])
 
     def __call__(self, x: Array) -> Floats:
-        """(N, q) of x (N, p); raises `ValueError` when x has another p."""
+        """Return (N, q) of x (N, p); raises `ValueError` when x has another p."""
         if x.ndim != 2 or x.shape[1] != self.n_inputs:
             raise ValueError(f"expected (photos, {self.n_inputs}), found {x.shape}")
         # A photo's numbers should not depend on those beside it beyond the last bits.
@@ -54,7 +54,7 @@ class Layers:
 
     @classmethod
     def mean_of(cls, heads: Sequence[Layers]) -> Layers:
-        """The layers that give the mean of what several of one shape give.
+        """Return the layers that give the mean of what several of one shape give.
 
         The mean of linear maps is a linear map. Networks of one hidden layer become
         one of a wider layer: their hidden units side by side, each last matrix
@@ -76,7 +76,7 @@ class Layers:
         return cls((weights, last), (biases, np.mean([h.biases[1] for h in heads], 0)))
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """``weight_1``, ``bias_1``, ... in float32."""
+        """Return ``weight_1``, ``bias_1``, ... in float32."""
         arrays = {}
         for number, (weight, bias) in enumerate(
             zip(self.weights, self.biases, strict=True), 1
@@ -104,26 +104,3 @@ class Layers:
             for i in numbers
         ]
         return cls(tuple(weights), tuple(biases))
-
-
-def checked(
-    arrays: Arrays, key: str, shape: tuple[int | None, ...], name: str
-) -> Floats:
-    """One finite array of a shape, None for any length above 0, as float64.
-
-    Raises `BundleError`, naming the part and the array, when it is something else.
-    """
-    found = arrays[key].shape if key in arrays else "nothing"
-    fits = len(found) == len(shape) and all(
-        own > 0 and wanted in (None, own)
-        for own, wanted in zip(found, shape, strict=True)
-    )
-    if key not in arrays or not fits:
-        wanted = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
-        raise BundleError(f"{name}: expected {key} {wanted}, found {found}")
-    if arrays[key].dtype.kind != "f":
-        raise BundleError(f"{name}: {key} is of {arrays[key].dtype}, not of floats")
-    values = np.asarray(arrays[key], np.float64)
-    if not np.isfinite(values).all():
-        raise BundleError(f"{name}: the numbers of {key} are not all finite")
-    return values

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lablr.errors import BundleError
+from lablr.latent_space.arrays import checked
 
 __all__ = ["MAX_PHOTOS", "Neighbour", "NeighbourPhotos", "Neighbours"]
 
@@ -91,7 +92,7 @@ class NeighbourPhotos:
         return every._smallest()
 
     def _smallest(self) -> NeighbourPhotos:
-        """Those with the smallest keys, in the order of their keys."""
+        """Keep those with the smallest keys, in the order of their keys."""
         chosen = np.argsort(self.keys, kind="stable")[:MAX_PHOTOS]
         return NeighbourPhotos(
             keys=self.keys[chosen],
@@ -120,13 +121,13 @@ class Neighbour:
 
     @property
     def page(self) -> str | None:
-        """The address of its page on Flickr."""
+        """Return the address of its page on Flickr."""
         if self.flickr_id is None:
             return None
         return f"https://www.flickr.com/photo.gne?id={self.flickr_id}"
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON shows of it."""
+        """Return its JSON form."""
         return {
             "similarity": self.similarity,
             "tags": list(self.tags),
@@ -162,7 +163,7 @@ class Neighbours:
     def fit(
         cls, photos: NeighbourPhotos, absence: Mapping[str, npt.NDArray[Any]]
     ) -> Neighbours:
-        """Neighbours out of kept photos; `absence` (T,) by their sources' names."""
+        """Make neighbours of kept photos; `absence` (T,) by their sources' names."""
         names, source_of = np.unique(photos.sources, return_inverse=True)
         mean = photos.latents.mean(axis=0, dtype=np.float64)
         spread = photos.latents.std(axis=0, dtype=np.float64)
@@ -179,11 +180,11 @@ class Neighbours:
 
     @property
     def n_inputs(self) -> int:
-        """d: neighbours are found by latents alone."""
+        """Return d: neighbours are found by latents alone."""
         return len(self.mean)
 
     def logits(self, x: Latents) -> Floats:
-        """Log-odds (N, T) of the votes for photos x (N, d)."""
+        """Return log-odds (N, T) of the votes for photos x (N, d)."""
         found = np.empty((len(x), len(self.tags)))
         for start in range(0, len(x), BLOCK):
             share = self._votes(x[start : start + BLOCK])
@@ -193,7 +194,7 @@ class Neighbours:
     def nearest(
         self, latent: Latents, k: int = 5, tag: str | None = None
     ) -> list[Neighbour]:
-        """The `k` photos nearest to a latent (d,), best first; with a tag, if given."""
+        """Find the `k` photos nearest to a latent (d,), with a tag if given."""
         similarity = (self._units @ self._unit_rows(latent[np.newaxis])[0]).astype(
             float
         )
@@ -216,12 +217,12 @@ class Neighbours:
         ]
 
     def latents_with(self, tag: str) -> Latents:
-        """Latents (m, d) of the photos with a tag."""
+        """Return latents (m, d) of the photos with a tag."""
         has_tag = self._membership[:, self.tags.index(tag)]
         return self.latents[has_tag].astype(np.float32)
 
     def _votes(self, x: Latents) -> Floats:
-        """P(t) (n, T) of a few photos, between 0 and 1 and neither."""
+        """Return P(t) (n, T) of a few photos, strictly between 0 and 1."""
         similarity = self._unit_rows(x) @ self._units.T
         k = min(N_VOTES, similarity.shape[1])
         near = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
@@ -249,12 +250,12 @@ class Neighbours:
 
     @cached_property
     def _shares(self) -> Floats:
-        """(T,): the tags' shares of the photos, none of them 0 or 1."""
+        """Return the tags' shares (T,) of the photos, none of them 0 or 1."""
         n_photos = len(self.latents)
         return np.asarray((self._membership.sum(axis=0) + 0.5) / (n_photos + 1))
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a bundle."""
+        """Return arrays for a bundle."""
         return {name: value for name, value in vars(self).items() if name in _ARRAYS}
 
     @classmethod
@@ -262,13 +263,11 @@ class Neighbours:
         cls, arrays: Mapping[str, npt.NDArray[Any]], tags: tuple[str, ...]
     ) -> Neighbours:
         """Read back `to_arrays`; raises `BundleError` where shapes make no sense."""
-        try:
-            given = {name: arrays[name] for name in _ARRAYS}
-        except KeyError as error:
-            raise BundleError(f"neighbours.npz: {error} is missing") from error
-        n_photos, n_latent = _pair(given["latents"].shape)
-        n_sources = len(given["absence"])
-        expected: dict[str, tuple[tuple[int, ...], type]] = {
+        file = "neighbours.npz"
+        latents = checked(arrays, "latents", (None, None), file, np.float16)
+        n_photos, n_latent = latents.shape
+        n_sources = len(checked(arrays, "absence", (None, len(tags)), file, np.float32))
+        shapes: dict[str, tuple[tuple[int, ...], type]] = {
             "latents": ((n_photos, n_latent), np.float16),
             "mean": ((n_latent,), np.float32),
             "scale": ((n_latent,), np.float32),
@@ -277,17 +276,12 @@ class Neighbours:
             "absence": ((n_sources, len(tags)), np.float32),
             "flickr_ids": ((n_photos,), np.int64),
         }
-        for name, (shape, dtype) in expected.items():
-            array = given[name]
-            if array.shape != shape or array.dtype != dtype:
-                raise BundleError(
-                    f"neighbours.npz: expected {name} {shape} {np.dtype(dtype)}, "
-                    f"found {array.shape} {array.dtype}"
-                )
-            if not np.isfinite(array).all():
-                raise BundleError(f"neighbours.npz: {name} is not all finite")
+        given = {
+            name: checked(arrays, name, shape, file, kind)
+            for name, (shape, kind) in shapes.items()
+        }
         sources = given["source_of"]
-        if not n_photos or sources.min() < 0 or sources.max() >= n_sources:
+        if sources.min() < 0 or sources.max() >= n_sources:
             raise BundleError("neighbours.npz: a photo is of no source")
         if (given["scale"] <= 0).any():
             raise BundleError("neighbours.npz: a scale is not above 0")
@@ -305,12 +299,6 @@ _ARRAYS = (
 )
 
 
-def _pair(shape: tuple[int, ...]) -> tuple[int, int]:
-    if len(shape) != 2:
-        raise BundleError(f"neighbours.npz: expected latents (M, d), found {shape}")
-    return shape[0], shape[1]
-
-
 def _key(file: str) -> int:
     """Return 63 bits of a hash of a photo's name."""
     text = file.encode("utf-8", "surrogateescape")
@@ -318,7 +306,7 @@ def _key(file: str) -> int:
 
 
 def _number(flickr_id: str | None) -> int:
-    """Flickr's number of a photo; 0 where there is none that is a number."""
+    """Return Flickr's number of a photo; 0 where there is none that is a number."""
     if flickr_id is None or not flickr_id.isascii() or not flickr_id.isdigit():
         return 0
     return int(flickr_id) if len(flickr_id) <= 18 else 0

@@ -27,7 +27,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lablr.ranking.methods.layers import Array, Arrays, Floats, Layers, checked
+from lablr.latent_space.arrays import Arrays, checked
+from lablr.ranking.methods.layers import Array, Floats, Layers
 
 __all__ = ["Semantic", "unit_rows"]
 
@@ -42,7 +43,7 @@ SMALLEST = 1e-10
 
 @dataclass(frozen=True)
 class Semantic:
-    """How texts fit photos in a space of e dimensions.
+    """The fit of texts to photos in a space of e dimensions.
 
     Attributes
     ----------
@@ -64,15 +65,15 @@ class Semantic:
 
     @property
     def n_inputs(self) -> int:
-        """p."""
+        """Return p."""
         return self.layers.n_inputs
 
     def vectors(self, x: Array) -> Floats:
-        """Unit vectors (N, e) of photos x (N, p); `ValueError` for another p."""
+        """Return unit vectors (N, e) of photos x (N, p); `ValueError` for another p."""
         return unit_rows(self.layers(x))
 
     def vectors_of(self, embeddings: Array) -> Floats:
-        """Unit vectors (M, e) of texts, comparable with those of photos."""
+        """Return unit vectors (M, e) of texts, comparable with those of photos."""
         if embeddings.ndim != 2 or embeddings.shape[1] != len(self.centre):
             raise ValueError(
                 f"expected (texts, {len(self.centre)}), found {embeddings.shape}"
@@ -82,7 +83,7 @@ class Semantic:
     def scores_of(
         self, x: Array, embeddings: Array, novel: npt.ArrayLike = False
     ) -> Floats:
-        """How well any texts' embeddings (M, e) fit photos x (N, p): (N, M).
+        """Score how well any texts' embeddings (M, e) fit photos x (N, p): (N, M).
 
         In standard deviations: 0 is as well as a text fits a photo of the training.
         `novel` (M,) says which of them are not among the tags of training: those get
@@ -96,11 +97,11 @@ class Semantic:
         return np.asarray(cosines * factor + NOVELTY * np.asarray(novel), np.float64)
 
     def logits(self, x: Array) -> Floats:
-        """How well the tags fit photos x (N, p): (N, T)."""
+        """Score how well the tags fit photos x (N, p): (N, T)."""
         return self.scores_of(x, self.embeddings)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a run or a bundle, float32."""
+        """Return arrays for a run or a bundle, float32."""
         return self.layers.to_arrays() | {
             "embeddings": self.embeddings.astype(np.float32),
             "centre": self.centre.astype(np.float32),
@@ -122,6 +123,6 @@ class Semantic:
 
 
 def unit_rows(rows: Floats) -> Floats:
-    """Rows (N, e) divided by their lengths; rows of nothing stay nothing."""
+    """Divide rows (N, e) by their lengths; rows of zeros stay zero."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float64)

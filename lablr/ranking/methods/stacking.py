@@ -44,7 +44,7 @@ class Blend:
     def fit(
         cls, log_odds_of: Mapping[str, Floats], quality: Callable[[Floats], float]
     ) -> Blend:
-        """The weights, in tenths, whose mixture (N, T) of log-odds has most `quality`.
+        """Find the weights, in tenths, whose mixture (N, T) has most `quality`.
 
         Of mixtures as good as each other the first is taken.
         """
@@ -56,7 +56,7 @@ class Blend:
         return max(choices, key=lambda blend: quality(blend.logits(log_odds_of)))
 
     def logits(self, log_odds_of: Mapping[str, Floats]) -> Floats:
-        """The weighed sum (N, T) of the log-odds (N, T) of the rankings in `of`."""
+        """Return the weighted sum (N, T) of the rankings' log-odds (N, T)."""
         mixed = sum(
             weight * log_odds_of[name]
             for name, weight in zip(self.of, self.weights.tolist(), strict=True)
@@ -64,7 +64,7 @@ class Blend:
         return np.asarray(mixed, np.float64)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a bundle."""
+        """Return arrays for a bundle."""
         names = json.dumps(self.of).encode()
         return {"of": np.frombuffer(names, np.uint8), "weights": self.weights}
 
@@ -90,7 +90,7 @@ class Blend:
 
 
 def _shares(total: int, n_parts: int) -> Iterator[tuple[int, ...]]:
-    """Every way to divide so many tenths among the parts."""
+    """Yield every way to divide so many tenths among the parts."""
     if n_parts == 1:
         yield (total,)
         return
@@ -100,6 +100,6 @@ def _shares(total: int, n_parts: int) -> Iterator[tuple[int, ...]]:
 
 
 def log_odds(probability: npt.NDArray[np.floating]) -> Floats:
-    """``log p / (1 - p)`` of probabilities, bounded where they are all but 0 or 1."""
+    """Return ``log p / (1 - p)``, bounded where p is all but 0 or 1."""
     p = np.clip(np.asarray(probability, np.float64), LEAST, 1 - LEAST)
     return np.asarray(np.log(p) - np.log1p(-p))

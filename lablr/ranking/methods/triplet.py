@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lablr.ranking.methods.layers import Array, Arrays, Floats, Layers, checked
+from lablr.latent_space.arrays import Arrays, checked
+from lablr.ranking.methods.layers import Array, Floats, Layers
 
 __all__ = ["Triplet"]
 
@@ -41,19 +42,19 @@ class Triplet:
 
     @property
     def n_inputs(self) -> int:
-        """p."""
+        """Return p."""
         return self.layers.n_inputs
 
     def vectors(self, x: Array) -> Floats:
-        """Where photos x (N, p) lie: (N, e); `ValueError` when x has another p."""
+        """Place photos x (N, p) in the space: (N, e); `ValueError` for another p."""
         return self.layers(x)
 
     def logits(self, x: Array) -> Floats:
-        """Negative Euclidean distances (N, T) of photos x (N, p) to the tags."""
+        """Return negative Euclidean distances (N, T) of photos x (N, p) to the tags."""
         return -distances(self.vectors(x), self.points)
 
     def with_tag(self, tag: str, x: Array) -> Triplet:
-        """This space with one tag more: in the middle of photos x (n, p) that fit.
+        """Add one tag, in the middle of photos x (n, p) that fit.
 
         A tag that is there already is moved to them. Raises `ValueError` without
         photos.
@@ -69,7 +70,7 @@ class Triplet:
         return replace(self, points=points, tags=(*self.tags, tag))
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays for a run or a bundle, float32."""
+        """Return arrays for a run or a bundle, float32."""
         return self.layers.to_arrays() | {"points": self.points.astype(np.float32)}
 
     @classmethod
@@ -82,7 +83,7 @@ class Triplet:
 
 
 def distances(a: Floats, b: Floats) -> Floats:
-    """Euclidean distances (N, M) between rows of a (N, e) and rows of b (M, e)."""
+    """Return Euclidean distances (N, M) between rows of a (N, e) and b (M, e)."""
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
     # Rounding makes the square of next to nothing negative.
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float64)

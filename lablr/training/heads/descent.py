@@ -49,7 +49,7 @@ def descend(
     progress: Progress,
     label: str,
 ) -> tuple[Layers, History]:
-    """Layers that minimize `objective` over the training photos, and their losses.
+    """Find layers that minimize `objective` over the training photos, and their losses.
 
     The inputs are standardized on the way, which the layers contain. Of all epochs
     the one with the least validation loss is kept, in the `objective` as well. With
@@ -102,7 +102,7 @@ class _Descent:
         )
 
     def epoch(self, number: int, mix: Mix | None) -> float:
-        """One pass over the training photos; returns the mean loss."""
+        """Pass once over the training photos; returns the mean loss."""
         generator = np.random.default_rng((self.seed, number))
         torch.manual_seed(int(generator.integers(2**63)))
         self.net.train()
@@ -135,7 +135,7 @@ class _Descent:
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Mean loss over the validation photos, as they are."""
+        """Return mean loss over the validation photos, as they are."""
         self.net.eval()
         rows = self.photos.validation_rows
         total = 0.0
@@ -158,7 +158,7 @@ class _Descent:
         self.evidence = evidence
 
     def state(self) -> Any:
-        """Everything that is learned."""
+        """Return everything that is learned."""
         return self.net.state_dict(), self.objective.state_dict()
 
     def restore(self, state: Any) -> None:
@@ -167,7 +167,7 @@ class _Descent:
         self.objective.load_state_dict(state[1])
 
     def layers(self) -> Layers:
-        """The head as it serves: without dropout, its standardization inside."""
+        """Return the head as it serves: without dropout, its standardization inside."""
         dense = [module for module in self.net if isinstance(module, nn.Linear)]
         weights = [module.weight.detach().numpy().T.astype(float) for module in dense]
         biases = [module.bias.detach().numpy().astype(float) for module in dense]
@@ -177,7 +177,7 @@ class _Descent:
 
 
 def _net(n_inputs: int, objective: Objective, config: HeadConfig) -> nn.Sequential:
-    """Dense layers of which the last begins at the objective's bias."""
+    """Stack dense layers of which the last begins at the objective's bias."""
     last = nn.Linear(config.hidden or n_inputs, objective.n_outputs)
     hidden: list[nn.Module] = []
     if config.hidden:
@@ -196,7 +196,7 @@ def _net(n_inputs: int, objective: Objective, config: HeadConfig) -> nn.Sequenti
 def _optimizer(
     net: nn.Module, objective: Objective, config: HeadConfig
 ) -> torch.optim.Optimizer:
-    """AdamW whose decay draws matrices toward 0, and neither shifts nor points."""
+    """Make an AdamW that decays matrices, and neither shifts nor points."""
     parameters = list(net.parameters())
     decaying = [parameter for parameter in parameters if parameter.dim() > 1]
     others = [parameter for parameter in parameters if parameter.dim() <= 1]

@@ -100,7 +100,7 @@ class _Axes(nn.Module):
 
     @torch.no_grad()
     def turned(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Features (..., F) as latents (..., d)."""
+        """Turn features (..., F) into latents (..., d)."""
         latents: npt.NDArray[np.float32] = self.axes(torch.from_numpy(features)).numpy()
         return latents
 
@@ -108,7 +108,7 @@ class _Axes(nn.Module):
 def _principal_axes(
     features: npt.NDArray[np.float32], n_latent: int
 ) -> tuple[Floats, Floats]:
-    """Mean (F,) and principal axes (d, F) of features (n, F), the longest first."""
+    """Return mean (F,) and principal axes (d, F) of features, the longest first."""
     mean = features.mean(axis=0, dtype=np.float64)
     centred = features - mean
     n_axes = max(min(n_latent, len(features) - 1, len(mean)), 1)
@@ -120,7 +120,7 @@ def _principal_axes(
 
 
 def _exported(network: _Axes, frozen: Frozen, store: ArrayCache) -> bytes:
-    """The network as ONNX; through a file of the cache, since PyTorch wants one."""
+    """Export the network as ONNX, through a file of the cache: PyTorch wants one."""
     store.folder.mkdir(parents=True, exist_ok=True)
     path: Path = store.folder / f"{frozen.backbone}.onnx"
     with store.filling():

@@ -1,4 +1,4 @@
-"""What finished encoders say of the photos of a corpus, from several views of each.
+"""The inputs of heads: descriptions of a corpus's photos, several views of each.
 
 A photo is decoded once and encoded once for each view: as it is, mirrored, and as many
 random ones as are wanted. All of it is kept in the cache, so that another head over
@@ -67,16 +67,16 @@ class HeadPhotos:
 
     @property
     def n_inputs(self) -> int:
-        """p."""
+        """Return p."""
         return int(self.views.shape[2])
 
     def of(self, rows: Numbers) -> npt.NDArray[np.float32]:
-        """What the encoder says of these photos as they are: (n, p)."""
+        """Return what the encoder says of these photos as they are: (n, p)."""
         found: npt.NDArray[np.float32] = self.views[rows, 0]
         return found
 
     def moments(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Mean and standard deviation (p,) of the training photos as they are."""
+        """Return mean and deviation (p,) of the training photos as they are."""
         x = self.of(self.train_rows)
         mean = x.mean(axis=0, dtype=np.float64)
         scale = x.std(axis=0, dtype=np.float64)
@@ -85,7 +85,7 @@ class HeadPhotos:
         return mean.astype(np.float32), scale.astype(np.float32)
 
     def without_tags(self, columns: Numbers) -> HeadPhotos:
-        """The same photos, of which nobody ever knew these tags."""
+        """Return the same photos, of which nobody ever knew these tags."""
         kept = np.setdiff1d(np.arange(len(self.tags)), columns)
         return replace(
             self,
@@ -151,7 +151,7 @@ def _kept_views(
     config: HeadConfig,
     store: ArrayCache,
 ) -> RowFile:
-    """Rows (V, p), one a photo, from the cache or new."""
+    """Return rows (V, p), one a photo, from the cache or new."""
     p = encoder.n_features if config.inputs == "features" else encoder.n_latent
     shape = (len(photos.images), 2 + config.views, p)
     # Without random views the seed changes nothing.
@@ -175,7 +175,7 @@ def _kept_views(
 def _views(
     photos: TrainingSet, encoder: Encoder, config: HeadConfig, rows: Numbers
 ) -> npt.NDArray[np.float32]:
-    """What the encoder says of every view of some photos: (n, V, p)."""
+    """Encode every view of some photos: (n, V, p)."""
     images = photos.images[rows]
     say = encoder.features if config.inputs == "features" else encoder.encode
     said = [say(view) for view in _seen(images, rows, config)]
@@ -185,7 +185,7 @@ def _views(
 def _seen(
     images: npt.NDArray[np.uint8], rows: Numbers, config: HeadConfig
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """The views (n, S, S, 3): as it is, mirrored, random ones."""
+    """Yield the views (n, S, S, 3): as it is, mirrored, random ones."""
     yield images
     yield images[:, :, ::-1]
     for number in range(config.views):
@@ -197,7 +197,7 @@ def _seen(
 def _random_view(
     image: npt.NDArray[np.uint8], seed: tuple[int, int, int]
 ) -> npt.NDArray[np.uint8]:
-    """A crop, turned, mirrored or not, in other colours: which, the seed says."""
+    """Crop, turn, mirror or not, and colour an image at random, by the seed."""
     drawn = int(np.random.default_rng(seed).integers(2**63))
     channels_first = torch.from_numpy(image.copy()).permute(2, 0, 1)
     with _DRAWING:

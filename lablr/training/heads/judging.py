@@ -1,4 +1,4 @@
-"""How good a head is on the validation photos, and on tags it has never seen."""
+"""Figures of a head, on the validation photos and on tags it has never seen."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Figures:
     accuracy_of_none: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return self.report.to_dict() | {
             "accuracy": self.accuracy,
             "accuracy_of_none": self.accuracy_of_none,
@@ -55,7 +55,7 @@ class Figures:
 def figures(
     method: Classifier | Triplet | Semantic, photos: HeadPhotos
 ) -> list[Figures]:
-    """Figures on the validation photos, of each source and of all.
+    """Judge a method on the validation photos, of each source and of all.
 
     Tags are ranked by the logits as `lablr fit` calibrates them, on these photos.
     """
@@ -76,7 +76,7 @@ def figures(
 
 @dataclass(frozen=True)
 class Unseen:
-    """Where tags stand that a head was never told of.
+    """The ranks of tags that a head was not trained on.
 
     Attributes
     ----------
@@ -92,18 +92,18 @@ class Unseen:
 
     @property
     def median_rank(self) -> float:
-        """The median over pairs; nan without any."""
+        """Return the median over pairs; nan without any."""
         return float(np.median(self.ranks)) if self.ranks else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self) | {"median_rank": self.median_rank}
 
 
 def choose_held_out(
     photos: HeadPhotos, n_tags: int, seed: int
 ) -> npt.NDArray[np.int64]:
-    """Columns of `n_tags` tags, drawn by `seed` from those with 20 training photos.
+    """Draw columns of `n_tags` tags by `seed` from those with 20 training photos.
 
     Raises `TrainingError` when there are too few, or none would be left to train on.
     """
@@ -141,7 +141,7 @@ def rank_unseen(
 
 
 def _ranks(scores: Floats) -> npt.NDArray[np.int64]:
-    """The place of every tag in each photo's ranking, from 1: (N, T)."""
+    """Return the place of every tag in each photo's ranking, from 1: (N, T)."""
     order = np.argsort(-scores, axis=1, kind="stable")
     ranks = np.empty_like(order)
     places = np.broadcast_to(np.arange(1, scores.shape[1] + 1), order.shape)
@@ -150,7 +150,7 @@ def _ranks(scores: Floats) -> npt.NDArray[np.int64]:
 
 
 def table(found: Sequence[Figures]) -> list[list[str]]:
-    """Rows of text: source, macro AP, image MAP, P@5, accuracy and that of none."""
+    """Return rows of text: source, macro AP, image MAP, P@5, accuracies."""
     rows = [["photos", "macro AP", "image MAP", "P@5", "accuracy", "of no tag"]]
     for one in found:
         report = one.report

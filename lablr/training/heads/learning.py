@@ -138,7 +138,7 @@ def learn_semantic(
 
 
 def _vector_moments(photos: HeadPhotos, layers: Layers) -> tuple[Floats, Floats]:
-    """Mean (e,) and covariance (e, e) of the training photos' unit vectors."""
+    """Return mean (e,) and covariance (e, e) of the training photos' unit vectors."""
     total = np.zeros(layers.n_outputs)
     products = np.zeros((layers.n_outputs, layers.n_outputs))
     rows = photos.train_rows
@@ -151,7 +151,7 @@ def _vector_moments(photos: HeadPhotos, layers: Layers) -> tuple[Floats, Floats]
 
 
 def _ridge_layers(photos: HeadPhotos, config: SemanticConfig, units: Floats) -> Layers:
-    """The linear map V that minimizes ``|X V U^T - Y|^2`` with penalties on both sides.
+    """Return the linear V that minimizes ``|X V U^T - Y|^2``, penalized on both sides.
 
     ``V = (X^T X + a n I)^-1 X^T Y (U U^T + b I)^-1 U``: Romera-Paredes and Torr, "An
     embarrassingly simple approach to zero-shot learning" (ICML 2015), X (n, p) the

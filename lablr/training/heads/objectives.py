@@ -1,4 +1,4 @@
-"""What heads minimize: one class for each loss, over the outputs of dense layers.
+"""The objectives of heads: one class a loss, over the outputs of dense layers.
 
 n photos of a batch, T tags, q outputs of the layers. ``tags`` (n, T) are 1 where a
 photo has a tag (or in between, when photos are mixed), ``weights`` (n, T) say how much
@@ -41,7 +41,7 @@ class Objective(nn.Module):
 
     @abstractmethod
     def forward(self, outputs: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
-        """The mean over photos of their losses."""
+        """Return the mean over photos of their losses."""
 
 
 class TagLogits(Objective):
@@ -63,7 +63,7 @@ class TagLogits(Objective):
         self.label_smoothing = label_smoothing
 
     def forward(self, outputs: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
-        """The weighted sum over tags, averaged over photos."""
+        """Return the weighted sum over tags, averaged over photos."""
         targets = torch.lerp(tags, self.frequency, self.label_smoothing)
         if self.asymmetric:
             losses = asymmetric_loss(outputs, targets)
@@ -75,7 +75,8 @@ class TagLogits(Objective):
 
 
 def asymmetric_loss(logits: Tensor, tags: Tensor) -> Tensor:
-    """``-y log p - (1 - y) p_m^4 log(1 - p_m)`` with ``p_m = max(p - .05, 0)``, (n, T).
+    """Return ``-y log p - (1 - y) p_m^4 log(1 - p_m)``, ``p_m = max(p - .05, 0)``: (n,
+    T).
 
     Ridnik et al., equations 4 to 6, positives without focus.
     """
@@ -106,7 +107,7 @@ class Triplets(Objective):
         self.points = nn.Parameter(torch.randn(n_tags, dimensions) / dimensions**0.5)
 
     def forward(self, outputs: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
-        """The sum over pairs and both ways, averaged over photos."""
+        """Return the sum over pairs and both ways, averaged over photos."""
         squares = (outputs[:, None] - self.points).square().sum(dim=2)
         distances = (squares + 1e-12).sqrt()
         both = _with_negatives(distances, tags, weights, self.margin)
@@ -117,7 +118,7 @@ class Triplets(Objective):
 def _with_negatives(
     distances: Tensor, positive: Tensor, weights: Tensor, margin: float
 ) -> Tensor:
-    """The sum of the triplet losses of every row's pairs (rows, columns)."""
+    """Sum the triplet losses of every row's pairs (rows, columns)."""
     # A row without a negative has no loss.
     chances = _softmax(-distances.detach() / HARDNESS, (1 - positive) * weights)
     row, column = (positive > 0).nonzero(as_tuple=True)
@@ -127,7 +128,7 @@ def _with_negatives(
 
 
 def _softmax(values: Tensor, weights: Tensor) -> Tensor:
-    """Shares of a row in proportion to ``weight * exp(value)``; 0 without weights."""
+    """Return shares of a row by ``weight * exp(value)``; 0 without weights."""
     highest = values.masked_fill(weights <= 0, -torch.inf).amax(dim=1, keepdim=True)
     parts = weights * torch.exp((values - highest.clamp(min=-1e30)).clamp(max=0))
     return parts / parts.sum(dim=1, keepdim=True).clamp(min=1e-30)
@@ -146,7 +147,7 @@ class Cosines(Objective):
         self.texts = texts
 
     def forward(self, outputs: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
-        """The mean over photos that have a tag."""
+        """Return the mean over photos that have a tag."""
         has_tag = tags.sum(dim=1) > 0
         targets = tags[has_tag] @ self.texts
         losses = 1 - F.cosine_similarity(outputs[has_tag], targets, dim=1)
@@ -171,7 +172,7 @@ class Ranks(Objective):
         self.margin = margin
 
     def forward(self, outputs: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
-        """The sum over a photo's tags and the others, averaged over photos."""
+        """Return the sum over a photo's tags and the others, averaged over photos."""
         cosines = F.normalize(outputs, dim=1) @ self.texts.T
         photo, tag = (tags > 0).nonzero(as_tuple=True)
         own = cosines[photo, tag][:, None]

@@ -62,7 +62,7 @@ __all__ = ["HeadRun", "train_head"]
 
 @dataclass(frozen=True)
 class HeadRun:
-    """What a run has come to.
+    """The results of a run.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ def _encoded(
     frozen: Frozen | None,
     store: ArrayCache,
 ) -> Encoded:
-    """What the encoders, or the backbone, say of the photos."""
+    """Return what the encoders, or the backbone, say of the photos."""
     if frozen is not None:
         encoded = encoded_frozen(frozen, corpus, config, store)
     else:
@@ -170,7 +170,7 @@ def _judged(learned: Learned[Any], photos: HeadPhotos) -> HeadRun:
 def _described(
     config: HeadConfig, corpus: Corpus, model: bytes, run: HeadRun
 ) -> dict[str, Any]:
-    """What config.json says, but for where the encoder came from."""
+    """Return what config.json says, but for where the encoder came from."""
     return {
         "method": config.method,
         "settings": config.to_dict(),

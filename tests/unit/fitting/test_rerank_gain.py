@@ -42,7 +42,7 @@ def imitate(protocol: str, n_accepted: int) -> tuple[int, float, float]:
             shown = [score.tag for score in now.tags]
             by = shown if protocol == "first" else order[::-1]
             accepted.append(next(tag for tag in by if tag in right - set(accepted)))
-            now = tagger().listen(plain, accepted, k=0)
+            now = tagger().rerank(plain, accepted, k=0)
         left = right - set(accepted)
         if left:
             rest = [tag for tag in order if tag not in accepted]

@@ -133,12 +133,12 @@ def test_only_what_no_photo_shows_is_heard() -> None:
     x = x.astype(np.float32)
     drawn = replace(photos, membership=own, latents=x, mirrored=None)
     one = Tagger(make_bundle(drawn))
-    assert abs(one.listening.given[0, 1]) < 0.3
-    assert one.listening.given[2, 3] > 0.6
+    assert abs(one.coupling.given[0, 1]) < 0.3
+    assert one.coupling.given[2, 3] > 0.6
     (alone,) = one.rank(np.zeros((1, N_LATENT), np.float32), 0)
     last, other = one.tags[3], one.tags[2]
-    given = probabilities(one.listen(alone, accepted=[other], k=0))[last]
-    against = probabilities(one.listen(alone, rejected=[other], k=0))[last]
+    given = probabilities(one.rerank(alone, accepted=[other], k=0))[last]
+    against = probabilities(one.rerank(alone, rejected=[other], k=0))[last]
     assert given > probabilities(alone)[last] + 0.15
     assert against < probabilities(alone)[last]
 
@@ -154,7 +154,7 @@ def test_the_rest_is_ranked_by_the_formula(ranking: str) -> None:
     scores = tagger().ranker.scores(x)
     accepted = np.isin(names, feedback.accepted)
     rejected = np.isin(names, feedback.rejected)
-    shift = tagger().listening.shift(scores.probability, accepted, rejected)
+    shift = tagger().coupling.shift(scores.probability, accepted, rejected)
     log_score = {
         "calibrated": None,
         "likelihood": scores.log_likelihood_ratio + shift,
@@ -177,13 +177,15 @@ def test_the_rest_is_ranked_by_the_formula(ranking: str) -> None:
 def test_listening_says_everything_each_time() -> None:
     (alone,) = tagger().rank(latents(1), 0)
     names = tagger().tags
-    both = tagger().listen(alone, [names[2], names[0]], k=0)
-    again = tagger().listen(tagger().listen(alone, [names[0]]), [names[0], names[2]])
+    both = tagger().rerank(alone, [names[2], names[0]], k=0)
+    again = tagger().rerank(tagger().rerank(alone, [names[0]]), [names[0], names[2]])
     assert again.tags == both.tags[:10]
-    assert tagger().listen(both, k=0) == alone
-    assert tagger().listen(alone, ["no such tag"], ["nor this"], k=0).tags == alone.tags
-    assert tagger().listen(alone, names, k=0).tags == ()
-    assert not tagger().listen(alone, names).sure
+    assert tagger().rerank(both, k=0) == alone
+    with pytest.warns(DeprecationWarning, match="called rerank now"):
+        assert tagger().listen(both, k=0) == alone
+    assert tagger().rerank(alone, ["no such tag"], ["nor this"], k=0).tags == alone.tags
+    assert tagger().rerank(alone, names, k=0).tags == ()
+    assert not tagger().rerank(alone, names).sure
 
 
 def test_wishes_take_tags_as_people_write_them() -> None:
@@ -202,20 +204,18 @@ def test_an_old_bundle_ranks_and_says_why_it_cannot_listen() -> None:
     old = Tagger(older(bundle()))
     (alone,) = old.rank(latents(1), 0)
     assert alone == tagger().rank(latents(1), 0)[0]
-    with pytest.raises(NotInBundle, match=r"cannot listen.*fit it again"):
-        old.listen(alone, [old.tags[0]])
-    assert old.listen(alone, k=0) == alone
+    with pytest.raises(NotInBundle, match=r"cannot rank again.*fit it again"):
+        old.rerank(alone, [old.tags[0]])
+    assert old.rerank(alone, k=0) == alone
 
 
 def test_what_was_learned_travels_with_the_bundle(tmp_path) -> None:
     bundle().save(tmp_path / "bundle")
     read = Tagger.load(tmp_path / "bundle")
-    np.testing.assert_allclose(
-        read.listening.given, tagger().listening.given, atol=1e-6
-    )
+    np.testing.assert_allclose(read.coupling.given, tagger().coupling.given, atol=1e-6)
     broken = dict(bundle().gaussians)
     broken["coupling"] = broken["coupling"][1:]
-    with pytest.raises(BundleError, match="expected the couplings"):
+    with pytest.raises(BundleError, match="expected coupling"):
         Tagger(replace(bundle(), gaussians=broken))
 
 
@@ -224,9 +224,9 @@ def test_other_tags_keep_their_coupling() -> None:
     tags = (names[3], "new", names[0])
     arrays = listening_arrays(bundle(), ("a", "b"), tags)
     moved = TagCoupling.from_arrays(arrays, tags)
-    assert moved.given[0, 2] == pytest.approx(tagger().listening.given[3, 0])
+    assert moved.given[0, 2] == pytest.approx(tagger().coupling.given[3, 0])
     assert moved.without[0, 2] == pytest.approx(
-        tagger().listening.without[3, 0], rel=1e-6
+        tagger().coupling.without[3, 0], rel=1e-6
     )
     assert not moved.given[1].any()
     assert "reach" not in arrays

@@ -192,7 +192,7 @@ def broken(kind: type):
     yield {}, "no weight_1"
     yield arrays | {"weight_1": arrays["weight_1"][0]}, "expected weight_1"
     yield arrays | {"weight_1": arrays["weight_1"][:0]}, "expected weight_1"
-    yield arrays | {"weight_1": arrays["weight_1"].astype(np.int64)}, "not of floats"
+    yield arrays | {"weight_1": arrays["weight_1"].astype(np.int64)}, "found .* int64"
     yield arrays | {"bias_1": arrays["bias_1"][1:]}, "expected bias_1"
     yield {key: arrays[key] for key in arrays if key != "bias_2"}, "found nothing"
     yield arrays | {"weight_2": arrays["weight_2"][1:]}, "leads to one of 5"

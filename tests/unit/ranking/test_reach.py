@@ -168,7 +168,7 @@ def test_a_bundle_without_reach_says_so() -> None:
     (alone,) = tagger.rank(np.zeros((1, N_LATENT), np.float32), 0)
     assert "reach" not in alone.to_dict()["tags"][0]
     with pytest.raises(NotInBundle, match="knows no reach"):
-        tagger.listen(alone, reach=0.5)
+        tagger.rerank(alone, reach=0.5)
 
 
 @pytest.mark.parametrize(

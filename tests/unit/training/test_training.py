@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import pty
 import shutil
-import signal
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +13,6 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
-from places import ROOT
 from training_makers import (
     Heard,
     crops,
@@ -41,7 +35,7 @@ from lablr.encoders.encoder import Encoder, Preprocessing
 from lablr.training.backbones import load_backbone
 from lablr.training.export import rounded
 from lablr.training.train import TrainingConfig, kept_epoch, train
-from lablr.training.vae import VAE, VAEConfig
+from lablr.training.vae import VAE
 
 # --- runs of every kind
 
@@ -155,21 +149,15 @@ def test_beta_warms_up_over_its_epochs(corpus, cache, tmp_path):
 
 
 def test_photos_in_memory_train_as_photos_on_disk(corpus, cache, finished, tmp_path):
-    for kind in ("frozen", "fine-tuned"):
-        folder = tmp_path / kind
-        held = {"cache": "memory", "cache_folder": cache}
-        train(corpus, folder, VAES[kind], CONFIGS[kind], **held)
-        assert_equal_runs(folder, finished(kind))
+    held = {"cache": "memory", "cache_folder": cache}
+    train(corpus, tmp_path, VAES["frozen"], CONFIGS["frozen"], **held)
+    assert_equal_runs(tmp_path, finished("frozen"))
 
 
-# In float16 the first steps are skipped, while the scale of the gradients is found.
-@pytest.mark.parametrize(
-    ("precision", "tolerance"), [("bfloat16", 0.05), ("float16", 0.25)]
-)
 def test_a_run_in_mixed_precision_learns_nearly_the_same(
-    corpus, cache, finished, tmp_path, precision, tolerance
+    corpus, cache, finished, tmp_path
 ):
-    config = dataclasses.replace(CONFIGS["fine-tuned"], precision=precision)
+    config = dataclasses.replace(CONFIGS["fine-tuned"], precision="bfloat16")
     stop = Heard("epoch 3 of 3", 1)
     run = partial(train, corpus, tmp_path, VAES["fine-tuned"], config)
     with pytest.raises(KeyboardInterrupt):
@@ -179,7 +167,7 @@ def test_a_run_in_mixed_precision_learns_nearly_the_same(
     assert history != expected
     for record, wanted in zip(history, expected, strict=True):
         for name in ("objective", "validation_objective"):
-            assert record[name] == pytest.approx(wanted[name], rel=tolerance)
+            assert record[name] == pytest.approx(wanted[name], rel=0.05)
     assert history[-1]["objective"] < history[0]["objective"]
     kept = checkpoint_of(tmp_path)["average"].values()
     weights = [weight for weight in kept if weight.is_floating_point()]
@@ -189,7 +177,7 @@ def test_a_run_in_mixed_precision_learns_nearly_the_same(
 # --- stopping and going on
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["frozen"])  # the others: tests/soak
 def test_a_resumed_run_equals_one_that_was_not_stopped(
     corpus, cache, finished, tmp_path, kind
 ):
@@ -227,79 +215,6 @@ def test_a_finished_run_can_be_resumed_and_stays_the_same(
     assert heard.labels == []
     assert_equal_runs(tmp_path / "run", finished("frozen"))
     assert (tmp_path / "run/encoder.onnx").exists()
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from lablr.corpus import Corpus
-from test_training import CONFIGS, VAES
-from lablr.training.train import train
-
-def killing(items, total, label):
-    for i, item in enumerate(items):
-        if (label, i) == ("epoch 2 of 3", 2):
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield item
-
-corpus, cache, folder = sys.argv[1:]
-train(Corpus.open(corpus), Path(folder), VAES["fine-tuned"], CONFIGS["fine-tuned"],
-      cache_folder=Path(cache), progress=killing)
-"""
-
-
-def test_a_killed_run_goes_on(corpus, cache, finished, tmp_path):
-    words = [sys.executable, "-c", KILLED, str(corpus.root), str(cache), str(tmp_path)]
-    path = f"{ROOT}:{ROOT / 'tests'}"
-    env = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(words, env=env, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    assert len(history_of(tmp_path)) == 1
-    # What it would leave had it been killed a moment later, while writing.
-    (tmp_path / "checkpoint.pt.partial").write_bytes(b"half a checkpoint")
-    kind = "fine-tuned"
-    train(corpus, tmp_path, VAES[kind], CONFIGS[kind], cache_folder=cache, resume=True)
-    assert_equal_runs(tmp_path, finished(kind))
-    assert not list(tmp_path.glob("*.partial"))
-
-
-PLAIN = ["--backbone", "scratch", "--tag-weight", "0", "--epochs", "3"]
-PLAIN += ["--batch-size", "6", "--seed", "5"]
-
-
-def test_ctrl_c_keeps_the_last_checkpoint(corpus, cache, tmp_path, run_lablr):
-    words = ["train", str(corpus.root), "--cache-folder", str(cache), *PLAIN, "--out"]
-    run, whole = tmp_path / "run", tmp_path / "whole"
-    command = [sys.executable, "-W", "error", "-m", "lablr", *words, str(run)]
-    terminal, side = pty.openpty()
-    process = subprocess.Popen(command, cwd=ROOT, stdin=side, stderr=side)
-    os.close(side)
-    shown = b""
-    while b"epoch 2 of 3" not in shown:
-        shown += os.read(terminal, 4096)
-    process.send_signal(signal.SIGINT)
-    try:
-        while more := os.read(terminal, 4096):
-            shown += more
-    except OSError:  # how a terminal says that the other side has closed
-        pass
-    os.close(terminal)
-    assert process.wait() == 130
-    assert b"lablr: stopped; nothing that was finished is lost" in shown
-    assert b"Traceback" not in shown
-    assert len(history_of(run)) == 1
-    assert not (run / "encoder.onnx").exists()
-
-    refused = run_lablr(*words, run)
-    assert refused.returncode == 1
-    assert b"holds a run: resume it or choose another folder" in refused.stderr
-    done = run_lablr(*words, run, "--resume")
-    assert done.returncode == 0, done.stderr.decode()
-    assert b"lablr: 3 epochs; validation objective" in done.stderr
-    vae = VAEConfig.scratch(tag_weight=0.0)
-    config = TrainingConfig(epochs=3, batch_size=6, seed=5)
-    train(corpus, whole, vae, config, cache_folder=cache)
-    assert_equal_runs(run, whole)
 
 
 # --- early stopping

@@ -23,16 +23,13 @@ def bot_process(server, folder: Path) -> Iterator[subprocess.Popen[str]]:
         LABLR_BOT_STATE=folder / "state",
         TMPDIR=folder,
     )
-    process = start_lablr("bot", env=settings, text=True)
-    try:
-        first = process.stderr.readline()
-        assert first == f"lablr: answering as @{USERNAME} (stop with Ctrl-C)\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
+    with start_lablr("bot", env=settings, text=True) as process:
+        try:
+            first = process.stderr.readline()
+            assert first == f"lablr: answering as @{USERNAME} (stop with Ctrl-C)\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def stop(process: subprocess.Popen[str], number: int) -> None:

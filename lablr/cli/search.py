@@ -60,7 +60,9 @@ def search_command(
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
-    from lablr.search import FeatureExtractor, Index, Query, Search
+    from lablr.search.features import FeatureExtractor
+    from lablr.search.index import Index
+    from lablr.search.query import Query, Search
 
     photo, plus = _split(words)
     minus = tuple(word for word in minus if word.strip())

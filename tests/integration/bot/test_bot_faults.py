@@ -220,7 +220,7 @@ def test_few_numbers_are_kept(tmp_path):
     async def keep_many() -> Answered:
         answered = Answered(tmp_path / "state")
         for number in range(MAX_KEPT - 2):
-            answered._kept[number] = None
+            answered._kept.append(number)
         for number in range(5000, 5005):
             assert answered.begin(number)
             assert not answered.begin(number)

@@ -133,8 +133,6 @@ class Curves:
     One point for each distinct probability, from the highest down: what accepting
     everything at or above it gives. ``true_positive_rate`` is also the recall.
 
-    Attributes
-    ----------
     thresholds : (P,) descending.
     true_positive_rate, false_positive_rate, precision : (P,), nan where undefined.
     roc_auc : area under the ROC curve, see `lablr.fitting.metrics.roc_auc`.

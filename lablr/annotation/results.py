@@ -205,9 +205,6 @@ def _tags(session: Session, model: ModelVersion) -> list[TagDecision]:
     ]
 
 
-# --- figures, of plain records
-
-
 def summarize(
     model: str, name: str, verdicts: Sequence[Verdict], tags: Iterable[TagDecision]
 ) -> Results:

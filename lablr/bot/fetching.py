@@ -21,7 +21,7 @@ def photo_of(message: Message, limits: PhotoLimits) -> PhotoSize | Document | No
     """
     sizes = sorted(message.photo, key=lambda size: size.width * size.height)
     allowed = [size for size in sizes if (size.file_size or 0) <= limits.max_bytes]
-    return (allowed or sizes[:1] or [message.document])[-1]
+    return (allowed or sizes[:1])[-1] if sizes else message.document
 
 
 class Files:

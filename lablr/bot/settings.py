@@ -24,8 +24,6 @@ _HOW = f"set {TOKEN}, or write the token to a file of mode 600"
 class BotSettings:
     """The settings of a bot; their ``repr`` does not show the token.
 
-    Attributes
-    ----------
     base_url : of the Bot API, up to ``/bot``.
     webhook : the public address Telegram sends updates to; None is long polling.
     host, port : where the webhook listens; port 0 lets the system choose.

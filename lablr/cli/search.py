@@ -72,7 +72,7 @@ def search_command(
     extractor = FeatureExtractor(Tagger.load(bundle, FOLDER_LIMITS))
     search = Search(Index.read(index), extractor)
     for found in search.find(Query(payload, plus, minus), k):
-        path = str(search.path(found.row))
+        path = str(search.index.path(found.row))
         record = {
             "photo": path,
             "similarity": round(found.similarity, 6),

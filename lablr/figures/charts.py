@@ -192,9 +192,6 @@ def training_photos_figure(
     return {"data": data, "layout": layout}
 
 
-# ---------------------------------------------------------------- parts of figures
-
-
 def figure_layout(**parts: Any) -> Figure:
     """Return the layout that all figures share, with `parts` added."""
     return {

@@ -84,7 +84,7 @@ def photo(row: int) -> Response:
     search = _searched()
     if row >= len(search.index):
         abort(404)
-    return send_photo(search.path(row), THUMBNAIL_PX)
+    return send_photo(search.index.path(row), THUMBNAIL_PX)
 
 
 def _page(query: Query) -> str:

@@ -117,9 +117,6 @@ class StoredPredictions(Transactions):
             return photo_to_rate(session, found, number, k)
 
 
-# --- storing
-
-
 def entropy(probability: float) -> float:
     """Return the entropy of a yes or no, in bits: -p log2 p - (1-p) log2 (1-p)."""
     parts = (probability, 1 - probability)
@@ -175,9 +172,6 @@ def _insert(
     else:
         statement = statement.on_conflict_do_nothing()
     session.execute(statement, [dict(row) for row in rows])
-
-
-# --- looking up
 
 
 def find_model(session: Session, digest: str | None) -> ModelVersion | None:

@@ -150,9 +150,6 @@ class Ratings(Transactions):
             return RaterProgress(n_rated, n_skipped, n_left, _pace_per_minute(latest))
 
 
-# --- rating
-
-
 def _stored_rating(
     session: Session, rater_id: int, photo_id: int, token: str
 ) -> Rating | None:
@@ -242,9 +239,6 @@ def all_decisions(
                 f"the verdict {verdict} contradicts {stated[tag]!r} for {tag!r}"
             )
     return {**stated, **implied}
-
-
-# --- undo, progress
 
 
 def _undo_last(

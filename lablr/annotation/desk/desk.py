@@ -110,8 +110,6 @@ class Desk:
         """Return the folder's path, printable."""
         return printable(str(self.folder))
 
-    # --- photos
-
     def photos(self) -> list[DeskPhoto]:
         """Return every photo that exists now, by name; raises `DeskError`."""
         numbers = self._store.numbers(self._scan())
@@ -166,8 +164,6 @@ class Desk:
         is_own = file.folder == self.folder
         return file.name if is_own else f"{DROPPED}{file.name}"
 
-    # --- latents
-
     def latent_of(
         self, photo: DeskPhoto, model: str, encode: Callable[[Path], Latent]
     ) -> Latent:
@@ -206,8 +202,6 @@ class Desk:
         rows = list(found.values())
         return list(found), np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
-    # --- steps
-
     def n_steps(self) -> int:
         """Count the steps that can be undone."""
         return self._store.n_steps()
@@ -234,8 +228,6 @@ class Desk:
         files = self._files
         existing = [n for n in ids if n in files and stamp_of(files[n].path)]
         return text, self.photos_by_id(existing)
-
-    # --- writing
 
     def write(
         self, ids: Sequence[int] | None, sidecar: bool, dry_run: bool

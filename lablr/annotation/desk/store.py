@@ -86,8 +86,6 @@ class DeskStore:
         with self._database().reading() as session:
             return _n_steps(session, self._desk)
 
-    # --- steps
-
     def record_step(
         self, ids: Sequence[int], decisions: TagDecisions
     ) -> tuple[int | None, list[int]]:
@@ -145,8 +143,6 @@ class DeskStore:
             session.execute(delete(DeskChange).where(of_step))
             session.execute(delete(DeskStep).where(DeskStep.id == step.id))
             return text, ids
-
-    # --- latents, and tags in files
 
     def store_encoded(self, number: int, encoded: EncodedFile) -> None:
         """Store the latent of a photo, or why it has none, in place of the last one."""

@@ -179,9 +179,6 @@ def _log_losses(photos: AnnotatedPhotos, probability: Floats) -> Floats:
     return np.asarray(-np.log(np.maximum(chance, LEAST)))
 
 
-# --- validation photos
-
-
 def compare_on_validation(
     before: Bundle, after: Bundle, corpus: Corpus, progress: Progress = silent
 ) -> Comparison:

@@ -31,10 +31,6 @@ class Chats:
         # A lock lives while a message holds it or waits for it.
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    def __len__(self) -> int:
-        """Return the number of chats held."""
-        return self._chat.cache_info().currsize
-
     @asynccontextmanager
     async def turn(self, chat_id: int) -> AsyncIterator[Chat]:
         """Hold a chat while one of its messages is answered; the others queue."""

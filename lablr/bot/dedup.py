@@ -46,10 +46,6 @@ class Answered:
         except OSError as error:
             raise BotError(f"{file}: {error.strerror}") from error
 
-    def __len__(self) -> int:
-        """Return how many numbers are kept."""
-        return len(self._kept)
-
     def begin(self, update_id: int) -> bool:
         """Claim an update; returns False if it was answered or is being answered."""
         if update_id in self._kept or update_id in self._begun:

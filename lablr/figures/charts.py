@@ -115,16 +115,15 @@ def latent_map_figure(
     latent_map: TagPlane,
     tags: Sequence[str],
     suggestion: RankedTags | None,
-    n_tags: int = 20,
     narrow: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Return circles for the `n_tags` most relevant tags, a red cross for the photo.
+    """Return circles for the most relevant tags, a red cross for the photo.
 
     Radius: the tag's dispersion radius, in the plane's units, both axes to one
     scale. Without a suggestion: every tag, and no cross. `narrow` is for phones.
     """
-    circles = circles_of(latent_map, tags, suggestion, n_tags, labels)
+    circles = circles_of(latent_map, tags, suggestion, labels)
     frame = frame_of(circles, suggestion)
     data = [_centroids_trace(circles)]
     data += [_photo_trace(suggestion)] if suggestion else []
@@ -144,11 +143,10 @@ def training_photos_figure(
     latent_map: TagPlane,
     tags: Sequence[str],
     suggestion: RankedTags,
-    top: int = 3,
     narrow: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Return the training photos of the `top` tags as dots, the photo as a red cross.
+    """Return the training photos of the top 3 tags as dots, the photo as a red cross.
 
     Each tag has its own colour and its own symbol: colour alone tells nothing
     to one reader in twelve.
@@ -156,11 +154,10 @@ def training_photos_figure(
     index = {tag: number for number, tag in enumerate(tags)}
     data: list[Figure] = []
     extent = [np.asarray(suggestion.position, dtype=float)[None]]
-    for number, score in enumerate(suggestion.tags[:top]):
+    for score, (role, symbol) in zip(suggestion.tags, _SYMBOLS, strict=False):
         photos = np.asarray(latent_map.photos_of(index[score.tag]), dtype=float)
         extent.append(photos)
         x, y = photos.T.round(4).tolist()
-        role, symbol = _SYMBOLS[number % len(_SYMBOLS)]
         label = html.escape((labels or {}).get(score.tag, score.tag))
         data.append(
             markers(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "N_MAP_TAGS",
     "Box",
     "Circle",
     "Frame",
@@ -34,6 +35,7 @@ __all__ = [
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
+N_MAP_TAGS = 20
 _CLOSEST = 3  # so many circles are drawn strong when no tag reaches the threshold
 
 
@@ -46,8 +48,6 @@ class ScoredTag(Protocol):
     def probability(self) -> float: ...
     @property
     def squared_mahalanobis(self) -> float: ...
-    @property
-    def log_likelihood_ratio(self) -> float: ...
 
 
 class RankedTags(Protocol):
@@ -176,10 +176,9 @@ def circles_of(
     latent_map: TagPlane,
     tags: Sequence[str],
     suggestion: RankedTags | None,
-    n_tags: int,
     labels: Mapping[str, str] | None = None,
 ) -> list[Circle]:
-    """Return the `n_tags` most relevant tags; without a suggestion all, faint.
+    """Return the `N_MAP_TAGS` most relevant tags; without a suggestion all, faint.
 
     labels: tag to shown name, where they differ.
     """
@@ -191,7 +190,7 @@ def circles_of(
         bar = _strong_from(suggestion)
         chosen = [
             (score.tag, score.probability >= bar, _note(score, names))
-            for score in suggestion.tags[:n_tags]
+            for score in suggestion.tags[:N_MAP_TAGS]
         ]
     return [
         Circle(

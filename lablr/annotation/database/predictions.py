@@ -7,7 +7,7 @@ path on this machine, and its place is one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -77,8 +77,8 @@ class StoredPredictions(Transactions):
             _insert(session, ModelVersion, [vars(model)])
             found = select(ModelVersion.id).where(ModelVersion.digest == model.digest)
             model_id = session.scalars(found).one()
-        n_photos = 0
-        for batch in _batches(photos):
+        n_photos, remaining = 0, iter(photos)
+        while batch := list(islice(remaining, BATCH)):
             with self.writing() as session:
                 n_photos += _store_batch(session, model_id, batch)
         return n_photos
@@ -121,12 +121,6 @@ def entropy(probability: float) -> float:
     """Return the entropy of a yes or no, in bits: -p log2 p - (1-p) log2 (1-p)."""
     parts = (probability, 1 - probability)
     return -sum(part * math.log2(part) for part in parts if part > 0)
-
-
-def _batches(items: Iterable[Predictions]) -> Iterator[list[Predictions]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
 
 
 def _store_batch(session: Session, model_id: int, batch: Sequence[Predictions]) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,10 +25,6 @@ __all__ = ["Transactions"]
 UPGRADING = Lock()
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
 class Transactions:
     """An opened database, its tables brought up to this version of Lablr.
 
@@ -39,7 +34,10 @@ class Transactions:
     """
 
     def __init__(
-        self, url: str, create: bool = True, clock: Callable[[], datetime] = _now
+        self,
+        url: str,
+        create: bool = True,
+        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         parsed = parse_url(url)
         self.url = parsed.render_as_string(hide_password=True)
@@ -63,12 +61,7 @@ class Transactions:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextmanager

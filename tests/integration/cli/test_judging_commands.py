@@ -127,7 +127,7 @@ def test_results_on_the_command_line(judged, run_lablr):
     done = run_lablr("results", "--database", url, "--json", "--threshold", "0.5")
     assert (done.returncode, done.stderr) == (0, b"")
     found = json.loads(done.stdout)
-    assert found.pop("at_threshold") == expected.at(0.5).to_dict()
+    assert found.pop("at_threshold") == expected.curves.at(0.5).to_dict()
     assert found == expected.to_dict()
     table = run_lablr("results", env={"LABLR_DATABASE": url}).stdout.decode()
     share = expected.top_1

@@ -170,8 +170,7 @@ def training_photos_figure(
             )
         )
     data.append(_photo_trace(suggestion))
-    points = np.concatenate(extent)
-    frame = padded_frame(points.min(0), points.max(0), 0.06)
+    frame = padded_frame(np.concatenate(extent), 0.06)
     layout = _map_layout(latent_map, frame, narrow)
     layout["showlegend"] = True
     layout["margin"]["b" if narrow else "t"] += 56 if narrow else 40

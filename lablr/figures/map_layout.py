@@ -239,11 +239,12 @@ def frame_of(circles: Sequence[Circle], suggestion: RankedTags | None) -> Frame:
     if suggestion is not None:
         corners.append((float(suggestion.position[0]), float(suggestion.position[1])))
     points = np.asarray(corners or [(0.0, 0.0)])
-    return padded_frame(points.min(0), points.max(0), 0.04)
+    return padded_frame(points, 0.04)
 
 
-def padded_frame(low: NDArray[Any], high: NDArray[Any], share: float) -> Frame:
-    """Return the frame from `low` (2,) to `high` (2,), widened by a share."""
+def padded_frame(points: NDArray[Any], share: float) -> Frame:
+    """Return the frame that holds points (n, 2), widened by a share."""
+    low, high = points.min(axis=0), points.max(axis=0)
     margin = share * max(float((high - low).max()), 1e-6)
     return Frame(
         (float(low[0] - margin), float(low[1] - margin)),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -37,7 +37,6 @@ __all__ = [
     "DEFAULT_K",
     "Predictions",
     "StoredPredictions",
-    "count_photos",
     "existing_model",
     "find_model",
     "photo_to_rate",
@@ -216,16 +215,6 @@ def top_tags(
         .order_by(Prediction.rank)
     )
     return [PredictedTag(*row) for row in session.execute(query)]
-
-
-def count_photos(model_id: int) -> ScalarSelect[int]:
-    """Count the photos that a model has predictions of."""
-    return (
-        select(func.count())
-        .select_from(Prediction)
-        .where(Prediction.model_id == model_id, Prediction.rank == 1)
-        .scalar_subquery()
-    )
 
 
 def _stored_photo(row: PhotoRow) -> StoredPhoto:

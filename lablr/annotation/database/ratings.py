@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from lablr.annotation.database.predictions import (
     DEFAULT_K,
-    count_photos,
     existing_model,
     find_model,
     photo_to_rate,
@@ -139,7 +138,10 @@ class Ratings(Transactions):
                 _count_of_rater(session, table, rater_id, found.id)
                 for table in (Rating, Skip)
             )
-            n_photos = session.scalar(select(count_photos(found.id))) or 0
+            photos = select(func.count()).select_from(Prediction)
+            photos = photos.where(Prediction.rank == 1)
+            of_model = Prediction.model_id == found.id
+            n_photos = session.scalar(photos.where(of_model)) or 0
             latest = session.scalars(
                 select(Rating.at)
                 .where(Rating.rater_id == rater_id)

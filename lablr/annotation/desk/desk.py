@@ -27,7 +27,7 @@ from lablr.annotation.desk.records import (
 )
 from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError, PhotoError
-from lablr.metadata import Keyword, WriteOutcome, list_runs, undo, write_tags
+from lablr.metadata import Keyword, Origin, WriteOutcome, list_runs, undo, write_tags
 from lablr.metadata.sidecars import sidecar_of
 
 __all__ = ["DROPPED", "Desk", "DeskOutcome", "DeskPhoto", "open_desk"]
@@ -55,7 +55,7 @@ class DeskPhoto:
     @property
     def tags(self) -> list[str]:
         """Return the tags that people accepted and typed."""
-        return [*self.state.tags("accepted"), *self.state.tags("typed")]
+        return [keyword.tag for keyword in self.keywords]
 
     @property
     def written(self) -> list[str]:
@@ -71,10 +71,8 @@ class DeskPhoto:
     @property
     def keywords(self) -> list[Keyword]:
         """Return the tags to be written, with their origins."""
-        return [
-            *(Keyword(tag, "accepted") for tag in self.state.tags("accepted")),
-            *(Keyword(tag, "typed") for tag in self.state.tags("typed")),
-        ]
+        origins: tuple[Origin, ...] = ("accepted", "typed")
+        return [Keyword(tag, own) for own in origins for tag in self.state.tags(own)]
 
 
 @dataclass(frozen=True)
@@ -245,7 +243,8 @@ class Desk:
         else:
             chosen = [one for one in self.photos_by_id(ids) if one.tags]
         by_path = {photo.file.path: photo for photo in chosen}
-        before = {path: stamp_of(_target(path, sidecar)) for path in by_path}
+        target_of = sidecar_of if sidecar else Path
+        before = {path: stamp_of(target_of(path)) for path in by_path}
         keywords = {path: photo.keywords for path, photo in by_path.items()}
         if not keywords:
             return
@@ -303,10 +302,6 @@ class Desk:
     def _is_here(self, photo: Path) -> bool:
         folders = (self.folder, self._dropped)
         return any(photo.is_relative_to(folder) for folder in folders)
-
-
-def _target(photo: Path, sidecar: bool) -> Path:
-    return sidecar_of(photo) if sidecar else photo
 
 
 def open_desk(

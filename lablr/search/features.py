@@ -58,11 +58,6 @@ class FeatureExtractor:
         return self.tagger.bundle_digest
 
     @property
-    def ranking(self) -> str:
-        """Return the ranking that gives the probabilities of the tags."""
-        return "blend" if "blend" in self.tagger.rankings else "calibrated"
-
-    @property
     def semantic(self) -> Any:
         """Return the method that places photos among texts; None without one."""
         return self.tagger.ranker.methods.get("semantic")
@@ -70,7 +65,8 @@ class FeatureExtractor:
     def extract(self, images: npt.NDArray[np.uint8]) -> Features:
         """Extract the features of images (N, S, S, 3)."""
         encoded = self.tagger.encode(images)
-        scores = self.tagger.ranker.scores(encoded, self.ranking)
+        ranking = "blend" if "blend" in self.tagger.rankings else "calibrated"
+        scores = self.tagger.ranker.scores(encoded, ranking)
         semantic = np.zeros((len(images), 0))
         if self.semantic is not None:
             semantic = self.semantic.vectors(encoded[:, : self.semantic.n_inputs])

@@ -236,4 +236,4 @@ def _finish(
     except OSError as error:
         reason = error.strerror or str(error)
         raise LabelError(f"{output.path} cannot be written: {reason}") from error
-    journal.remove()
+    journal.path.unlink(missing_ok=True)

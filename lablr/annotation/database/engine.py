@@ -15,14 +15,14 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import Session
 
 from lablr.errors import DatabaseError
 from lablr.system.locks import locked_folder
 
 __all__ = [
     "HOW_TO_STORE",
-    "lock_for_storing",
+    "POSTGRESQL_LOCK",
+    "TAKE_LOCK",
     "make_engine",
     "one_at_a_time",
     "parse_url",
@@ -89,15 +89,6 @@ def _set_up(connection: Any, record: object) -> None:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def lock_for_storing(session: Session) -> None:
-    """Keep others from storing until the transaction ends, as SQLite does by itself.
-
-    Two that store the same new photos in another order would wait for each other.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(TAKE_LOCK, {"key": POSTGRESQL_LOCK + 1})
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from lablr.annotation.database.engine import HOW_TO_STORE, lock_for_storing
+from lablr.annotation.database.engine import HOW_TO_STORE
 from lablr.annotation.database.records import (
     ModelRecord,
     PhotoToRate,
@@ -78,7 +78,7 @@ class StoredPredictions(Transactions):
             model_id = session.scalars(found).one()
         n_photos, remaining = 0, iter(photos)
         while batch := list(islice(remaining, BATCH)):
-            with self.writing() as session:
+            with self.writing(alone=True) as session:
                 n_photos += _store_batch(session, model_id, batch)
         return n_photos
 
@@ -123,7 +123,6 @@ def entropy(probability: float) -> float:
 
 
 def _store_batch(session: Session, model_id: int, batch: Sequence[Predictions]) -> int:
-    lock_for_storing(session)
     photos = {photo.name: photo for photo, _ in batch}
     before = _ids(session, photos)
     _insert(session, PhotoRow, [vars(photos[n]) for n in photos if n not in before])

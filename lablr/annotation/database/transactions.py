@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from lablr.annotation.database.engine import make_engine, one_at_a_time, parse_url
+from lablr.annotation.database.engine import (
+    POSTGRESQL_LOCK,
+    TAKE_LOCK,
+    make_engine,
+    one_at_a_time,
+    parse_url,
+)
 from lablr.annotation.database.migrations import upgrade
 from lablr.errors import DatabaseError
 
@@ -43,6 +49,7 @@ class Transactions:
         self.url = parsed.render_as_string(hide_password=True)
         self._clock = clock
         self._engine = make_engine(parsed)
+        self._is_postgresql = self._engine.dialect.name == "postgresql"
         try:
             with (
                 self._errors(),
@@ -67,21 +74,26 @@ class Transactions:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a session that sees one state of the database and changes nothing."""
+        # PostgreSQL's default lets every statement see another state.
+        isolation = (
+            {"isolation_level": "REPEATABLE READ"} if self._is_postgresql else {}
+        )
         with self._errors(), self._engine.connect() as connection:
-            reader = connection.execution_options(writes=False, **self._isolation())
+            reader = connection.execution_options(writes=False, **isolation)
             with Session(reader) as session:
                 yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """Open a session that is committed at the end, rolled back by an exception."""
-        with self._errors(), Session(self._engine) as session, session.begin():
-            yield session
+    def writing(self, alone: bool = False) -> Iterator[Session]:
+        """Open a session that is committed at the end, rolled back by an exception.
 
-    def _isolation(self) -> dict[str, str]:
-        # PostgreSQL's default lets every statement see another state.
-        is_postgresql = self._engine.dialect.name == "postgresql"
-        return {"isolation_level": "REPEATABLE READ"} if is_postgresql else {}
+        alone : keep others from storing meanwhile, as SQLite does by itself. Two that
+            store the same new photos in another order would wait for each other.
+        """
+        with self._errors(), Session(self._engine) as session, session.begin():
+            if alone and self._is_postgresql:
+                session.execute(TAKE_LOCK, {"key": POSTGRESQL_LOCK + 1})
+            yield session
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

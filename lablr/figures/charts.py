@@ -22,8 +22,6 @@ import numpy as np
 from lablr.figures.map_layout import (
     Circle,
     Frame,
-    RankedTags,
-    TagPlane,
     View,
     axis_titles,
     circles_of,
@@ -31,6 +29,8 @@ from lablr.figures.map_layout import (
     padded_frame,
     percent,
 )
+from lablr.latent_space.plane import LatentMap
+from lablr.ranking.suggestion import Suggestion
 
 __all__ = [
     "PALETTE",
@@ -65,7 +65,7 @@ _SYMBOLS = (("first", "circle"), ("second", "diamond"), ("third", "square"))
 
 
 def ranked_tags_figure(
-    suggestion: RankedTags, labels: Mapping[str, str] | None = None
+    suggestion: Suggestion, labels: Mapping[str, str] | None = None
 ) -> Figure:
     """Return horizontal bars of the tags' probabilities, most fitting on top.
 
@@ -112,9 +112,9 @@ def ranked_tags_figure(
 
 
 def latent_map_figure(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags | None,
+    suggestion: Suggestion | None,
     narrow: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
@@ -140,9 +140,9 @@ def latent_map_figure(
 
 
 def training_photos_figure(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags,
+    suggestion: Suggestion,
     narrow: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
@@ -232,7 +232,7 @@ def markers(
     }
 
 
-def _map_layout(latent_map: TagPlane, frame: Frame, narrow: bool) -> Figure:
+def _map_layout(latent_map: LatentMap, frame: Frame, narrow: bool) -> Figure:
     """Return a layout with both axes to one scale."""
     (left, bottom), (right, top) = frame.low, frame.high
     first, second = axis_titles(latent_map)
@@ -319,7 +319,7 @@ def _centroids_trace(circles: Sequence[Circle]) -> Figure:
     )
 
 
-def _photo_trace(suggestion: RankedTags) -> Figure:
+def _photo_trace(suggestion: Suggestion) -> Figure:
     color = {"color": PALETTE["photo"]}
     return markers(
         [float(suggestion.position[0])],

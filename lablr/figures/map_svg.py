@@ -16,13 +16,13 @@ from pathlib import Path
 
 from lablr.figures.map_layout import (
     Circle,
-    RankedTags,
-    TagPlane,
     View,
     axis_titles,
     circles_of,
     frame_of,
 )
+from lablr.latent_space.plane import LatentMap
+from lablr.ranking.suggestion import Suggestion
 
 __all__ = ["NARROW", "PICTURE", "WIDE", "Sheet", "draw_map_png", "map_svg"]
 
@@ -68,9 +68,9 @@ PICTURE = Sheet("picture", 1200, 900, 20, is_fixed=True)
 
 
 def map_svg(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags | None = None,
+    suggestion: Suggestion | None = None,
     sheet: Sheet = PICTURE,
     labels: Mapping[str, str] | None = None,
 ) -> str:
@@ -99,9 +99,9 @@ def map_svg(
 
 
 def draw_map_png(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags | None = None,
+    suggestion: Suggestion | None = None,
 ) -> bytes:
     """Return the map as the bytes of a PNG of 1200 x 900 pixels."""
     import resvg_py  # here, because pages do without it
@@ -118,7 +118,7 @@ def draw_map_png(
 
 
 def _view(
-    circles: Sequence[Circle], suggestion: RankedTags | None, sheet: Sheet
+    circles: Sequence[Circle], suggestion: Suggestion | None, sheet: Sheet
 ) -> tuple[View, int]:
     """Return the place of the plane on a sheet, and the sheet's height."""
     frame, margin = frame_of(circles, suggestion), 2 * sheet.font_px
@@ -141,7 +141,7 @@ def _grid(view: View) -> str:
     return f'<path class="grid" d="{lines}"/>'
 
 
-def _axes(latent_map: TagPlane, view: View, font_px: int) -> Iterator[str]:
+def _axes(latent_map: LatentMap, view: View, font_px: int) -> Iterator[str]:
     left, top, right, bottom = view.box
     places = (
         ((left + right) / 2, bottom + 1.1 * font_px, ""),
@@ -162,7 +162,7 @@ def _circles(circles: Sequence[Circle], view: View) -> Iterator[str]:
 
 def _names(
     circles: Sequence[Circle],
-    suggestion: RankedTags | None,
+    suggestion: Suggestion | None,
     view: View,
     font_px: int,
 ) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _names(
     yield from names
 
 
-def _cross(view: View, suggestion: RankedTags, font_px: int) -> str:
+def _cross(view: View, suggestion: Suggestion, font_px: int) -> str:
     (x, y), arm = view.pixel(suggestion.position), 0.6 * font_px
     stroke = f"l{2 * arm} {2 * arm}m0 {-2 * arm}l{-2 * arm} {2 * arm}"
     return f'<path class="cross" d="M{x - arm:.1f} {y - arm:.1f}{stroke}"/>'

@@ -21,7 +21,6 @@ from lablr.annotation.database.records import (
     PhotoToRate,
     PredictedTag,
     StoredPhoto,
-    TagLike,
     rank_tags,
 )
 from lablr.annotation.database.tables import (
@@ -32,6 +31,7 @@ from lablr.annotation.database.tables import (
 )
 from lablr.annotation.database.transactions import Transactions
 from lablr.errors import JudgementError
+from lablr.ranking.suggestion import TagScore
 
 __all__ = [
     "DEFAULT_K",
@@ -46,7 +46,7 @@ __all__ = [
 DEFAULT_K = 5
 BATCH = 500
 
-Predictions = tuple[StoredPhoto, Iterable[TagLike | tuple[str, float]]]
+Predictions = tuple[StoredPhoto, Iterable[TagScore | tuple[str, float]]]
 
 Insert = sqlite.Insert | postgresql.Insert
 INSERTS: dict[str, Callable[[type[Table]], Insert]] = {

@@ -29,8 +29,19 @@ __all__ = ["create_app"]
 
 # In the order in which they see a request.
 PARTS = (
-    *(metrics, security, uploads, access, errors),
-    *(assets, health, routes, photo, compare, search, rate, desk),
+    metrics,
+    security,
+    uploads,
+    access,
+    errors,
+    assets,
+    health,
+    routes,
+    photo,
+    compare,
+    search,
+    rate,
+    desk,
 )
 
 

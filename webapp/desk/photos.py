@@ -22,7 +22,7 @@ from lablr.errors import DeskError, PhotoError
 from lablr.metadata import tags_in
 from lablr.photos import FOLDER_LIMITS, check_size, read_bytes, read_image
 from lablr.ranking.feedback import Feedback
-from lablr.search.features import Viewer
+from lablr.search import FeatureExtractor
 from webapp.api.suggestions import N_TAGS
 from webapp.desk.guard import blueprint
 from webapp.http.access import PHOTO_COST, charge
@@ -102,7 +102,7 @@ def create_photos() -> Response:
 def _taken_in(name: str, content: bytes) -> DeskPhoto:
     check_size(len(content), FOLDER_LIMITS)
     latent = _encoded(content)
-    photo = desk().take_in(name, content)
+    photo = desk().add_dropped(name, content)
     desk().latent_of(photo, tagger().bundle_digest, lambda _: latent)
     return desk().photo(photo.number)
 
@@ -126,10 +126,10 @@ def show_file(number: int) -> Response:
 
 
 def shown(photo: DeskPhoto) -> dict[str, Any]:
-    seen, error, state = photo.seen, None, "new"
-    if seen is not None and seen.code is not None:
-        state, error = "failed", {"code": seen.code, "message": seen.message}
-    elif seen is not None and seen.model == tagger().bundle_digest:
+    encoded, error, state = photo.encoded, None, "new"
+    if encoded is not None and encoded.code is not None:
+        state, error = "failed", {"code": encoded.code, "message": encoded.message}
+    elif encoded is not None and encoded.model == tagger().bundle_digest:
         state = "suggested"
     return {
         "id": photo.number,
@@ -218,8 +218,9 @@ def _similar(number: int, latent: Latent) -> list[dict[str, Any]]:
     ids, latents = desk().latents(tagger().bundle_digest)
     if not ids:
         return []
-    viewer = Viewer(tagger())
-    cosines = viewer.unit_latents(latents) @ viewer.unit_latents(latent[np.newaxis])[0]
+    extractor = FeatureExtractor(tagger())
+    (unit_latent,) = extractor.unit_latents(latent[np.newaxis])
+    cosines = extractor.unit_latents(latents) @ unit_latent
     order = np.argsort(-cosines, kind="stable")
     similar = [
         {"id": ids[row], "similarity": float(cosines[row])}

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, jsonify, request, stream_with_context
 
-from lablr.annotation.desk import Said, Writing
+from lablr.annotation.desk import DeskOutcome, TagDecisions
 from lablr.errors import DeskError, LablrError, MissingExtra, WritingError
 from lablr.metadata import Keyword, same, tags_of
 from webapp.desk.guard import blueprint
@@ -36,13 +36,13 @@ MARKS = {
 def create_step() -> Response:
     """Keep what a person decides for some photos, as one step."""
     given = _json()
-    said = Said({mark: _tags(given, name) for name, mark in MARKS.items()})
+    decisions = TagDecisions({mark: _tags(given, name) for name, mark in MARKS.items()})
     known = {*tagger().tags}
-    for tag in said.tags["accepted"]:
+    for tag in decisions.tags["accepted"]:
         if tag not in known:
             raise DeskError("unknown_tag", f"The model does not know the tag {tag!r}.")
     ids = _ids(given.get("photos"))
-    step, changed = desk().record_step(ids, said)
+    step, changed = desk().record_step(ids, decisions)
     photos = [shown(photo) for photo in changed]
     return jsonify(step=step, n_steps=desk().n_steps(), photos=photos)
 
@@ -79,7 +79,7 @@ def undo_writing() -> Response:
     return _lines(desk().undo_writing(run))
 
 
-def _lines(writing: Generator[Writing, None, None]) -> Response:
+def _lines(writing: Generator[DeskOutcome, None, None]) -> Response:
     """Send the outcome for each file as a JSON line, and the sum as the last.
 
     The first is awaited: an error that stops all of them is an answer of its own.
@@ -97,7 +97,7 @@ def _lines(writing: Generator[Writing, None, None]) -> Response:
     return answer
 
 
-def _told(writing: Iterable[Writing]) -> Iterator[str]:
+def _told(writing: Iterable[DeskOutcome]) -> Iterator[str]:
     n_written = n_failed = 0
     run = error = None
     try:
@@ -113,7 +113,7 @@ def _told(writing: Iterable[Writing]) -> Iterator[str]:
     yield _line(total if error is None else {**total, "error": error})
 
 
-def _written(one: Writing) -> dict[str, Any]:
+def _written(one: DeskOutcome) -> dict[str, Any]:
     outcome, found = one.outcome, {*map(same, tags_of(one.outcome.found))}
     error = outcome.error
     return {

@@ -115,7 +115,7 @@ def _searching() -> dict[str, Any]:
         search = index.search(tagger())
     except IndexFolderError:
         return {"on": index.is_on, "n_photos": 0}
-    words = search.viewer.semantic is not None
+    words = search.extractor.semantic is not None
     return {"on": True, "n_photos": len(search.index), "words": words}
 
 

@@ -44,7 +44,7 @@ def effects(curves: Curves) -> list[list[int]]:
 
 
 def percent_or_dash(value: float) -> str:
-    """Return a share for people to read; a dash where it is undefined."""
+    """Return a share in percent, or a dash where there is none."""
     return "–" if math.isnan(value) else f"{100 * value:.1f} %"
 
 

@@ -25,12 +25,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
-from lablr.annotation.database.lookups import (
-    numbers_of,
-    photo_of_number,
-    question_of_number,
-)
-from lablr.annotation.database.records import PhotoToJudge
+from lablr.annotation.database.records import PhotoToRate
 from lablr.errors import AlreadyJudged, JudgementError
 from webapp.http.errors import Refused, wants_json
 from webapp.http.parameters import MAX_NUMBER, Parameters, filled
@@ -93,17 +88,17 @@ def ask() -> str:
     first = None
     if "photo" in request.args:
         number = PhotoQuery.read(request.args).photo
-        first = question_of_number(judging().database, number, asked.k)
+        first = judging().database.photo_to_rate(number, asked.k)
     return render_template("rate.html", **_state(asked, first))
 
 
-def _state(asked: RatingQuery, first: PhotoToJudge | None = None) -> dict[str, Any]:
+def _state(asked: RatingQuery, first: PhotoToRate | None = None) -> dict[str, Any]:
     """Return the templates' context: a question, the photo after it, the progress."""
     database, rater = judging().database, current_rater()
     photos = database.next_photos(rater, 2, asked.order, asked.k)
     if first is not None:
         photos = [first, *(p for p in photos if p.photo.name != first.photo.name)]
-    numbers = numbers_of(database, [one.photo.name for one in photos])
+    numbers = database.photo_numbers([one.photo.name for one in photos])
     images = [
         url_for("rate.photo", number=numbers[one.photo.name]) for one in photos[:2]
     ]
@@ -126,7 +121,7 @@ def _state(asked: RatingQuery, first: PhotoToJudge | None = None) -> dict[str, A
 @blueprint.get(f"/photos/<int(max={MAX_NUMBER}):number>")
 def photo(number: int) -> Response:
     """Send the photo, at most `MAX_SIDE_PX` wide and high."""
-    found = photo_of_number(judging().database, number)
+    found = judging().database.photo(number)
     if found is None:
         abort(404)
     return send_photo(_path(found.place), MAX_SIDE_PX)
@@ -195,7 +190,7 @@ def create_undo() -> Response:
     asked = RatingQuery.read(filled(request.form))
     database, rater = judging().database, current_rater()
     progress = database.progress(rater)
-    done = str(progress.n_judged + progress.n_skipped)
+    done = str(progress.n_rated + progress.n_skipped)
     if request.form.get("done", done) != done:
         return _go_on(asked, "The page was not up to date; nothing was taken back.")
     found = database.undo(rater, asked.k)
@@ -203,28 +198,26 @@ def create_undo() -> Response:
     return _go_on(asked, said, found)
 
 
-def _posted_question(asked: RatingQuery) -> PhotoToJudge:
+def _posted_question(asked: RatingQuery) -> PhotoToRate:
     number = PhotoQuery.read(request.form).photo
     model = request.form.get("model") or None
-    return question_of_number(judging().database, number, asked.k, model)
+    return judging().database.photo_to_rate(number, asked.k, model)
 
 
-def _decisions(question: PhotoToJudge) -> dict[str, str]:
+def _decisions(question: PhotoToRate) -> dict[str, str]:
     marks = _marks(question)
     stated = {row.tag: marks[row.rank] for row in question.tags if row.rank in marks}
     typed = (tag.strip() for tag in request.form.get("typed", "").split(","))
     return {**{tag: "typed" for tag in typed if tag}, **stated}
 
 
-def _marks(question: PhotoToJudge) -> dict[int, str]:
+def _marks(question: PhotoToRate) -> dict[int, str]:
     """Return the marks of single tags by rank."""
     said = {row.rank: request.form.get(f"tag-{row.rank}") for row in question.tags}
     return {rank: word for rank, word in said.items() if word}
 
 
-def _go_on(
-    asked: RatingQuery, said: str, again: PhotoToJudge | None = None
-) -> Response:
+def _go_on(asked: RatingQuery, said: str, again: PhotoToRate | None = None) -> Response:
     """Show the next question, or one again."""
     if wants_json():
         state = _state(asked, again)
@@ -233,17 +226,17 @@ def _go_on(
             html=render_template("_question.html", **state),
             photo=state["number"],
             token=state["token"],
-            n_judged=state["progress"].n_judged,
+            n_judged=state["progress"].n_rated,
         )
     query = asked.query
     if again is not None:
         name = again.photo.name
-        query["photo"] = numbers_of(judging().database, [name])[name]
+        query["photo"] = judging().database.photo_numbers([name])[name]
     return redirect(url_for("rate.ask", **query), 303)
 
 
 def _refuse(
-    asked: RatingQuery, question: PhotoToJudge, error: JudgementError
+    asked: RatingQuery, question: PhotoToRate, error: JudgementError
 ) -> Response:
     """Say why an answer was not stored; one that can be mended is shown as it was."""
     if wants_json():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from flask import (
@@ -20,7 +18,6 @@ from flask import (
     stream_with_context,
 )
 
-from lablr.annotation.export import COLUMNS, export_lines
 from lablr.annotation.results import Results, results_of
 from lablr.errors import JudgementError
 from webapp.http.parameters import Parameters, filled
@@ -35,7 +32,7 @@ KINDS = {
     "csv": "text/csv",
     "json": "application/x-ndjson",
 }
-CHUNK_CHARACTERS = 1 << 16
+CHUNK_LINES = 500
 SHARE = number(0, 1)
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
@@ -110,19 +107,8 @@ def _recommended(results: Results, precision: float | None) -> dict[str, Any] | 
 
 
 def _export(kind: str) -> Iterator[str]:
-    waiting = io.StringIO()
-    table = csv.DictWriter(
-        waiting, COLUMNS, delimiter="\t" if kind == "tsv" else ",", lineterminator="\n"
-    )
-    if kind != "json":
-        table.writeheader()
-    for line in export_lines(judging().database):
-        if kind == "json":
-            waiting.write(json.dumps(line.to_dict(), ensure_ascii=False) + "\n")
-        else:
-            table.writerow(line.to_dict())
-        if waiting.tell() > CHUNK_CHARACTERS:
-            yield waiting.getvalue()
-            waiting.seek(0)
-            waiting.truncate()
-    yield waiting.getvalue()
+    from lablr.annotation.export import export_text
+
+    texts = export_text(judging().database, kind)
+    while chunk := "".join(islice(texts, CHUNK_LINES)):
+        yield chunk

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from lablr import Tagger
 from lablr.errors import IndexFolderError
-from lablr.search import Index, Search
-from lablr.search.features import Viewer
+from lablr.search import FeatureExtractor, Index, Search
 from webapp.state.model import stamp_of
 
 __all__ = ["IndexFolder"]
@@ -41,6 +40,6 @@ class IndexFolder:
         with self._lock:
             seen = (stamp_of(self._folder), model.bundle_digest)
             if self._search is None or seen != self._seen:
-                self._search = Search(Index.read(self._folder), Viewer(model))
+                self._search = Search(Index.read(self._folder), FeatureExtractor(model))
                 self._seen = seen
             return self._search

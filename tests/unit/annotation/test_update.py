@@ -10,9 +10,12 @@ import pytest
 from model_makers import draw_photos, make_bundle, statistics_of
 
 from lablr.annotation import update as learning
-from lablr.annotation.update import Comparison, JudgedPhotos, Update
-from lablr.annotation.update.cross_fitting import cross_fitted_ratios, ratios
-from lablr.annotation.update.model import CorpusModel
+from lablr.annotation.update import AnnotatedPhotos, Comparison, Update
+from lablr.annotation.update.corpus_model import CorpusModel
+from lablr.annotation.update.cross_fitting import (
+    cross_fit_ratios,
+    log_likelihood_ratios,
+)
 from lablr.bundle import Bundle
 from lablr.corpus.label_weights import evidence
 from lablr.encoders.encoding import EncodedPhotos
@@ -26,15 +29,17 @@ UNKNOWN = 0.1
 PARTS = ("accepted", "decided", "judged")
 
 
-def learn(bundle: Bundle, photos: JudgedPhotos, weight: float = 1.0) -> Update:
+def learn(bundle: Bundle, photos: AnnotatedPhotos, weight: float = 1.0) -> Update:
     return learning.learn(bundle, photos, weight)
 
 
-def judged(photos: EncodedPhotos, rows: np.ndarray, share: float = 1.0) -> JudgedPhotos:
+def judged(
+    photos: EncodedPhotos, rows: np.ndarray, share: float = 1.0
+) -> AnnotatedPhotos:
     """Photos judged by their own tags, of each a share of the tags, by chance."""
     own = photos.membership[rows]
     decided = np.random.default_rng(1).random(own.shape) < share
-    return JudgedPhotos(
+    return AnnotatedPhotos(
         names=tuple(f"photo {row}" for row in rows),
         latents=photos.latents[rows],
         mirrored=photos.mirrored[rows],
@@ -81,7 +86,7 @@ def test_judgements_that_equal_the_tags_are_as_training_photos() -> None:
 
 def test_and_exactly_so_before_they_are_written() -> None:
     model = CorpusModel(both_views(TRAIN), Ranker(FITTED).calibration, FITTED.settings)
-    found = model.groups(judged(PHOTOS, JUDGED_ROWS).sums(1.0))
+    found = model.moments(judged(PHOTOS, JUDGED_ROWS).sums(1.0))
     together = both_views(TOGETHER)
     absence = together.absence(UNKNOWN)
     rest = together.source_moments.weighted(absence.T) - together.tag_moments
@@ -114,9 +119,12 @@ def test_a_weight_counts_a_photo_so_often() -> None:
 
 def test_ratios_are_those_of_the_gaussians() -> None:
     model, photos = CorpusModel.of(FITTED), judged(PHOTOS, JUDGED_ROWS, 0.3)
-    groups, gaussians = model.groups(), Ranker(FITTED).gaussians
+    groups, gaussians = model.moments(), Ranker(FITTED).gaussians
     latents = photos.latents.astype(float)
-    found = ratios(model, groups, latents, photos.decided) + groups.log_prior_odds
+    found = (
+        log_likelihood_ratios(model, groups, latents, photos.decided)
+        + groups.log_prior_odds
+    )
     expected = gaussians.log_likelihood_ratio(photos.latents)
     np.testing.assert_allclose(
         found[photos.decided], expected[photos.decided], rtol=1e-3, atol=1e-3
@@ -125,13 +133,13 @@ def test_ratios_are_those_of_the_gaussians() -> None:
 
 def test_no_photo_is_scored_by_what_it_taught() -> None:
     model, photos = CorpusModel.of(FITTED), judged(PHOTOS, JUDGED_ROWS)
-    found = cross_fitted_ratios(model, photos, 1.0)
+    found = cross_fit_ratios(model, photos, 1.0)
     assert set(photos.folds.tolist()) == set(range(N_FOLDS))
     for fold in range(N_FOLDS):
         own = photos.folds == fold
-        others = model.groups(photos.rows(~own).sums(1.0))
+        others = model.moments(photos.rows(~own).sums(1.0))
         latents = photos.latents[own].astype(float)
-        expected = ratios(model, others, latents, photos.decided[own])
+        expected = log_likelihood_ratios(model, others, latents, photos.decided[own])
         np.testing.assert_allclose(found[own], expected, rtol=1e-6, atol=1e-6)
 
 
@@ -247,7 +255,7 @@ def test_judgements_that_do_not_fit_the_tags_are_refused(part: str) -> None:
 # --- new tags
 
 
-def with_typed(photos: JudgedPhotos, n: int, tag: str = "kitten") -> JudgedPhotos:
+def with_typed(photos: AnnotatedPhotos, n: int, tag: str = "kitten") -> AnnotatedPhotos:
     """The photos with a tag that people typed for the first n of them."""
     wide = photos.with_tags((*photos.tags, tag))
     wide.accepted[:n, -1] = True

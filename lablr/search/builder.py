@@ -1,7 +1,7 @@
-"""Looking at the photos of a folder, those that an index does not know yet.
+"""Build an index of a folder, reading only the photos that it does not know yet.
 
 A photo whose name, size and time are those of the index is not opened. Any other is
-hashed: one that only moved, or was only touched, keeps what was seen of it.
+hashed: one that was only moved or touched keeps its features.
 """
 
 from __future__ import annotations
@@ -18,26 +18,30 @@ from pathlib import Path
 
 import numpy as np
 
+from lablr.corpus import Photo
+from lablr.corpus.images import read_images
 from lablr.corpus.inputs import Failed, Wanted, open_input
-from lablr.errors import IndexFolderError, PhotoError
-from lablr.search.features import Viewer
-from lablr.search.index import Index, IndexEntry, Rows
+from lablr.errors import IndexFolderError
+from lablr.search.features import FeatureExtractor, Features
+from lablr.search.index import Index, IndexEntry
 from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
 
-__all__ = ["Built", "build"]
+__all__ = ["BuildReport", "build"]
 
 log = logging.getLogger("lablr")
 
-# Written so often while many photos are new: what a kill -9 can lose.
+# The index is written after so many new photos: the most that a kill -9 can lose.
 CHUNK = 2000
 BATCH = 16
 
+Batch = tuple[list[IndexEntry], Features]
+
 
 @dataclass(frozen=True)
-class Built:
-    """What a build did: photos by what became of them."""
+class BuildReport:
+    """The index that was built, and how many photos of each kind it met."""
 
     index: Index
     n_new: int
@@ -48,51 +52,53 @@ class Built:
 
     @property
     def n_attempted(self) -> int:
-        """All photos that were found: kept, moved, new and failed."""
+        """Count all photos of the folder: kept, moved, new and failed."""
         return self.n_kept + self.n_moved + self.n_new + self.n_failed
 
 
 def build(
-    source: str, folder: Path, viewer: Viewer, progress: Progress = silent
-) -> Built:
-    """Bring the index in `folder` up to the photos of `source`, a folder or corpus.
+    source: str, folder: Path, extractor: FeatureExtractor, progress: Progress = silent
+) -> BuildReport:
+    """Bring the index in `folder` up to date with `source`, a folder or corpus.
 
-    An index that another model made is made anew. Photos that cannot be used are left
-    out and named in the log. What was done is kept when the build is interrupted.
+    An index of another model is built anew. Photos that cannot be used are left out
+    and named in the log. An interrupted build keeps what is done.
     Raises `IndexFolderError` for a folder that is no index, `CorpusError` when the
     source cannot be read.
     """
     photos = open_input(source)
     root = photos.root.absolute()
-    old = _known(folder, viewer, root)
-    listed, n_failed = _listed(photos.items(), root)
-    kept, moved, new = _sorted_out(listed, old)
+    old = _reusable_index(folder, extractor, root)
+    listed, n_failed = _list_photos(photos.items(), root)
+    kept, moved, new = _match(listed, old)
     n_gone = len(old) - len({row for _, row in kept} | {row for _, row in moved})
     reused = [*kept, *moved]
-    rows = old.rows.taken([row for _, row in reused])
-    index = replace(old, entries=tuple(entry for entry, _ in reused), rows=rows)
-    look = partial(_look, viewer=viewer, root=root)
+    features = old.features.select([row for _, row in reused])
+    index = replace(old, entries=tuple(entry for entry, _ in reused), features=features)
+    extract = partial(_extract, extractor=extractor, root=root)
     batches = (new[start : start + BATCH] for start in range(0, len(new), BATCH))
     n_batches = -(-len(new) // BATCH)
-    done: list[tuple[list[IndexEntry], Rows]] = []
+    done: list[Batch] = []
     n_threads = available_threads()
-    with closing(map_in_order(look, batches, n_threads, 2 * n_threads)) as looked:
+    with closing(map_in_order(extract, batches, n_threads, 2 * n_threads)) as parts:
         try:
-            for number, part in enumerate(progress(looked, n_batches, "photos"), 1):
+            for number, part in enumerate(progress(parts, n_batches, "photos"), 1):
                 done.append(part)
                 if number % (CHUNK // BATCH) == 0:
-                    _with(index, done).write()
+                    _merge(index, done).write()
         finally:
-            index = _with(index, done)
+            index = _merge(index, done)
             index.write()
     n_new = len(index) - len(reused)
     n_failed += len(new) - n_new
-    return Built(index, n_new, len(kept), len(moved), max(n_gone, 0), n_failed)
+    return BuildReport(index, n_new, len(kept), len(moved), max(n_gone, 0), n_failed)
 
 
-def _known(folder: Path, viewer: Viewer, root: Path) -> Index:
-    """The index that is there, if it can be gone on with, or an empty one."""
-    empty = Index(folder, root, viewer.digest, viewer.tags, (), viewer.no_rows())
+def _reusable_index(folder: Path, extractor: FeatureExtractor, root: Path) -> Index:
+    """Return the index of the folder if it is of this model, else an empty one."""
+    empty = Index(
+        folder, root, extractor.digest, extractor.tags, (), extractor.no_features()
+    )
     if not (folder / "index.json").exists():
         return empty
     try:
@@ -100,16 +106,16 @@ def _known(folder: Path, viewer: Viewer, root: Path) -> Index:
     except IndexFolderError as error:
         log.warning("%s", error)
         return empty
-    if found.model != viewer.digest:
-        log.warning("the index is of another model; every photo is looked at again")
+    if found.model != extractor.digest:
+        log.warning("the index is of another model; every photo is read again")
         return empty
     return replace(found, root=root)
 
 
-def _listed(
+def _list_photos(
     items: Iterator[Wanted | Failed], root: Path
 ) -> tuple[list[tuple[IndexEntry, Path]], int]:
-    """The photos that are there, without their hashes, and how many cannot be used."""
+    """Return the photos that exist, without their hashes, and the number unusable."""
     found, n_failed = [], 0
     for item in items:
         if isinstance(item, Failed):
@@ -132,12 +138,12 @@ def _listed(
     return found, n_failed
 
 
-def _sorted_out(
+def _match(
     listed: Sequence[tuple[IndexEntry, Path]], old: Index
 ) -> tuple[
     list[tuple[IndexEntry, int]], list[tuple[IndexEntry, int]], list[IndexEntry]
 ]:
-    """Photos that stayed and that moved, each with its old row, and the new ones."""
+    """Return kept and moved photos, each with its old row, and the new ones."""
     by_file = {entry.file: row for row, entry in enumerate(old.entries)}
     by_hash = {entry.sha256: row for row, entry in enumerate(old.entries)}
     kept, moved, new = [], [], []
@@ -160,7 +166,7 @@ def _same(one: IndexEntry, other: IndexEntry) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    """The hash of a file; "" when it cannot be read, as the door will say."""
+    """Return the hash of a file; "" when it cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         sha256 = hashlib.sha256()
@@ -172,28 +178,29 @@ def _sha256(path: Path) -> str:
         return ""
 
 
-def _look(
-    entries: Sequence[IndexEntry], viewer: Viewer, root: Path
-) -> tuple[list[IndexEntry], Rows]:
-    """The photos of a batch that can be used, and what is seen of them."""
-    seen, images = [], []
-    for entry in entries:
-        path = root / entry.file
-        try:
-            images.append(viewer.tagger.read(path))
-        except PhotoError as error:
-            log.warning("left out %s: %s", entry.file, error)
-            continue
-        seen.append(replace(entry, sha256=entry.sha256 or _sha256(path)))
+def _extract(
+    entries: Sequence[IndexEntry], extractor: FeatureExtractor, root: Path
+) -> Batch:
+    """Return the photos of a batch that can be used, and their features."""
+    photos = [Photo(entry.file, root / entry.file, (), "", "") for entry in entries]
+    size = extractor.tagger.encoder.size
+    usable, images = [], []
+    for entry, (photo, image) in zip(
+        entries, read_images(photos, size, 1), strict=True
+    ):
+        if image is not None:
+            hashed = entry.sha256 or _sha256(photo.path)
+            usable.append(replace(entry, sha256=hashed))
+            images.append(image)
     if not images:
-        return [], viewer.no_rows()
-    return seen, viewer.rows(np.stack(images))
+        return [], extractor.no_features()
+    return usable, extractor.extract(np.stack(images))
 
 
-def _with(index: Index, parts: list[tuple[list[IndexEntry], Rows]]) -> Index:
-    """The index and the photos that were looked at, in the order of their names."""
+def _merge(index: Index, parts: list[Batch]) -> Index:
+    """Return the index with the new photos, in the order of their names."""
     entries = [*index.entries, *(entry for own, _ in parts for entry in own)]
-    rows = Rows.joined([index.rows, *(rows for _, rows in parts)])
+    features = Features.concatenate([index.features, *(own for _, own in parts)])
     order = sorted(range(len(entries)), key=lambda row: entries[row].file)
     ordered = tuple(entries[row] for row in order)
-    return replace(index, entries=ordered, rows=rows.taken(order))
+    return replace(index, entries=ordered, features=features.select(order))

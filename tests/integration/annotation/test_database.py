@@ -1,4 +1,4 @@
-"""A database of judgements: opened by many, stored to in streams, its raters."""
+"""The database: opened by many, stored to in streams, its raters."""
 
 from __future__ import annotations
 
@@ -12,18 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from database_makers import (
-    MODEL,
-    clock,
-    database,
-    database_url,
-    drawn_photos,
-    make_database,
-    postgresql,
-    rows_of,
-    stocked,
-)
-from places import ROOT
+from database_makers import MODEL, drawn_photos, on_both, rows_of
 from sqlalchemy import text
 
 from lablr.annotation import open_database
@@ -34,12 +23,10 @@ from lablr.annotation.database.tables import Table
 from lablr.errors import DatabaseError, JudgementError, MissingExtra
 from lablr.ranking.tagger import TagScore
 
-__all__ = ["clock", "database", "database_url", "postgresql", "stocked"]
-
-
 # --- opened
 
 
+@on_both
 def test_the_migrations_make_the_tables(database):
     with database.reading() as session:
         context = MigrationContext.configure(session.connection())
@@ -59,41 +46,7 @@ def test_opening_again_finds_what_was_stored(database_url):
         assert rows_of(database, "photos") == 3
 
 
-OPENER = """
-import sys
-from lablr.annotation import open_database
-print("ready", flush=True)
-sys.stdin.readline()
-with open_database(sys.argv[1]) as database:
-    database.add_rater(sys.argv[2])
-    print("opened")
-"""
-
-
-def test_processes_that_open_at_once_make_the_tables_once(database_url):
-    openers = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", OPENER, database_url, f"rater-{n}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-        for n in range(4)
-    ]
-    for opener in openers:
-        assert opener.stdout.readline() == "ready\n"
-    for opener in openers:
-        opener.stdin.write("go\n")
-        opener.stdin.flush()
-    for opener in openers:
-        out, problems = opener.communicate(timeout=300)
-        assert (out, problems) == ("opened\n", "")
-    with open_database(database_url, create=False) as database:
-        assert rows_of(database, "raters") == 4
-
-
+@on_both
 def test_threads_that_open_at_once(database_url):
     with ThreadPoolExecutor(4) as threads:
         opened = list(threads.map(open_database, [database_url] * 4))
@@ -109,7 +62,7 @@ def test_a_newer_database_is_refused(database_url):
         open_database(database_url)
 
 
-def test_foreign_tables_are_left_alone(database_url):
+def test_tables_of_another_program_are_left_alone(database_url):
     with open_database(database_url) as database, database.writing() as session:
         session.execute(text("DROP TABLE alembic_version"))
     with pytest.raises(DatabaseError, match="not Lablr's: decisions, desk_changes"):
@@ -188,6 +141,7 @@ def test_without_sqlalchemy_the_extra_is_named():
 # --- stored
 
 
+@on_both
 def test_predictions_come_back_as_they_were_stored(stocked):
     found = stocked.next_photo("ann")
     assert found.photo == StoredPhoto("photo-0", "photos/0.jpg", "")
@@ -195,6 +149,7 @@ def test_predictions_come_back_as_they_were_stored(stocked):
     assert found.model == MODEL.digest
 
 
+@on_both
 def test_storing_again_changes_nothing_but_a_place(stocked):
     stocked.rate("ann", "photo-0", "top_right")
     stocked.store_predictions(MODEL, drawn_photos(5))
@@ -249,6 +204,7 @@ def test_a_photo_that_no_database_keeps_is_refused(name):
         StoredPhoto(name, "a.jpg")
 
 
+@on_both
 def test_two_that_store_the_same_photos_the_other_way_round(database):
     photos = drawn_photos(300)
 
@@ -288,10 +244,3 @@ def test_a_name_that_cannot_be_one_is_refused(database, name):
     with pytest.raises(JudgementError, match="a rater's name"):
         database.add_rater(name)
     assert not database.may_sign_in(name)
-
-
-def test_databases_on_one_server_are_apart(postgresql):
-    urls = [make_database(postgresql) for _ in range(2)]
-    with open_database(urls[0]) as one, open_database(urls[1]) as two:
-        one.store_predictions(MODEL, drawn_photos(2))
-        assert two.models() == []

@@ -1,8 +1,8 @@
-"""Which photos of Flickr the files at a desk are, and the tags that people gave them.
+"""The tags of the photos at a desk by their numbers on Flickr.
 
 Flickr names what is downloaded from it ``TITLE_NUMBER_o.jpg``, and its images
-``NUMBER_SECRET_b.jpg`` (https://www.flickr.com/services/api/misc.urls.html); a camera's
-own number stands before no such size, and no secret.
+``NUMBER_SECRET_b.jpg`` (https://www.flickr.com/services/api/misc.urls.html); a number
+that a camera gave is followed by no such size, and no secret.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lablr.errors import PushError
 from lablr.flickr.push import read_tag
 from lablr.metadata import Keyword
 
-__all__ = ["number_in", "wanted_on_flickr"]
+__all__ = ["flickr_number", "flickr_tags"]
 
 _SIZES = "[sqtmnwzcbhkfo]|[3-6]k"
 _NAME = re.compile(
@@ -25,32 +25,32 @@ _NAME = re.compile(
 )
 
 
-def number_in(name: str) -> str | None:
-    """Return a photo's number on Flickr by the name that Flickr gave its file."""
+def flickr_number(name: str) -> str | None:
+    """Return a photo's number on Flickr from the name that Flickr gave its file."""
     found = _NAME.fullmatch(PurePosixPath(name).stem)
     return found[1] if found else None
 
 
-def wanted_on_flickr(
+def flickr_tags(
     photos: Iterable[DeskPhoto],
 ) -> tuple[dict[str, list[Keyword]], list[str]]:
-    """Return the tags of each photo that has some, by number, and what has no number.
+    """Return the tags of photos by number, and the names of photos without a number.
 
-    The latter are names. Raises `PushError`, naming the photo, for a tag that Flickr
-    cannot have.
+    Photos without tags are in neither. Raises `PushError`, naming the photo, for a tag
+    that Flickr cannot store.
     """
-    wanted: dict[str, list[Keyword]] = {}
-    unknown: list[str] = []
+    tags_by_number: dict[str, list[Keyword]] = {}
+    unnumbered: list[str] = []
     for photo in photos:
         if not photo.keywords:
             continue
-        number = number_in(photo.name)
+        number = flickr_number(photo.name)
         if number is None:
-            unknown.append(photo.name)
+            unnumbered.append(photo.name)
             continue
         try:
             tags = [read_tag(one.tag, one.origin) for one in photo.keywords]
         except PushError as error:
             raise PushError(f"{photo.name}: {error}") from error
-        wanted.setdefault(number, []).extend(tags)
-    return wanted, unknown
+        tags_by_number.setdefault(number, []).extend(tags)
+    return tags_by_number, unnumbered

@@ -1,4 +1,4 @@
-"""What is learned from and changed: a corpus's sums, with judgements or without."""
+"""The sums and calibration of a bundle's corpus, which learning starts from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from lablr.annotation.update.photos import Columns, Floats, columns_of, taken
+from lablr.annotation.update.annotated_photos import (
+    Columns,
+    Floats,
+    columns_of,
+    take_rows,
+)
 from lablr.bundle import Bundle
 from lablr.latent_space.calibration import Calibration
 from lablr.latent_space.cooccurrence import Cooccurrence
@@ -21,11 +26,11 @@ from lablr.ranking.coupling import TagCoupling
 from lablr.ranking.reach import Reach
 from lablr.system.npz import Arrays
 
-__all__ = ["CorpusModel", "Groups", "chosen", "groups_of", "listening_arrays"]
+__all__ = ["CorpusModel", "TagMoments", "coupling_arrays", "select_calibration"]
 
 
 @dataclass(frozen=True)
-class Groups:
+class TagMoments:
     """The sums of each tag and of its rest, as `TagGaussians` takes them, both (T)."""
 
     tag: Moments
@@ -33,7 +38,7 @@ class Groups:
 
     @property
     def log_prior_odds(self) -> Floats:
-        """``log n_t / n_rest`` (T,); of a tag without photos it is minus infinity."""
+        """Return ``log n_t / n_rest`` (T,), minus infinity for a tag without photos."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.tag.n / self.rest.n))
 
@@ -48,7 +53,7 @@ class CorpusModel:
 
     @classmethod
     def of(cls, bundle: Bundle) -> CorpusModel:
-        """A bundle as its corpus made it: what it has learned since is left out."""
+        """Read a bundle as its corpus made it, without what it has learned since."""
         statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
         arrays = dict(bundle.calibration)
         for name in ("slopes", "intercepts"):
@@ -62,41 +67,43 @@ class CorpusModel:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Their names."""
+        """Return the names of the tags."""
         return self.statistics.tags
 
     def with_tags(self, tags: tuple[str, ...]) -> CorpusModel:
-        """Other tags: those that are new have no photos and the median calibration."""
+        """Select tags: new ones have no photos and the median calibration."""
         columns = columns_of(tags, self.tags)
+        moments = vars(self.statistics.tag_moments).values()
         statistics = dataclasses.replace(
             self.statistics,
             tags=tags,
-            tag_moments=groups_of(self.statistics.tag_moments, columns),
-            counts=taken(self.statistics.counts.T, columns).T,
+            tag_moments=Moments(*(take_rows(part, columns) for part in moments)),
+            counts=take_rows(self.statistics.counts.T, columns).T,
         )
-        calibration = chosen(self.calibration, columns)
+        calibration = select_calibration(self.calibration, columns)
         return CorpusModel(statistics, calibration, self.settings)
 
     def covariances(self, groups: Moments, tied: Floats) -> Iterator[Floats]:
-        """The shrunk covariance (d, d) of each group; `tied` is that of all tags."""
+        """Yield the shrunk covariance (d, d) of each group; `tied` is of all tags."""
         nu, ridge = float(self.settings["shrinkage"]), float(self.settings["ridge"])
         return shrunk_covariances(groups, tied, nu, ridge)
 
-    def groups(self, judged: FeedbackStatistics | None = None) -> Groups:
-        """The sums of tags and rests, with those of judgements if given."""
-        if judged is None:
+    def moments(self, feedback: FeedbackStatistics | None = None) -> TagMoments:
+        """Return the sums of tags and rests, with those of feedback if given."""
+        if feedback is None:
             return self._corpus
-        tag, rest = judged.evidence(float(self.settings["unknown_weight"]))
-        return Groups(self._corpus.tag + tag, self._corpus.rest + rest)
+        tag, rest = feedback.evidence(float(self.settings["unknown_weight"]))
+        return TagMoments(self._corpus.tag + tag, self._corpus.rest + rest)
 
     @cached_property
-    def _corpus(self) -> Groups:
+    def _corpus(self) -> TagMoments:
         absence = self.statistics.absence(float(self.settings["unknown_weight"]))
-        return Groups(self.statistics.tag_moments, self.statistics.rest(absence))
+        rest = self.statistics.rest(absence)
+        return TagMoments(self.statistics.tag_moments, rest)
 
 
-def chosen(calibration: Calibration, columns: Columns) -> Calibration:
-    """That of other tags, by their columns here; the median where that is -1."""
+def select_calibration(calibration: Calibration, columns: Columns) -> Calibration:
+    """Return the calibration of other tags; the median where a column is -1."""
     slopes, intercepts = (
         np.where(columns < 0, np.median(numbers), numbers[columns])
         for numbers in (calibration.slopes, calibration.intercepts)
@@ -104,17 +111,12 @@ def chosen(calibration: Calibration, columns: Columns) -> Calibration:
     return Calibration(slopes, intercepts)
 
 
-def groups_of(moments: Moments, columns: Columns) -> Moments:
-    """The sums of these groups; zeros for -1."""
-    return Moments(*(taken(part, columns) for part in vars(moments).values()))
-
-
-def listening_arrays(
+def coupling_arrays(
     bundle: Bundle, sources: tuple[str, ...], tags: tuple[str, ...]
 ) -> Arrays:
-    """What a bundle knows of pairs of tags and of reach, for other tags.
+    """Return a bundle's arrays of co-occurrence, coupling and reach for other tags.
 
-    Judgements do not change it: few photos were decided on both tags of a pair.
+    Feedback does not change them: few photos were decided on both tags of a pair.
     """
     parts = (
         Cooccurrence.from_arrays(bundle.gaussians, bundle.tags, sources),

@@ -1,4 +1,4 @@
-"""Judging: what is kept of a verdict, what is refused, and what comes next."""
+"""Ratings: what is stored of a verdict, what is refused, and what comes next."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from database_makers import (
-    MODEL,
-    Clock,
-    clock,
-    database,
-    database_url,
-    postgresql,
-    rows_of,
-    stocked,
-)
+from database_makers import MODEL, Clock, on_both, rows_of
 from sqlalchemy import text
 
 from lablr.annotation.database.predictions import entropy
@@ -25,12 +16,10 @@ from lablr.annotation.database.ratings import all_decisions
 from lablr.annotation.database.records import StoredPhoto
 from lablr.errors import AlreadyJudged, JudgementError
 
-__all__ = ["clock", "database", "database_url", "postgresql", "stocked"]
-
-
 # --- rated
 
 
+@on_both
 def test_a_rating_is_kept_with_what_follows_from_it(stocked):
     kept = stocked.rate("ann", "photo-0", "top_right", {"Sea Side!": "typed"})
     assert (kept.photo, kept.rater, kept.verdict) == ("photo-0", "ann", "top_right")
@@ -52,6 +41,7 @@ def test_a_double_submit_is_stored_once(stocked):
     assert rows_of(stocked, "ratings") == 1
 
 
+@on_both
 def test_submits_at_once_store_one(stocked):
     def rate(_):
         return stocked.rate("ann", "photo-0", "top_right", token="t")
@@ -87,28 +77,28 @@ def test_a_late_copy_does_not_bring_back_what_was_undone(stocked):
     assert rows_of(stocked, "ratings") == 1
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"verdict": "perhaps"}, "expected one of"),
-        ({"photo": "nothing"}, "no photo 'nothing'"),
-        ({"rater": "nobody"}, "no rater 'nobody'"),
-        ({"model": "abcd"}, "no model"),
-        ({"k": 0}, "predicted no tag"),
-        ({"decisions": {"beach": "no"}}, "contradicts"),
-        ({"decisions": {"cat": "yes"}}, "was not shown"),
-        ({"decisions": {"dog": "maybe"}}, "expected yes, no or typed"),
-        ({"decisions": {"!!!": "typed"}}, "no letter"),
-        ({"verdict": "none_right", "decisions": {"dog": "yes"}}, "contradicts"),
-        ({"verdict": "one_of_k_right", "decisions": {"dog": "no"}}, "none is"),
-        ({"verdict": "one_of_k_right", "k": 1}, "none is"),
-        ({"token": "a\0"}, "NUL"),
-    ],
-)
-def test_a_judgement_that_cannot_be_kept_is_refused_whole(stocked, change, message):
-    act = {"rater": "ann", "photo": "photo-0", "verdict": "top_right", **change}
-    with pytest.raises(JudgementError, match=message):
-        stocked.rate(**act)
+REFUSED = [
+    ({"verdict": "perhaps"}, "expected one of"),
+    ({"photo": "nothing"}, "no photo 'nothing'"),
+    ({"rater": "nobody"}, "no rater 'nobody'"),
+    ({"model": "abcd"}, "no model"),
+    ({"k": 0}, "predicted no tag"),
+    ({"decisions": {"beach": "no"}}, "contradicts"),
+    ({"decisions": {"cat": "yes"}}, "was not shown"),
+    ({"decisions": {"dog": "maybe"}}, "expected yes, no or typed"),
+    ({"decisions": {"!!!": "typed"}}, "no letter"),
+    ({"verdict": "none_right", "decisions": {"dog": "yes"}}, "contradicts"),
+    ({"verdict": "one_of_k_right", "decisions": {"dog": "no"}}, "none is"),
+    ({"verdict": "one_of_k_right", "k": 1}, "none is"),
+    ({"token": "a\0"}, "NUL"),
+]
+
+
+def test_a_rating_that_cannot_be_stored_is_refused_whole(stocked):
+    for change, message in REFUSED:
+        act = {"rater": "ann", "photo": "photo-0", "verdict": "top_right", **change}
+        with pytest.raises(JudgementError, match=message):
+            stocked.rate(**act)
     assert rows_of(stocked, "ratings") == rows_of(stocked, "decisions") == 0
 
 
@@ -139,10 +129,11 @@ def test_the_queue_goes_on_where_the_rater_left(stocked):
     stocked.skip("ann", "photo-1")
     assert stocked.next_photo("ann").photo.name == "photo-2"
     progress = stocked.progress("ann")
-    assert (progress.n_judged, progress.n_skipped, progress.n_left) == (1, 1, 3)
+    assert (progress.n_rated, progress.n_skipped, progress.n_left) == (1, 1, 3)
     assert progress.n_photos == 5
 
 
+@on_both
 def test_undo_takes_back_the_last_act_and_gives_its_photo(stocked):
     stocked.rate("ann", "photo-0", "top_right")
     stocked.skip("ann", "photo-1")
@@ -181,6 +172,7 @@ def test_an_empty_database_has_nothing_to_judge(database):
         database.rate("ann", "photo-0", "top_right")
 
 
+@on_both
 def test_the_pace_is_that_of_one_sitting(stocked, clock: Clock):
     assert stocked.progress("ann").per_minute is None
     stocked.rate("ann", "photo-0", "top_right")
@@ -197,7 +189,7 @@ def test_the_pace_is_that_of_one_sitting(stocked, clock: Clock):
 
 
 def naive_order(photos, n_judged: Counter, k: int) -> list[str]:
-    """The formula of `photos_to_judge`, term by term."""
+    """The formula of `RatingQueue.next_photos`, term by term."""
 
     def information(tags) -> float:
         total = 0.0
@@ -210,6 +202,7 @@ def naive_order(photos, n_judged: Counter, k: int) -> list[str]:
     return [photo.name for photo, _ in ordered]
 
 
+@on_both
 def test_the_uncertain_order_is_that_of_the_formula(database):
     rng = np.random.default_rng(0)
     names = [f"tag{number}" for number in range(8)]

@@ -7,15 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from database_makers import (
-    MODEL,
-    clock,
-    database,
-    database_url,
-    drawn_pairs,
-    judge,
-    postgresql,
-)
+from database_makers import MODEL, drawn_pairs, judge, on_both
 from scipy.stats import binomtest
 from sklearn.metrics import (
     auc,
@@ -37,11 +29,9 @@ from lablr.annotation.curves import (
 )
 from lablr.annotation.database.records import StoredPhoto
 from lablr.annotation.database.tables import VERDICTS
+from lablr.annotation.export import export_lines
 from lablr.annotation.results import results_of
 from lablr.errors import JudgementError
-
-__all__ = ["clock", "database", "database_url", "postgresql"]
-
 
 # --- figures of plain numbers
 
@@ -161,6 +151,7 @@ def naive_truth(drawn: dict[str, dict]) -> list[tuple[bool, float]]:
     return known
 
 
+@on_both
 def test_figures_from_the_database(database):
     drawn = judge(database)
     results = results_of(database)
@@ -181,6 +172,21 @@ def test_figures_from_the_database(database):
     assert sum(row.right.n for row in results.tags) == len(truth)
     assert sum(row.right.n_right for row in results.tags) == sum(right)
     json.dumps(results.to_dict(), allow_nan=False)
+
+
+@on_both
+def test_every_decision_is_exported(database):
+    drawn = judge(database, n=4)
+    lines = list(export_lines(database))
+    # 3 tags of 4 photos, rated by 1, 3, 1 and 3 raters
+    assert len(lines) == 3 * (1 + 3 + 1 + 3)
+    decided = {(x.photo, x.tag): x.decision for x in lines if x.rater == "ann"}
+    assert decided == {
+        (name, tag): "yes" if right else "no"
+        for name, row in drawn.items()
+        for tag, right in row["right"].items()
+    }
+    assert all(line.at.tzinfo for line in lines)
 
 
 def test_agreement_is_the_mean_of_the_pairs(database):

@@ -13,6 +13,7 @@ from lablr.cli.messages import fail, print_message, shown
 from lablr.cli.options import (
     bundle_option,
     dry_run_option,
+    from_environment,
     json_option,
 )
 from lablr.cli.progress_bar import progress_bar
@@ -27,12 +28,11 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
 
 
 @click.command("learn")
-@click.option(
+@from_environment(
+    "LABLR_DATABASE",
     "--from",
     "database",
     metavar="DATABASE",
-    envvar="LABLR_DATABASE",
-    show_envvar=True,
     default="judgements.sqlite",
     show_default=True,
     help="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",

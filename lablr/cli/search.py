@@ -10,6 +10,7 @@ from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
 from lablr.cli.options import (
     bundle_option,
+    from_environment,
     json_option,
     k_option,
 )
@@ -20,13 +21,12 @@ __all__ = ["search_command"]
 
 @click.command("search")
 @click.argument("words", nargs=-1, metavar="[PHOTO] [WORD]...")
-@click.option(
+@from_environment(
+    "LABLR_INDEX",
     "--index",
     "-i",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    envvar="LABLR_INDEX",
-    show_envvar=True,
     metavar="INDEX",
     help="What lablr index wrote.",
 )

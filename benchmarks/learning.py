@@ -25,10 +25,10 @@ import numpy.typing as npt
 
 from benchmarks.reporting import Report, Table, Target, run_as_command, say
 from lablr.annotation import open_database
-from lablr.annotation.consensus import read_judgements
+from lablr.annotation.consensus import read_consensus
 from lablr.annotation.database.database import Database
 from lablr.annotation.database.records import ModelRecord, StoredPhoto
-from lablr.annotation.update import DEFAULT_WEIGHT, judged_photos, learn
+from lablr.annotation.update import DEFAULT_WEIGHT, AnnotatedPhotos, learn
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
 from lablr.encoders.encoding import EncodedPhotos, encode_corpus
@@ -213,9 +213,9 @@ def one_round(
             for weight in WEIGHTS[way]:
                 say(f"round {seed}: {WAYS[way]}, weight {weight:g}")
                 start = time.perf_counter()
-                said = read_judgements(database)
+                said = read_consensus(database)
                 rows = np.array([int(one.photo) for one in said])
-                judged = judged_photos(said, photos.latents[rows], mirrored[rows])
+                judged = AnnotatedPhotos.of(said, photos.latents[rows], mirrored[rows])
                 lesson = learn(bundle, judged, weight)
                 seconds = time.perf_counter() - start
                 after = precisions(lesson.bundle, photos, parts.rest, chosen)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from benchmarks.reporting import Report, Table, Target, run_as_command, say
 from benchmarks.timing import Spread, milliseconds, times_in_turns
-from lablr.search.nearest import Graph, best
+from lablr.search.nearest import Graph, largest
 
 METHOD = """\
 {n:,} unit vectors of d = {d}, drawn around {clusters:,} centres as photos lie around
@@ -48,13 +48,13 @@ def measure(words: argparse.Namespace) -> Report:
         return queries[next(turn) % n_queries]
 
     ways = {
-        "all compared": lambda: best(vectors @ query(), K),
+        "all compared": lambda: largest(vectors @ query(), K),
         "graph": lambda: graph.nearest(query(), K),
     }
     times = times_in_turns(ways, 20 if words.quick else n_queries)
     recall = np.mean(
         [
-            len(set(best(vectors @ one, K)) & set(graph.nearest(one, K))) / K
+            len(set(largest(vectors @ one, K)) & set(graph.nearest(one, K))) / K
             for one in queries
         ]
     )

@@ -32,7 +32,7 @@ from benchmarks.server_process import (
 from benchmarks.timing import Spread
 from lablr.system.cpu import available_threads
 from webapp.http.server import SPARE_THREADS
-from webapp.http.settings import Settings
+from webapp.state.settings import Settings
 
 METHOD = """\
 The same Flask application on {n_cores} cores, served by waitress as `lablr serve` does

@@ -1,10 +1,14 @@
-"""What the model and people say of tags: labelled, judged, decided, learned from.
+"""Annotation: what a model predicts, what people say of it, and what follows.
 
-``labelling`` tags long lists of photos, ``database`` keeps predictions and what people
-say of them, ``results`` and ``curves`` turn it into figures, ``thresholds`` into a
-threshold, ``export`` writes all of it out. ``desk`` is where a person decides the tags
-of a folder of photos; ``consensus`` is what people agree on, and ``update`` learns
-from it.
+::
+
+    labelling    a model's tags of long lists of photos
+    database     predictions, and the ratings of people
+    consensus    what the raters of a photo agree on
+    results      accuracy, agreement and ``curves``; ``thresholds`` writes a threshold
+    export       all of it as one table
+    update       a bundle that learns from the consensus
+    desk         a person decides the tags of a folder of photos
 
 SQLAlchemy and Alembic come with the extra ``judge``, for SQLite as for PostgreSQL:
 suggesting tags needs no database, so the base install has none.
@@ -35,8 +39,8 @@ def open_database(url: str | None = None, create: bool = True) -> Database:
         ``judgements.sqlite`` in the working folder.
     create : whether to make the SQLite file when there is none.
 
-    Raises `DatabaseError` when it cannot be opened, is none of Lablr's or is newer
-    than this Lablr; `MissingExtra` without SQLAlchemy.
+    Raises `DatabaseError` when it cannot be opened, is not Lablr's or is newer than
+    this Lablr; `MissingExtra` without SQLAlchemy.
     """
     try:
         from lablr.annotation.database.database import Database
@@ -51,7 +55,7 @@ def open_database(url: str | None = None, create: bool = True) -> Database:
 
 
 def desk_database(state: Path) -> Path:
-    """The SQLite file of the desks that no database of judgements was named for.
+    """Return the SQLite file of the desks, where no other database is named.
 
     state : the folder in which Lablr keeps its journals.
     """

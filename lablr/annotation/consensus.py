@@ -1,11 +1,11 @@
-"""What the judgements of a database say of each photo, for `lablr.annotation.update`.
+"""Read what the raters of a database agree on, for `lablr.annotation.update`.
 
-**Several raters.** A photo counts once. A tag is what the majority of those who
-decided it said; with as many for as against, nobody knows.
+**Several raters.** A photo counts once. The majority of those who decided a tag
+decides it; a tie leaves it open.
 
-**What was asked.** A verdict decides the first tag whatever it is. Of the others it
-decides sometimes, depending on the answer, unless the rater said yes or no to each
-tag that was shown, one by one. Tags that were typed were never asked.
+**What was asked.** A verdict decides the first tag whatever it is. It decides the
+others only for some answers, unless the rater said yes or no to each tag that was
+shown, one by one. Typed tags were never asked for.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lablr.annotation.database.database import Database
+from lablr.annotation.database.records import Consensus
 from lablr.annotation.database.tables import Decision, PhotoRow, Prediction, Rating
-from lablr.annotation.update.judgement import Judgement
 
-__all__ = ["read_judgements"]
+__all__ = ["read_consensus"]
 
 
 @dataclass
 class _Votes:
-    """Votes on one photo: for minus against of each tag, and which were asked."""
+    """The votes on one photo: for minus against each tag, and the tags asked about."""
 
     place: str
     balance: Counter[str] = field(default_factory=Counter)
     asked: set[str] = field(default_factory=set)
 
-    def judgement(self, photo: str) -> Judgement:
+    def consensus(self, photo: str) -> Consensus:
         accepted = frozenset(tag for tag, votes in self.balance.items() if votes > 0)
         rejected = frozenset(tag for tag, votes in self.balance.items() if votes < 0)
         asked = frozenset(self.asked) & (accepted | rejected)
-        return Judgement(photo, self.place, accepted, rejected, asked)
+        return Consensus(photo, self.place, accepted, rejected, asked)
 
 
-def read_judgements(database: Database) -> list[Judgement]:
-    """What people said of each judged photo, in the order of the photos' names.
+def read_consensus(database: Database) -> list[Consensus]:
+    """Return the consensus on each rated photo, in the order of the photos' names.
 
-    Ratings on every model's tags count: they are of the photos, not of a model.
+    Ratings of every model's tags count: they are about photos, not about a model.
     """
     photos: dict[str, _Votes] = {}
     with database.reading() as session:
@@ -62,11 +62,11 @@ def read_judgements(database: Database) -> list[Judgement]:
             votes.balance[tag] += -1 if decision == "no" else 1
             if tag in asked[rating]:
                 votes.asked.add(tag)
-    return [photos[name].judgement(name) for name in sorted(photos)]
+    return [photos[name].consensus(name) for name in sorted(photos)]
 
 
 def _asked(session: Session) -> defaultdict[int, set[str]]:
-    """Of each rating, the tags that were decided whatever the answer."""
+    """Return the tags of each rating that were decided whatever the answer."""
     shown = select(Rating.id, Prediction.rank, Prediction.tag).join(
         Prediction,
         (Prediction.model_id == Rating.model_id)
@@ -85,7 +85,7 @@ def _asked(session: Session) -> defaultdict[int, set[str]]:
         tags[rating].add(tag)
         if rank == 1:
             first[rating] = tag
-    for rating, some in tags.items():
-        if n_stated.get(rating, 0) < len(some):
+    for rating, shown_tags in tags.items():
+        if n_stated.get(rating, 0) < len(shown_tags):
             tags[rating] = {first[rating]}
     return tags

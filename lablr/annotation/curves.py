@@ -48,12 +48,12 @@ class Share:
 
     @property
     def share(self) -> float:
-        """n_right / n."""
+        """Return n_right / n."""
         return self.n_right / self.n if self.n else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Lower and upper end; nothing is known without a case: 0 and 1."""
+        """Return the lower and upper end; 0 and 1 without a case."""
         if not self.n:
             return 0.0, 1.0
         p, n, z = self.share, self.n, Z_95
@@ -66,7 +66,7 @@ class Share:
         return low, high
 
     def to_dict(self) -> dict[str, object]:
-        """What JSON shows of it."""
+        """Return the share for JSON."""
         return {
             "n_right": self.n_right,
             "n": self.n,
@@ -98,7 +98,7 @@ def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> float:
 
 @dataclass(frozen=True)
 class AtThreshold:
-    """What a threshold would do to the judged tags: accept those at or above it."""
+    """The effect of a threshold on the judged tags: it accepts those at or above it."""
 
     threshold: float
     accepted_right: int
@@ -108,21 +108,21 @@ class AtThreshold:
 
     @property
     def precision(self) -> float:
-        """Share of the accepted that are right; nan when nothing is accepted."""
+        """Return the share of the accepted that are right; nan when there are none."""
         return _share(self.accepted_right, self.accepted_wrong)
 
     @property
     def recall(self) -> float:
-        """Share of the right that are accepted (true positive rate)."""
+        """Return the share of the right that are accepted (true positive rate)."""
         return _share(self.accepted_right, self.rejected_right)
 
     @property
     def false_positive_rate(self) -> float:
-        """Share of the wrong that are accepted."""
+        """Return the share of the wrong that are accepted."""
         return _share(self.accepted_wrong, self.rejected_wrong)
 
     def to_dict(self) -> dict[str, object]:
-        """What JSON shows of it, None for nan."""
+        """Return the counts for JSON, None for nan."""
         figures = ("precision", "recall", "false_positive_rate")
         return vars(self) | {name: _or_none(getattr(self, name)) for name in figures}
 
@@ -161,7 +161,7 @@ class Curves:
         self.average_precision = average_precision(self.right, self.probability)
 
     def at(self, threshold: float) -> AtThreshold:
-        """What this threshold would accept and reject."""
+        """Count the tags that this threshold would accept and reject."""
         accepted = self.probability >= threshold
         return AtThreshold(
             threshold=float(threshold),
@@ -172,7 +172,7 @@ class Curves:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """What JSON shows of it, None for nan."""
+        """Return the curves for JSON, None for nan."""
         names = ("true_positive_rate", "false_positive_rate", "precision")
         return {
             "thresholds": self.thresholds.tolist(),
@@ -183,7 +183,7 @@ class Curves:
 
 
 def threshold_by_precision(curves: Curves, precision: float) -> float | None:
-    """The lowest threshold whose accepted tags are right in this share of cases.
+    """Return the lowest threshold whose accepted tags are right in this share of cases.
 
     None when no threshold reaches it.
     """
@@ -192,7 +192,7 @@ def threshold_by_precision(curves: Curves, precision: float) -> float | None:
 
 
 def threshold_by_youden(curves: Curves) -> float | None:
-    """The threshold with the largest J = true − false positive rate.
+    """Return the threshold with the largest J = true − false positive rate.
 
     Of equal ones the highest; None when nothing, or everything, is right. Source:
     W. J. Youden, "Index for rating diagnostic tests", Cancer 3 (1950).

@@ -1,9 +1,9 @@
-"""Everything in the database but passwords, as one table that goes on for long.
+"""Export everything in the database but passwords, as one table.
 
-A line is what one rater says of one tag of one photo: every predicted tag of every
-photo has one for each rater who judged the photo under that model, or one without a
+A line is one rater's decision on one tag of one photo: every predicted tag of every
+photo has one for each rater who rated the photo under that model, or one without a
 rater; a tag that a rater typed has one without rank and probability; a skipped photo
-has one without a tag. Lines are read from the database and written as they come.
+has one without a tag. Lines are written as they are read, however many there are.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lablr.annotation.database.tables import (
 from lablr.errors import JudgementError
 from lablr.system.progress import Progress, silent
 
-__all__ = ["FORMATS", "ExportLine", "export_lines", "write_export"]
+__all__ = ["FORMATS", "ExportLine", "export_lines", "export_text", "write_export"]
 
 FORMATS = ("tsv", "csv", "json")
 LINES_AT_ONCE = 1000
@@ -38,7 +38,7 @@ LINES_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class ExportLine:
-    """One line; None where there is nothing to say.
+    """One line; None where a field does not apply.
 
     ``verdict`` is one of the three, or ``skipped``; ``implied`` whether the decision
     follows from the verdict; ``at`` is in UTC.
@@ -60,7 +60,7 @@ class ExportLine:
     at: datetime | None
 
     def to_dict(self) -> dict[str, object]:
-        """What JSON shows of it."""
+        """Return the line for JSON."""
         return vars(self) | {"at": self.at and self.at.isoformat()}
 
 
@@ -129,31 +129,52 @@ def _skipped() -> Executable:
     )
 
 
-def write_export(
-    database: Database, file: TextIO, kind: str, progress: Progress = silent
-) -> int:
-    """Write every line as ``tsv``, ``csv`` (RFC 4180) or ``json`` (one object a line).
+def export_text(
+    database: Database, kind: str, progress: Progress = silent
+) -> Iterator[str]:
+    """Yield the heading (empty for json) and then each line, as text.
 
-    Returns the number of lines without the heading. Raises `JudgementError` for
-    another kind.
+    kind : ``tsv``, ``csv`` (RFC 4180) or ``json`` (one object a line).
+
+    Raises `JudgementError` for another kind.
     """
     if kind not in FORMATS:
         raise JudgementError(f"expected one of {', '.join(FORMATS)}: {kind!r}")
-    write = _json_writer(file) if kind == "json" else _table_writer(file, kind)
-    n_lines = 0
+    heading, text_of = _json_format() if kind == "json" else _table_format(kind)
+    yield heading
     for line in progress(export_lines(database), None, "exporting lines"):
-        write(line.to_dict())
+        yield text_of(line.to_dict())
+
+
+def write_export(
+    database: Database, file: TextIO, kind: str, progress: Progress = silent
+) -> int:
+    """Write `export_text`; returns the number of lines without the heading."""
+    texts = export_text(database, kind, progress)
+    file.write(next(texts))
+    n_lines = 0
+    for text in texts:
+        file.write(text)
         n_lines += 1
     return n_lines
 
 
-def _json_writer(file: TextIO) -> Callable[[dict[str, object]], object]:
-    return lambda line: file.write(json.dumps(line, ensure_ascii=False) + "\n")
+Format = tuple[str, Callable[[dict[str, object]], str]]
 
 
-def _table_writer(file: TextIO, kind: str) -> Callable[[dict[str, object]], object]:
-    """Write the heading; returns what writes a line. None is an empty cell."""
+def _json_format() -> Format:
+    return "", lambda line: json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _table_format(kind: str) -> Format:
+    """Return the heading, and the function that formats a line: None is empty."""
     delimiter = "\t" if kind == "tsv" else ","
-    writer = csv.DictWriter(file, COLUMNS, delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    return writer.writerow
+    writer = csv.DictWriter(_Echo(), COLUMNS, delimiter=delimiter, lineterminator="\n")
+    return str(writer.writeheader()), lambda line: str(writer.writerow(line))
+
+
+class _Echo:
+    """A file that returns what is written, as ``writerow`` then does."""
+
+    def write(self, text: str) -> str:
+        return text

@@ -1,13 +1,13 @@
-"""What the judgements say about a model: accuracy, tags, agreement, thresholds.
+"""Results of the ratings of a model: accuracy, tags, agreement, thresholds.
 
-Where several raters judged a photo or a tag, more than half of them decide, and what
-they are evenly split on is left out: so every photo counts once, and the intervals
-may take the cases as independent.
+Where several raters judged a photo or a tag, more than half of them decide, and ties
+are left out: so every photo counts once, and the intervals may take the cases as
+independent.
 
 Tags and curves count a photo's first tag, which every verdict decides, and the tags
 that raters decided one by one. The other tags of a photo with no right one are wrong
 too, but are left out: of a photo whose first tag is right they would be unknown, and
-what is known only when it is wrong makes a model look worse than it is.
+tags that are known only when they are wrong make a model look worse than it is.
 
 "Recall" is the share of the right tags among those that were judged: nobody looked at
 the tags below the first k.
@@ -33,8 +33,7 @@ from lablr.annotation.curves import (
     threshold_by_youden,
 )
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.engine import HOW_TO_STORE
-from lablr.annotation.database.predictions import find_model
+from lablr.annotation.database.predictions import existing_model
 from lablr.annotation.database.tables import (
     Decision,
     ModelVersion,
@@ -68,7 +67,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class JudgedTag:
+class TagDecision:
     """One rater's decision on a tag; ``probability`` is None for a typed one."""
 
     photo: str
@@ -90,7 +89,7 @@ class TagRow:
     n_typed: int
 
     def to_dict(self) -> dict[str, object]:
-        """What JSON shows of it."""
+        """Return the row for JSON."""
         return vars(self) | {"right": self.right.to_dict()}
 
 
@@ -105,7 +104,7 @@ class Agreement:
     kappa: float | None
 
     def to_dict(self) -> dict[str, object]:
-        """What JSON shows of it."""
+        """Return the agreement for JSON."""
         names = ("first", "second", "n_photos", "kappa")
         pairs = [dict(zip(names, pair, strict=True)) for pair in self.pairs]
         return {"kappa": self.kappa, "pairs": pairs}
@@ -113,7 +112,7 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """All figures of one model's judgements."""
+    """All figures of one model's ratings."""
 
     model: str
     name: str
@@ -126,11 +125,11 @@ class Results:
     curves: Curves
 
     def at(self, threshold: float) -> AtThreshold:
-        """What a threshold would accept and reject of the judged tags."""
+        """Count the judged tags that a threshold would accept and reject."""
         return self.curves.at(threshold)
 
     def threshold(self, precision: float | None = None) -> float:
-        """The recommended threshold: by a target precision, else by Youden's J.
+        """Return the recommended threshold: by a target precision, else by Youden's J.
 
         Raises `JudgementError` when the judgements support none.
         """
@@ -147,7 +146,7 @@ class Results:
         return found
 
     def to_dict(self) -> dict[str, object]:
-        """What JSON shows of it."""
+        """Return the results for JSON."""
         return {
             "model": self.model,
             "name": self.name,
@@ -167,9 +166,7 @@ def results_of(database: Database, model: str | None = None) -> Results:
     Raises `JudgementError` when there is no such model.
     """
     with database.reading() as session:
-        found = find_model(session, model)
-        if found is None:
-            raise JudgementError(f"the database holds no predictions; {HOW_TO_STORE}")
+        found = existing_model(session, model)
         return summarize(
             found.digest, found.name, _verdicts(session, found), _tags(session, found)
         )
@@ -185,7 +182,7 @@ def _verdicts(session: Session, model: ModelVersion) -> list[Verdict]:
     return [Verdict(*row) for row in session.execute(query)]
 
 
-def _tags(session: Session, model: ModelVersion) -> list[JudgedTag]:
+def _tags(session: Session, model: ModelVersion) -> list[TagDecision]:
     shown = (
         (Prediction.model_id == Rating.model_id)
         & (Prediction.photo_id == Rating.photo_id)
@@ -203,7 +200,7 @@ def _tags(session: Session, model: ModelVersion) -> list[JudgedTag]:
         )
     )
     return [
-        JudgedTag(photo, tag, decision != "no", probability)
+        TagDecision(photo, tag, decision != "no", probability)
         for photo, tag, decision, probability in session.execute(query)
     ]
 
@@ -212,7 +209,7 @@ def _tags(session: Session, model: ModelVersion) -> list[JudgedTag]:
 
 
 def summarize(
-    model: str, name: str, verdicts: Sequence[Verdict], tags: Iterable[JudgedTag]
+    model: str, name: str, verdicts: Sequence[Verdict], tags: Iterable[TagDecision]
 ) -> Results:
     """Compute every figure from one model's verdicts and judged tags."""
     first, any_of_k = _by_photo(verdicts)
@@ -228,8 +225,8 @@ def summarize(
             probabilities[pair] = row.probability
     truth = {
         pair: right
-        for pair, said in pairs.items()
-        if (right := _majority(said)) is not None
+        for pair, votes in pairs.items()
+        if (right := _majority(votes)) is not None
     }
     return Results(
         model=model,
@@ -239,8 +236,8 @@ def summarize(
             {
                 photo
                 for photos in (first, any_of_k)
-                for photo, said in photos.items()
-                if _majority(said) is None
+                for photo, votes in photos.items()
+                if _majority(votes) is None
             }
         ),
         top_1=_share_of(first.values()),
@@ -254,7 +251,7 @@ def summarize(
 def _by_photo(
     verdicts: Sequence[Verdict],
 ) -> tuple[dict[str, list[bool]], dict[str, list[bool]]]:
-    """What each photo's raters said: the first tag is right; one of the k is."""
+    """Return each photo's votes: the first tag is right; one of the k is."""
     first: dict[str, list[bool]] = defaultdict(list)
     any_of_k: dict[str, list[bool]] = defaultdict(list)
     for row in verdicts:
@@ -263,14 +260,14 @@ def _by_photo(
     return first, any_of_k
 
 
-def _majority(said: Sequence[bool]) -> bool | None:
-    """What more than half say; None when they are evenly split."""
-    twice = 2 * sum(said)
-    return None if twice == len(said) else twice > len(said)
+def _majority(votes: Sequence[bool]) -> bool | None:
+    """Return the vote of more than half; None for a tie."""
+    twice = 2 * sum(votes)
+    return None if twice == len(votes) else twice > len(votes)
 
 
 def _share_of(photos: Iterable[Sequence[bool]]) -> Share:
-    known = [right for said in photos if (right := _majority(said)) is not None]
+    known = [right for votes in photos if (right := _majority(votes)) is not None]
     return Share(sum(known), len(known))
 
 
@@ -279,7 +276,7 @@ def _tag_rows(
     probabilities: dict[tuple[str, str], float],
     typed: set[tuple[str, str]],
 ) -> tuple[TagRow, ...]:
-    """One row a tag, those judged most often first."""
+    """Return a row for each tag, those judged most often first."""
     shown: dict[str, list[tuple[bool, float]]] = defaultdict(list)
     for (photo, tag), right in truth.items():
         shown[tag].append((right, probabilities[photo, tag]))

@@ -1,4 +1,4 @@
-"""A threshold that people's judgements recommend, written into a bundle."""
+"""Write a threshold that ratings recommend into a bundle."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["apply_threshold", "judged_digest"]
 
 
 def judged_digest(bundle: Bundle) -> str:
-    """The digest under which a bundle's predictions were judged.
+    """Return the digest under which a bundle's predictions were judged.
 
-    Writing a threshold gives the bundle another digest but leaves its probabilities
-    alone, so the bundle remembers whose judgements it came from.
+    Writing a threshold changes the bundle's digest but not its probabilities, so the
+    bundle notes the digest that was judged.
     """
     written = bundle.provenance.get("judged_threshold")
     digest = written.get("model") if isinstance(written, Mapping) else None
@@ -30,9 +30,9 @@ def apply_threshold(
 ) -> AtThreshold:
     """Write a threshold into the bundle of a folder, whole or not at all.
 
-    ``rule`` says, for the bundle's provenance, how the threshold was chosen. Returns
-    what the threshold does to the judged tags. Raises `BundleError` for a bundle that
-    cannot be read or written, `JudgementError` when the judgements are of another
+    ``rule`` states, for the bundle's provenance, how the threshold was chosen. Returns
+    the effect of the threshold on the judged tags. Raises `BundleError` for a bundle
+    that cannot be read or written, `JudgementError` when the ratings are of another
     model: the same threshold means something else there.
     """
     if not 0 <= threshold <= 1:

@@ -1,4 +1,4 @@
-"""What is remembered of a chat, for how long, and whose turn it is."""
+"""Each chat's choices, held in memory, and the order of its messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_CHATS = 10_000
 
 @dataclass
 class Chat:
-    """A chat's choices, in memory only; ``is_told`` that it sends too many photos."""
+    """The choices of a chat; ``is_told`` once it was asked to send fewer photos."""
 
     k: int = 10
     ranking: str = "calibrated"
@@ -29,7 +29,7 @@ class _Turns:
 
 
 class Chats:
-    """The chats seen last; one that is forgotten has the first choices again."""
+    """The chats seen last; a chat that is dropped starts over with the defaults."""
 
     def __init__(self, most: int = MAX_CHATS) -> None:
         self._most = most
@@ -37,12 +37,12 @@ class Chats:
         self._turns: dict[int, _Turns] = {}
 
     def __len__(self) -> int:
-        """How many are remembered."""
+        """Return the number of chats held."""
         return len(self._chats)
 
     @asynccontextmanager
     async def turn(self, chat_id: int) -> AsyncIterator[Chat]:
-        """Hold a chat: its messages are answered one after the other, in order."""
+        """Hold a chat while one of its messages is answered; the others queue."""
         turns = self._turns.setdefault(chat_id, _Turns())
         turns.n_waiting += 1
         try:

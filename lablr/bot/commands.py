@@ -1,4 +1,4 @@
-"""The commands: text in, a reply out, and what the chat has chosen."""
+"""Replies to text: the commands, which set a chat's choices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMMANDS = (
     ("method", "How tags are ranked"),
     ("help", "What I do"),
 )
-MAX_SHOWN = 40  # characters of what a person wrote
+MAX_SHOWN = 40  # characters that are quoted back
 
 
 def reply_to_text(

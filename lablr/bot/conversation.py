@@ -1,4 +1,4 @@
-"""An update becomes an answer, whatever happens on the way."""
+"""Updates to answers, whatever fails on the way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lablr.bot.chats import Chat, Chats
 from lablr.bot.commands import reply_to_text
 from lablr.bot.dedup import Answered
 from lablr.bot.fetching import Files, TelegramFile, photo_of
-from lablr.bot.inference import Inference, rankings_of
+from lablr.bot.inference import Inference
 from lablr.bot.replies import DEFECT, NOT_FETCHED, Reply
 from lablr.errors import PhotoError
 from lablr.system.rate_limit import RateLimit
@@ -25,25 +25,25 @@ __all__ = ["MALFORMED", "Conversation"]
 
 log = logging.getLogger("lablr.bot")
 
-# What reading an answer of another shape than the Bot API's makes the library raise.
+# Raised by the library for an answer that has not the shape of the Bot API's.
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
 
 
 class Conversation:
-    """Answers messages: one chat's in their order, several chats' at a time.
+    """Answers messages: those of a chat in order, several chats at a time.
 
-    limit : photos from one chat; None is no limit.
+    limit : of photos from one chat; None is no limit.
     """
 
     def __init__(
         self,
         bot: Bot,
         files: Files,
-        looking: Inference,
+        inference: Inference,
         answered: Answered,
         limit: RateLimit | None,
     ) -> None:
-        self._bot, self._files, self._inference = bot, files, looking
+        self._bot, self._files, self._inference = bot, files, inference
         self._answered, self._limit = answered, limit
         self._chats = Chats()
 
@@ -74,14 +74,14 @@ class Conversation:
         return reply_to_text(
             message.text or "",
             chat,
-            rankings_of(tagger),
+            tagger.rankings,
             tagger.limits,
             self._bot.username,
             message.chat.type == ChatType.PRIVATE,
         )
 
     def _wait_s(self, message: Message) -> float:
-        """Seconds until the chat may send its next photo."""
+        """Return the seconds until the chat may send its next photo."""
         if self._limit is None:
             return 0
         return self._limit.charge(str(message.chat_id), 1)
@@ -97,7 +97,7 @@ class Conversation:
             log.warning("a photo could not be fetched: %s", error)
             return Reply.plain(NOT_FETCHED)
         except Exception:  # of the model; the next photo is to be answered
-            log.exception("a photo could not be looked at")
+            log.exception("the model failed on a photo")
             return Reply.plain(DEFECT)
 
     async def _send(self, message: Message, reply: Reply) -> None:
@@ -133,7 +133,7 @@ class Conversation:
 
 
 def _refusal(chat: Chat, wait_s: float) -> Reply | None:
-    """What is said to a chat that sends too much: once, not for each photo."""
+    """Return the refusal for a chat that sends too much: once, not for each photo."""
     if chat.is_told:
         return None
     chat.is_told = True
@@ -144,7 +144,7 @@ def _refusal(chat: Chat, wait_s: float) -> Reply | None:
 
 
 def _as_reply(message: Message) -> dict[str, Any]:
-    """Below the photo it is about, and in its topic where a group has topics."""
+    """Return options that place an answer below its photo, and in its topic."""
     return {
         "reply_parameters": ReplyParameters(
             message.message_id, allow_sending_without_reply=True

@@ -1,4 +1,4 @@
-"""Which updates were answered: Telegram may bring one twice, also after a restart."""
+"""The updates already answered: Telegram may bring one twice, even after a restart."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MAX_FILE_BYTES = 64 << 10
 class Answered:
     """The numbers of the updates answered last, and of those being answered.
 
-    An update is kept just before its answer is sent. So whenever the process is
-    killed, none is answered twice; the one whose answer is on its way just then may
-    get none.
+    A number is written just before its answer is sent. A process that is killed
+    therefore answers no update twice; the one being sent at that moment may get no
+    answer.
 
-    file : where they outlast a restart; None keeps them in memory.
+    file : holds the numbers across restarts; None keeps them in memory.
 
     Raises BotError when the file cannot be read or written, or holds something else.
     """
@@ -47,22 +47,22 @@ class Answered:
             raise BotError(f"{file}: {error.strerror}") from error
 
     def __len__(self) -> int:
-        """How many are kept."""
+        """Return how many numbers are kept."""
         return len(self._kept)
 
     def begin(self, update_id: int) -> bool:
-        """Say whether an update is new, and if it is, that it is being answered."""
+        """Claim an update; returns False if it was answered or is being answered."""
         if update_id in self._kept or update_id in self._begun:
             return False
         self._begun.add(update_id)
         return True
 
     def end(self, update_id: int) -> None:
-        """Say that nothing more is done about an update."""
+        """Release the claim on an update."""
         self._begun.discard(update_id)
 
     async def keep(self, update_id: int) -> None:
-        """Count an update as answered, on the disk too."""
+        """Record an update as answered, in the file too."""
         self._kept[update_id] = None
         while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
@@ -86,5 +86,5 @@ def _read(file: Path) -> OrderedDict[int, None]:
     if len(text) > MAX_FILE_BYTES or not all(
         line.isascii() and line.isdigit() and len(line) < 20 for line in lines
     ):
-        raise BotError(f"{file}: not a file of answered updates; remove it")
+        raise BotError(f"{file}: not a list of answered updates; remove the file")
     return OrderedDict((int(line), None) for line in lines)

@@ -1,4 +1,4 @@
-"""Updates that came in, and those being answered, never more than a number."""
+"""The updates under way: read, started and settled, never more than a number."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MAX_INSIDE = 64
 
 
 def read_update(raw: Any, bot: Bot) -> tuple[int, Update | None]:
-    """Return an update's number and the update; None for one of a wrong shape.
+    """Return an update's number and the update; None for a malformed one.
 
-    Raises ValueError when there is not even a number.
+    Raises ValueError when even the number is missing.
     """
     number = raw.get("update_id") if isinstance(raw, dict) else None
     if not isinstance(number, int) or isinstance(number, bool) or number < 0:
@@ -33,7 +33,7 @@ def read_update(raw: Any, bot: Bot) -> tuple[int, Update | None]:
 
 
 class Dispatcher:
-    """Runs a handler for each update; a failed one is logged and does not spread."""
+    """Runs a handler for each update; a failure is logged and stops no other."""
 
     def __init__(
         self, handle: Callable[[Update], Awaitable[None]], most: int = MAX_INSIDE
@@ -44,23 +44,23 @@ class Dispatcher:
 
     @property
     def room(self) -> int:
-        """How many more updates may come in."""
+        """How many more updates may be started."""
         return self._most - len(self._tasks)
 
     def start(self, update: Update) -> asyncio.Task[None]:
-        """Begin to answer an update."""
+        """Start to answer an update."""
         task = asyncio.create_task(self._run(update))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def wait_for_room(self) -> None:
-        """Return once there is room for an update."""
+        """Wait until there is room for an update."""
         while self.room <= 0:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def settle(self, grace_s: float) -> None:
-        """Let what is under way end, for so many seconds; what is not is dropped."""
+        """Wait at most `grace_s` for the updates under way, then cancel the rest."""
         if not self._tasks:
             return
         _, late = await asyncio.wait(self._tasks, timeout=grace_s)

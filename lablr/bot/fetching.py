@@ -16,17 +16,17 @@ __all__ = ["Files", "TelegramFile", "photo_of"]
 
 @dataclass(frozen=True)
 class TelegramFile:
-    """A file on Telegram's servers; ``n_bytes`` as Telegram says, None when not."""
+    """A file on Telegram's servers; ``n_bytes`` is None if Telegram gives no size."""
 
     file_id: str
     n_bytes: int | None
 
 
 def photo_of(message: Message, limits: PhotoLimits) -> TelegramFile | None:
-    """Return the file to look at: of a photo's sizes the largest that is allowed.
+    """Return the photo's file: of its sizes the largest that is allowed.
 
-    Of a message with neither photo nor file it is None. What kind of file it is
-    only its bytes tell.
+    None for a message with neither photo nor file. Only the bytes tell what kind of
+    file it is.
     """
     sizes = [
         TelegramFile(size.file_id, size.file_size)
@@ -55,9 +55,9 @@ class Files:
     async def fetch(self, file: TelegramFile) -> bytes:
         """Return a file's bytes.
 
-        `telegram.File` would take a path that exists on this machine for a file to
-        read here. Raises PhotoTooLarge before more than the allowed bytes have come,
-        TelegramError.
+        `telegram.File` would read a path that exists on this machine instead of
+        downloading it. Raises PhotoTooLarge before more than the allowed bytes have
+        come, TelegramError.
         """
         check_size(file.n_bytes or 0, self._limits)
         method = f"{self._bot.base_url}/getFile"

@@ -1,4 +1,4 @@
-"""The model's look at a photo, beside the event loop and a few at a time."""
+"""The model, run off the event loop on a few photos at a time."""
 
 from __future__ import annotations
 
@@ -10,25 +10,19 @@ from dataclasses import replace
 from lablr.bot.chats import Chat
 from lablr.bot.replies import Reply, tags_text
 from lablr.figures.map_svg import draw_map_png
-from lablr.ranking.tagger import RANKINGS, Tagger
+from lablr.ranking.tagger import Tagger
 from lablr.system.cpu import available_threads
 
-__all__ = ["Inference", "rankings_of"]
+__all__ = ["Inference"]
 
 N_FETCHED_AHEAD = 2
-
-
-def rankings_of(tagger: Tagger) -> tuple[str, ...]:
-    """The methods that /method takes, the first one unless told: the tagger's own."""
-    rankings: tuple[str, ...] = getattr(tagger, "rankings", RANKINGS)
-    return rankings
 
 
 class Inference:
     """Turns photos into replies, as many at a time as there are cores.
 
-    A photo's bytes are fetched only when it is nearly its turn, so memory holds
-    those of few photos, however many were sent.
+    A photo is fetched only when its turn is near, so memory holds few photos,
+    however many were sent.
     """
 
     def __init__(self, tagger: Tagger, n_threads: int | None = None) -> None:
@@ -38,7 +32,7 @@ class Inference:
         self._room = asyncio.Semaphore(n_threads + N_FETCHED_AHEAD)
 
     async def run(self, fetch: Callable[[], Awaitable[bytes]], chat: Chat) -> Reply:
-        """Return tags and map of the photo that ``fetch`` gets.
+        """Return tags and map of the photo that ``fetch`` downloads.
 
         Raises PhotoError when the photo cannot be used, and what ``fetch`` raises.
         """
@@ -50,7 +44,7 @@ class Inference:
             )
 
     def close(self) -> None:
-        """Give the threads back; a photo under way is looked at to its end."""
+        """Stop the threads; photos under way are finished first."""
         self._threads.shutdown(cancel_futures=True)
 
     def _reply(self, photo: bytes, k: int, ranking: str) -> Reply:

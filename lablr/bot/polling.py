@@ -1,4 +1,4 @@
-"""Long polling: Telegram is asked for updates, and answers when there are some."""
+"""Long polling: Telegram holds a request until there are updates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["POLL_S", "Polling"]
 
 log = logging.getLogger("lablr.bot")
 
-POLL_S = 50  # Telegram holds its answer so long when there is nothing to tell
+POLL_S = 50  # how long Telegram holds a request when there is nothing new
 BATCH_S = 10.0
 MAX_BATCH = 32
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
@@ -27,14 +27,14 @@ CONFIRM_S = 5.0
 
 
 class Polling:
-    """Takes updates in and tells Telegram which are done with.
+    """Fetches updates, and confirms to Telegram those that are answered.
 
-    Telegram brings an update again until a later number is asked for. That is done
-    when the batch is answered, so a process that is killed gets its updates again;
-    after `BATCH_S` it is done anyway, lest one slow photo keep all others waiting.
+    Telegram repeats an update until a later number is asked for. `Polling` asks once
+    the batch is answered, so a process that is killed gets its updates again, or
+    after `BATCH_S`, so that one slow photo does not hold up the others.
 
-    The library's `Updater` confirms a batch before it is answered, asks for one that
-    it cannot read over and over, and goes on when the token is refused.
+    The library's `Updater` confirms a batch before it is answered, asks forever for
+    one that it cannot parse, and goes on when the token is refused.
     """
 
     def __init__(
@@ -48,8 +48,13 @@ class Polling:
         self._pause = pause
         self._next = 0  # the number that confirms all before it
 
+    async def start(self) -> str:
+        """Remove a webhook, which would rule polling out; returns ``""``."""
+        await self._bot.delete_webhook(drop_pending_updates=False)
+        return ""
+
     async def run(self) -> None:
-        """Go on until cancelled; raises BotError when the token is refused."""
+        """Poll until cancelled; raises BotError when the token is refused."""
         wait_s = FIRST_WAIT_S
         while True:
             try:
@@ -62,8 +67,11 @@ class Polling:
                 await self._pause(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    async def confirm(self) -> None:
-        """Tell Telegram what is done with, if it listens; for the end."""
+    def stop_listening(self) -> None:
+        """Do nothing: once `run` is cancelled, no update arrives."""
+
+    async def close(self) -> None:
+        """Confirm the updates answered last, if Telegram can be reached."""
         if self._next:
             with suppress(TelegramError, asyncio.TimeoutError):
                 await asyncio.wait_for(self._ask(limit=1, timeout=0), CONFIRM_S)

@@ -1,9 +1,8 @@
-"""Secrets stay out of every log, whoever writes it.
+"""Secrets masked in every log record, whichever library makes it.
 
-The Bot API has the token in its addresses, so it comes up wherever an address does:
-httpx logs each at INFO, a proxy repeats it in its error page, python-telegram-bot
-logs that page and names the token in an exception. Instead of listing those places,
-every record is looked through where it is made.
+The Bot API's addresses contain the token: httpx logs each at INFO, a proxy repeats it
+in its error page, python-telegram-bot logs that page and puts the token into an
+exception. So every record is searched where it is made.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ LIBRARIES = ("httpcore", "httpx", "telegram", "tornado")
 
 
 def secret_part(token: str) -> str:
-    """Return what is behind the colon of a token: an address may write ``%3A``."""
+    """Return a token's part behind the colon, which an address may write ``%3A``."""
     return token.partition(":")[2]
 
 
@@ -34,7 +33,7 @@ def masked(text: str, *secrets: str) -> str:
 
 @contextmanager
 def nothing_of(*secrets: str) -> Iterator[None]:
-    """Let no log record that is made meanwhile hold a secret, tracebacks included."""
+    """Mask secrets in all log records made meanwhile, tracebacks included."""
     make_before = logging.getLogRecordFactory()
 
     def make(*args: Any, **options: Any) -> logging.LogRecord:

@@ -1,4 +1,4 @@
-"""What the bot says, as Telegram's HTML, and within the lengths Telegram allows."""
+"""The bot's answers as Telegram's HTML, within the lengths that Telegram allows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lablr.ranking.tagger import Suggestion
 
 __all__ = ["MAX_K", "Reply", "help_text", "tags_text"]
 
-MAX_K = 75  # so many tags Flickr takes for a photo
-# Telegram counts the characters that are shown, without HTML.
+MAX_K = 75  # as many tags as Flickr takes for a photo
+# Telegram counts the characters shown, without markup.
 # Source: https://core.telegram.org/bots/api#sendmessage and #sendphoto
 MAX_CAPTION = 1024
 MAX_MESSAGE = 4096
@@ -29,7 +29,7 @@ class Reply:
     """A message to send, and a picture (PNG) with it.
 
     text : HTML.
-    n_shown : how many characters of it are shown.
+    n_shown : its length in characters as shown, without markup.
     """
 
     text: str
@@ -38,21 +38,21 @@ class Reply:
 
     @classmethod
     def plain(cls, text: str) -> Reply:
-        """A message that is no HTML."""
+        """Return a message of plain text."""
         return cls(html.escape(text, quote=False), len(text))
 
     @property
     def fits_a_caption(self) -> bool:
-        """Whether the text may stand below the picture, as one message."""
+        """True if text and picture may be one message."""
         return self.n_shown <= MAX_CAPTION
 
 
 def tags_text(suggestion: Suggestion, picture: bytes | None = None) -> Reply:
-    """The tags to copy at a tap, and their probabilities beneath.
+    """Return the tags to copy at a tap, and their probabilities beneath.
 
-    Tags stand as Flickr's own field takes them, with spaces between them and one that
-    holds a space in double quotes. Those that would make the message too long, the
-    least fitting, are left out.
+    Tags are written as Flickr's own field takes them: separated by spaces, and in
+    double quotes where they contain one. If the message would be too long, the least
+    probable are left out.
     """
     unsure = ""
     if not suggestion.sure:
@@ -72,7 +72,7 @@ def tags_text(suggestion: Suggestion, picture: bytes | None = None) -> Reply:
 
 
 def help_text(chat: Chat, rankings: Sequence[str], limits: PhotoLimits) -> Reply:
-    """What the bot does, its commands, and what this chat has chosen."""
+    """Return the help: what the bot does, its commands, and the chat's choices."""
     return Reply.plain(
         "Send me a photo, or a photo as a file. I suggest tags that people use on "
         "Flickr, ready to copy, and show where the photo lies on the map of tags. "
@@ -87,7 +87,7 @@ def help_text(chat: Chat, rankings: Sequence[str], limits: PhotoLimits) -> Reply
 
 
 def _as_flickr_takes(tag: str) -> str:
-    """Flickr splits at spaces outside double quotes, and knows no escape for one."""
+    """Quote a tag: Flickr splits at spaces outside double quotes and has no escape."""
     plain = tag.replace('"', "")
     return f'"{plain}"' if any(c.isspace() or c == "," for c in plain) else plain
 

@@ -1,4 +1,4 @@
-"""What a bot is told before it starts: its token, and whom it talks to."""
+"""The bot's settings, and where its token and state file are found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lablr.bot.redaction import secret_part
 from lablr.errors import BotError
 from lablr.system.private_file import read_private
 
@@ -23,11 +22,11 @@ _HOW = f"set {TOKEN}, or write the token to a file of mode 600"
 
 @dataclass(frozen=True)
 class BotSettings:
-    """How a bot runs; its ``repr`` does not show the token.
+    """The settings of a bot; their ``repr`` does not show the token.
 
     Attributes
     ----------
-    base_url : of the Bot API, with nothing behind the host or the last folder.
+    base_url : of the Bot API, up to ``/bot``.
     webhook : the public address Telegram sends updates to; None is long polling.
     host, port : where the webhook listens; port 0 lets the system choose.
     rate_limit : photos a minute from one chat; 0 is no limit.
@@ -50,18 +49,13 @@ class BotSettings:
 
     @property
     def api_url(self) -> str:
-        """What stands before the token in the address of a method."""
+        """The address of a method, up to the token."""
         return f"{self.base_url.rstrip('/')}/bot"
 
     @property
     def file_url(self) -> str:
-        """What stands before the token in the address of a file."""
+        """The address of a file, up to the token."""
         return f"{self.base_url.rstrip('/')}/file/bot"
-
-    @property
-    def bot_id(self) -> str:
-        """The number before the token's colon, which is no secret."""
-        return self.token.removesuffix(f":{secret_part(self.token)}")
 
 
 def checked_url(what: str, url: str) -> str:
@@ -93,11 +87,11 @@ def checked_url(what: str, url: str) -> str:
 def read_token(
     file: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Return the bot's token, of the environment or of a file of mode 600.
+    """Return the bot's token, from the environment or from a file of mode 600.
 
     The file is ``file``, else what LABLR_BOT_TOKEN_FILE names, else
-    ``~/.config/lablr/bot``. Raises BotError, without the token, when there is none,
-    when it is none or when others may read the file.
+    ``~/.config/lablr/bot``. Raises BotError, which does not repeat the token, when
+    there is none, when it has not the form of a token or when others may read the file.
     """
     environment = os.environ if environment is None else environment
     if file is None and environment.get(TOKEN):
@@ -117,7 +111,7 @@ def _checked_token(text: str, place: str) -> str:
 
 
 def state_file(bot_id: str, environment: Mapping[str, str] | None = None) -> Path:
-    """Return where a bot keeps which updates it has answered, unless told."""
+    """Return the default place of the list of answered updates."""
     environment = os.environ if environment is None else environment
     state = environment.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(state).expanduser() / "lablr" / f"bot-{bot_id}"

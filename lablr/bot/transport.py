@@ -1,8 +1,8 @@
-"""Requests to the Bot API: bounded in bytes and time, made again where that is safe.
+"""Requests to the Bot API: bounded in bytes and time, repeated where that is safe.
 
-python-telegram-bot's own request reads an answer to its end however long it is, and
-is made once. This one stops at a number of bytes and of seconds, waits when Telegram
-says so (429), and tries again when nothing can have been done twice.
+python-telegram-bot's own client reads an answer of any length and tries once. This
+one stops at a number of bytes and of seconds, waits as long as Telegram asks (429),
+and repeats a request that cannot have taken effect twice.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ __all__ = ["MAX_ANSWER_BYTES", "AnswerTooLarge", "Transport"]
 MAX_ANSWER_BYTES = 8 << 20  # a hundred updates, the longest there are
 BACKOFF_S = (1.0, 2.0, 4.0)
 LONGEST_WAIT_S = 60.0
-# Of an address that nobody answers at, nothing was sent.
+# Nothing was sent: there was no connection.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 Pause = Callable[[float], Awaitable[object]]
 
 
 class AnswerTooLarge(TelegramError):
-    """An answer with more bytes than are wanted; it was not read further."""
+    """An answer has more bytes than allowed; the rest was not read."""
 
 
 class Transport(HTTPXRequest):
-    """A client of the Bot API for one kind of answers.
+    """A client of the Bot API for answers of one kind.
 
     max_bytes : of an answer; a longer one raises `AnswerTooLarge`.
     read_s : seconds between two bytes.
@@ -82,8 +82,8 @@ class Transport(HTTPXRequest):
     ) -> tuple[int, bytes]:
         """Return status and body of the answer.
 
-        Raises TimedOut when it is not known whether the request arrived, NetworkError
-        when it surely did not, AnswerTooLarge.
+        Raises TimedOut when the request may have arrived, NetworkError when it did
+        not, AnswerTooLarge.
         """
         for least_s in (*BACKOFF_S, None):
             request = super().do_request(url, method, *data, **options)
@@ -102,19 +102,19 @@ class Transport(HTTPXRequest):
         raise AssertionError("the last attempt returns or raises")
 
     async def _bound(self, answer: httpx.Response) -> None:
-        """Let no more of a body be read than is allowed; called when none is yet."""
+        """Bound the body of an answer, none of which is read yet."""
         answer.stream = _Bounded(answer.stream, self._max_bytes)
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """Return the object that an answer is; raises TelegramError for another."""
+        """Return an answer's JSON object; raises TelegramError for anything else."""
         try:
             answer = json.loads(payload.decode("utf-8", "replace"))
         except (ValueError, RecursionError) as error:
             raise TelegramError("the answer is not JSON") from error
         if not isinstance(answer, dict):
             raise TelegramError("the answer is not a JSON object")
-        # The wait asked for was waited; the library would make a warning of it.
+        # The wait is over; the library would raise RetryAfter, with a warning.
         answer.pop("parameters", None)
         return {"result": None, **answer}
 
@@ -137,12 +137,12 @@ class _Bounded(httpx.AsyncByteStream):
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Return whom to trust; reading it takes a while, so it is read once."""
+    """Return the trusted certificates; loading them takes a while."""
     return httpx.create_ssl_context()
 
 
 def _named(error: BaseException, is_sent: bool) -> NetworkError:
-    """Return an error that tells what happened, without the address in httpx's."""
+    """Return an error that names the cause, without the address in httpx's own."""
     kind = type(error.__cause__ or error).__name__
     return (
         TimedOut(f"no whole answer ({kind})")
@@ -152,7 +152,7 @@ def _named(error: BaseException, is_sent: bool) -> NetworkError:
 
 
 def _wait_s(status: int, body: bytes, least_s: float | None) -> float | None:
-    """Return how long to wait before the next attempt; None when the answer is final.
+    """Return the seconds until the next attempt; None when the answer is final.
 
     Source: https://core.telegram.org/bots/api#responseparameters, ``retry_after``.
     """

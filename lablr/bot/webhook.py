@@ -1,8 +1,8 @@
-"""The webhook: Telegram brings updates, and proves that it is Telegram.
+"""The webhook: Telegram delivers updates, and proves by a secret that it is Telegram.
 
-python-telegram-bot's own handler compares the secret byte by byte, logs a wrong one,
-and answers before the update is handled. This one compares in constant time and
-answers when the update is: until then Telegram will bring it again.
+python-telegram-bot's own server compares the secret byte by byte, logs a wrong one,
+accepts bodies of 100 MB and answers before the update is handled. This one compares
+in constant time and answers afterwards: until then Telegram would deliver it again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import hmac
 import json
 import re
-import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from lablr.bot.dispatch import Dispatcher, read_update
+from lablr.bot.dispatch import ALLOWED_UPDATES, Dispatcher, read_update
 from lablr.errors import BotError
 
 __all__ = ["SECRET_HEADER", "Webhook"]
@@ -30,14 +29,15 @@ MAX_BODY_BYTES = 1 << 20  # of one update
 MAX_HEADER_BYTES = 16 << 10
 BODY_S = 30
 IDLE_S = 75
-ANSWER_S = 50.0  # then Telegram hears that all is well, though it is not done
+MAX_CONNECTIONS = 16  # from Telegram
+ANSWER_S = 50.0  # then Telegram is told 200, although the update is not handled yet
 
 
 class Webhook:
     """A small HTTP server for Telegram's calls, behind a proxy that ends TLS.
 
     url : the public address; its path is the one that is listened on.
-    port : 0 lets the system choose; `port` says which it is.
+    address : host and port; port 0 lets the system choose.
 
     Raises BotError when the address cannot be listened on.
     """
@@ -46,8 +46,7 @@ class Webhook:
         self,
         url: str,
         secret: str,
-        host: str,
-        port: int,
+        address: tuple[str, int],
         bot: Bot,
         dispatcher: Dispatcher,
     ) -> None:
@@ -66,21 +65,37 @@ class Webhook:
             body_timeout=BODY_S,
             idle_connection_timeout=IDLE_S,
         )
+        self._url, self._secret, self._bot = url, secret, bot
+        host, port = address
         try:
-            sockets = bind_sockets(port, host)
+            self._sockets = bind_sockets(port, host)
         except OSError as error:
             raise BotError(
                 f"cannot listen on {host} port {port}: {error.strerror or error}"
             ) from error
-        self.port: int = sockets[0].getsockname()[1]
-        self._sockets: list[socket.socket] = sockets
 
-    def start(self) -> None:
-        """Take connections."""
+    async def start(self) -> str:
+        """Accept connections, register with Telegram; returns the address in words."""
         self._server.add_sockets(self._sockets)
+        await self._bot.set_webhook(
+            self._url,
+            secret_token=self._secret,
+            allowed_updates=ALLOWED_UPDATES,
+            max_connections=MAX_CONNECTIONS,
+        )
+        host, port, *_ = self._sockets[0].getsockname()
+        return f", called on {host} port {port}"
+
+    async def run(self) -> None:
+        """Wait until cancelled."""
+        await asyncio.Event().wait()
 
     def stop_listening(self) -> None:
-        """Take no more connections; those there are get their answers."""
+        """Accept no more connections; open ones still get their answers.
+
+        The webhook stays registered: Telegram delivers what arrives meanwhile after
+        the next start.
+        """
         self._server.stop()
         for listener in self._sockets:
             listener.close()
@@ -91,7 +106,7 @@ class Webhook:
 
 
 class _Nothing(RequestHandler):
-    """Every other address; errors have no body."""
+    """Answers 404 for every other address; errors have no body."""
 
     SUPPORTED_METHODS = ("POST",)
 
@@ -105,7 +120,7 @@ class _Nothing(RequestHandler):
         self.clear_header("Server")
 
     def log_exception(self, *details: Any) -> None:
-        """Say nothing: what is wrong came from outside."""
+        """Log nothing: the fault came from outside."""
 
 
 class _Receiver(_Nothing):
@@ -114,21 +129,21 @@ class _Receiver(_Nothing):
 
     def prepare(self) -> None:
         given = self.request.headers.get(SECRET_HEADER, "")
-        # compare_digest takes as long for a near miss as for a far one
+        # takes as long for a near miss as for a far one
         if not hmac.compare_digest(given.encode(), self._secret):
             self.send_error(403)
 
     async def post(self) -> None:
-        """Answer 200 when the update is answered, 503 when there is no room for it.
+        """Answer 200 once the update is handled, 503 when too many are under way.
 
-        A body that is no update is refused with 400.
+        A body that is no update gets 400.
         """
         try:
             _, update = read_update(json.loads(self.request.body), self._bot)
         except (ValueError, RecursionError):
             self.send_error(400)
             return
-        if update is None:  # it would be as wrong the next time
+        if update is None:  # the next delivery would be malformed too
             return
         if self._dispatcher.room <= 0:
             self.set_header("Retry-After", "5")

@@ -36,7 +36,7 @@ EXTRA = {"httpx", "telegram", "tornado"}
     "LABLR_BOT_WEBHOOK",
     "--webhook",
     metavar="URL",
-    help="The public address that Telegram shall call; without it, Telegram is asked.",
+    help="The public address for Telegram to call; without it, the bot polls.",
 )
 @click.option(
     "--host",
@@ -64,8 +64,8 @@ EXTRA = {"httpx", "telegram", "tornado"}
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Where the numbers of answered updates are kept, so that none is answered "
-    "twice.  [default: ~/.local/state/lablr/bot-ID]",
+    help="File of the updates answered last, so that none is answered twice.  "
+    "[default: ~/.local/state/lablr/bot-ID]",
 )
 @from_environment(
     "LABLR_BOT_URL",
@@ -88,7 +88,7 @@ def bot_command(
 ) -> None:
     """Answer photos on Telegram with tags and the latent map, until Ctrl-C.
 
-    The token is taken from LABLR_BOT_TOKEN, or from a file of mode 600: the one named
+    The token comes from LABLR_BOT_TOKEN, or from a file of mode 600: the one named
     here or in LABLR_BOT_TOKEN_FILE, else ~/.config/lablr/bot. docs/bot.md says how to
     get one.
 

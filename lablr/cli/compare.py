@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lablr.cli.blas import use_one_blas_thread
+from lablr.cli.evaluate import figure
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import (
     bundle_option,
@@ -126,14 +126,9 @@ def _table(found: list[Compared], source: str | None) -> str:
         for one in found:
             report = next(own for own in one.reports if own.source == name)
             figures = "  ".join(
-                _figure(getattr(report, field), len(heading))
+                figure(getattr(report, field), len(heading))
                 for field, heading in COLUMNS.items()
             )
             cost = f"{one.rank_ms:6.2f}  {one.n_bytes / 1e6:5.2f}"
             lines.append(f"{name:{width}}  {one.ranking:12}  {figures}  {cost}")
     return "\n".join(lines)
-
-
-def _figure(value: float | None, width: int) -> str:
-    unknown = value is None or math.isnan(value)
-    return f"{'-':>{width}}" if unknown else f"{value:{width}.3f}"

@@ -1,4 +1,4 @@
-"""``lablr desk``: the page on which many photos get their tags."""
+"""``lablr desk``: a page for tagging many photos."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def desk_command(
 ) -> None:
     """Tag the photos of FOLDER on a page of the browser, until Ctrl-C.
 
-    Lablr suggests; keys accept, reject and add tags, one photo after the other or
-    many like it at once. Everything is kept at once and can be taken back step by
-    step, also another day. No file is changed before "Write tags", which shows the
-    difference first and can be undone, too. Without FOLDER, the desk holds copies of
-    the photos that are dropped on it.
+    Lablr suggests; keys accept, reject and add tags, for one photo or for many similar
+    ones at once. Every step is saved immediately and can be undone, even on another
+    day. No file changes before "Write tags", which shows the difference first and can
+    be undone, too. Without FOLDER, the desk holds copies of the photos that are
+    dropped on it.
 
-    What was done is kept in ~/.local/state/lablr, or in the database that
-    LABLR_DATABASE names. It answers on this computer only; a --host that others can
-    reach needs LABLR_API_TOKEN.
+    Steps are kept in ~/.local/state/lablr, or in the database that LABLR_DATABASE
+    names. The page answers on this computer only; a --host that others can reach needs
+    LABLR_API_TOKEN.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lablr.fitting.metrics import Report
     from lablr.fitting.rerank_gain import RerankGain
 
-__all__ = ["evaluate_command"]
+__all__ = ["evaluate_command", "figure"]
 
 # Field of a Report -> heading of its column, at least as wide as a figure: 0.123.
 COLUMNS = {
@@ -153,10 +153,10 @@ def _accepting(reports: list[RerankGain]) -> str:
     width = max(len("source"), *(len(report.source) for report in reports))
     lines = [f"{'source':{width}}  accepts  tags  photos   alone  listening    gain"]
     for report in reports:
-        figures = f"{_figure(report.alone, 6)}  {_figure(report.listening, 9)}"
+        figures = f"{figure(report.alone, 6)}  {figure(report.listening, 9)}"
         lines.append(
             f"{report.source:{width}}  {report.protocol:7}  {report.n_accepted:4}  "
-            f"{report.n_photos:6}  {figures}  {_figure(report.gain, 6)}"
+            f"{report.n_photos:6}  {figures}  {figure(report.gain, 6)}"
         )
     return "\n".join(lines)
 
@@ -167,14 +167,15 @@ def _table(reports: list[Report]) -> str:
     lines = [f"{'source':{width}}  photos  " + "  ".join(COLUMNS.values())]
     for report in reports:
         figures = "  ".join(
-            _figure(getattr(report, field), len(heading))
+            figure(getattr(report, field), len(heading))
             for field, heading in COLUMNS.items()
         )
         lines.append(f"{report.source:{width}}  {report.n_photos:6}  {figures}")
     return "\n".join(lines)
 
 
-def _figure(value: float | None, width: int) -> str:
+def figure(value: float | None, width: int) -> str:
+    """Return a figure at this width, a hyphen where it is undefined."""
     return (
         f"{'-':>{width}}"
         if value is None or math.isnan(value)

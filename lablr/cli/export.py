@@ -1,4 +1,4 @@
-"""``lablr export``: every prediction and judgement, as a table."""
+"""``lablr export``: every prediction and rating, as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import database_option
+from lablr.cli.options import database_option, out_option
 from lablr.cli.progress_bar import progress_bar
 
 __all__ = ["export_command"]
@@ -30,17 +30,16 @@ FORMATS = ("tsv", "csv", "json")
     show_default=True,
     help="json is one object a line.",
 )
-@click.option(
-    "--out",
-    "-o",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write a file, whole or not at all, instead of standard output.",
+@out_option(
+    "FILE",
+    "Write a file, whole or not at all, instead of standard output.",
+    is_folder=False,
+    required=False,
 )
 def export_command(database: str, kind: str, out: Path | None) -> None:
-    """Write all that is in a database of judgements, except passwords.
+    """Write everything in a database of judgements, except passwords.
 
-    A line is what one rater says of one tag of one photo. Tags that nobody judged
+    A line is one rater's decision on one tag of one photo. Tags that nobody judged
     have a line without a rater, tags that a rater typed one without a rank, skipped
     photos one without a tag.
 

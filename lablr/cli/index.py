@@ -1,4 +1,4 @@
-"""``lablr index``: look at the photos of a folder, to find them again."""
+"""``lablr index``: index the photos of a folder, for ``lablr search``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import (
-    bundle_option,
-    json_option,
-    out_option,
-)
+from lablr.cli.options import bundle_option, json_option, out_option
 from lablr.cli.progress_bar import progress_bar
 from lablr.cli.report import emit, exit_if, summary
 
@@ -25,10 +21,10 @@ __all__ = ["index_command"]
 @bundle_option
 @json_option
 def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) -> None:
-    """Look at every photo of FOLDER, at any depth, and write an index.
+    """Read every photo of FOLDER, at any depth, and write an index.
 
-    Run it again when photos were added, moved or deleted: only those that are new
-    are looked at. FOLDER may be a corpus, too. Ctrl-C keeps what is done.
+    Run it again when photos were added, moved or deleted: only new ones are read.
+    FOLDER may be a corpus, too. Ctrl-C keeps what is done.
 
     \b
     Examples:
@@ -39,11 +35,10 @@ def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) ->
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
-    from lablr.search import build
-    from lablr.search.features import Viewer
+    from lablr.search import FeatureExtractor, build
 
-    viewer = Viewer(Tagger.load(bundle, FOLDER_LIMITS))
-    built = build(folder, out, viewer, progress_bar)
+    extractor = FeatureExtractor(Tagger.load(bundle, FOLDER_LIMITS))
+    built = build(folder, out, extractor, progress_bar)
     kinds = ("new", "kept", "moved", "failed")
     counts = {kind: getattr(built, f"n_{kind}") for kind in kinds}
     n_photos, gone = len(built.index), {"gone": built.n_gone}

@@ -15,12 +15,7 @@ import click
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.engine import engine_options
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import (
-    bundle_option,
-    json_option,
-    k_option,
-    ranking_option,
-)
+from lablr.cli.options import bundle_option, json_option, k_option, ranking_option
 from lablr.cli.progress_bar import progress_bar
 from lablr.cli.report import emit, exit_if, summary
 
@@ -56,21 +51,29 @@ FORMATS = ("csv", "jsonl", "parquet")
     help="The file to write, .csv, .jsonl or .parquet; - is standard output.",
 )
 @k_option(5, "How many tags for each photo; 0 means all.")
-@click.option("--resume", is_flag=True, help="Go on where a stopped run was.")
+@click.option("--resume", is_flag=True, help="Resume a stopped run.")
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(FORMATS),
-    help="What to write, where the name of OUT does not say it.  [default: csv]",
+    help="The format, where the name of OUT does not show it.  [default: csv]",
 )
-@click.option("--photo-field", metavar="NAME", help="A photo's path in a line: photo.")
-@click.option("--id-field", metavar="NAME", help="Its id: id, else the path.")
-@click.option("--link-field", metavar="NAME", help="Its link: link, else the path.")
+@click.option(
+    "--photo-field", metavar="NAME", help="Field of a photo's path.  [default: photo]"
+)
+@click.option(
+    "--id-field", metavar="NAME", help="Field of its id.  [default: id, else the path]"
+)
+@click.option(
+    "--link-field",
+    metavar="NAME",
+    help="Field of its link.  [default: link, else the path]",
+)
 @click.option(
     "--base",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Where the paths of the lines begin, and what they may not lead out of.",
+    help="Folder that the paths of the lines begin in, and may not lead out of.",
 )
 @click.option(
     "--spreadsheet",
@@ -111,7 +114,7 @@ def label_command(
     A line or photo that cannot be used has no row; it is an object in
     OUT.errors.jsonl, or among the others in JSON lines, the run goes on, and the exit
     code is 1. OUT appears when all is done; until then it is in OUT.journal. After
-    Ctrl-C, or whatever stopped it, the same command with --resume goes on, and OUT
+    Ctrl-C, or any other stop, the same command with --resume continues, and OUT
     becomes what it would have been. Parquet needs pip install 'lablr[parquet]'. With
     --engine ray every machine of the cluster reads the photos at the same path.
 

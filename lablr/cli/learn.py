@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +14,14 @@ from lablr.cli.options import (
     dry_run_option,
     from_environment,
     json_option,
+    out_option,
+    path_option,
 )
 from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import emit
 
 if TYPE_CHECKING:
-    from lablr.annotation.update import LearningReport, Update
+    from lablr.annotation.update import Update, UpdateReport
     from lablr.bundle import Bundle
 
 __all__ = ["learn_command"]
@@ -38,13 +40,11 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     help="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",
 )
 @bundle_option
-@click.option(
-    "--out",
-    "-o",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="BUNDLE",
-    help="Where the bundle that learned is written. A bundle that lies there is kept"
-    " as BUNDLE.previous.",
+@out_option(
+    "BUNDLE",
+    "Where to write the updated bundle; an existing one is kept as BUNDLE.previous.",
+    is_folder=True,
+    required=False,
 )
 @click.option(
     "--weight",
@@ -55,23 +55,21 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     show_default=True,
     help="How many training photos a judged photo counts for.",
 )
-@click.option(
-    "--corpus",
-    type=click.Path(path_type=Path),
-    help="Refuse, too, what makes its validation photos worse.",
+@path_option(
+    "--corpus", help="Also refuse an update that makes its validation photos worse."
 )
-@click.option(
+@path_option(
     "--base",
-    type=click.Path(path_type=Path, file_okay=False),
+    is_folder=True,
     metavar="FOLDER",
-    help="Where judged photos lie whose paths are relative.  [default: here]",
+    help="Folder of judged photos whose paths are relative.  [default: here]",
 )
 @dry_run_option("Say what would change; write nothing.")
-@click.option("--force", is_flag=True, help="Write even what is worse.")
-@click.option(
+@click.option("--force", is_flag=True, help="Write the update even if it is worse.")
+@path_option(
     "--undo",
     "undone",
-    type=click.Path(path_type=Path, file_okay=False),
+    is_folder=True,
     metavar="BUNDLE",
     help="Put BUNDLE.previous back in BUNDLE's place, and do nothing else.",
 )
@@ -111,24 +109,21 @@ def learn_command(
     from lablr.annotation.update import save_learned
     from lablr.bundle import Bundle
 
-    lesson = _lesson(Bundle.load(bundle), database, weight, corpus, base)
-    report, digest = lesson.report, None
+    update = _learn(Bundle.load(bundle), database, weight, corpus, base)
+    report, digest = update.report, None
     refused = bool(report.worse) and not force
     if out is not None and not dry_run and not refused:
-        digest = save_learned(lesson.bundle, out).digest
-    if as_json:
-        written = {"refused": refused, "written": digest}
-        click.echo(json.dumps(report.to_dict() | written))
-    else:
-        click.echo("\n".join(_lines(report)))
+        digest = save_learned(update.bundle, out).digest
+    written = {"refused": refused, "written": digest}
+    emit(as_json, report.to_dict() | written, *_lines(report))
     if refused:
         names = ", ".join(figure.figure for figure in report.worse)
         fail(f"worse than before: {names}; nothing is written (--force writes it)")
     if digest is not None:
-        print_message(f"{len(lesson.bundle.tags)} tags in {shown(str(out))}")
+        print_message(f"{len(update.bundle.tags)} tags in {shown(str(out))}")
 
 
-def _lesson(
+def _learn(
     bundle: Bundle,
     database: str,
     weight: float,
@@ -137,28 +132,32 @@ def _lesson(
 ) -> Update:
     """Read the judgements, encode their photos and learn from them."""
     from lablr.annotation import open_database
-    from lablr.annotation.update import encode_judgements, judged_on_validation, learn
+    from lablr.annotation.update import (
+        compare_on_validation,
+        encode_annotated_photos,
+        learn,
+    )
     from lablr.corpus import Corpus
     from lablr.encoders.encoder import Encoder, Preprocessing
 
     with open_database(database, create=False) as opened:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.annotation.consensus import read_judgements
+        from lablr.annotation.consensus import read_consensus
 
-        judgements = read_judgements(opened)
-    photos = encode_judgements(
+        judgements = read_consensus(opened)
+    photos = encode_annotated_photos(
         judgements,
         Encoder(bundle.encoder_onnx, Preprocessing.from_dict(bundle.preprocessing)),
         mirror=bool(bundle.settings.get("mirror", False)),
         base=base,
         progress=progress_bar,
     )
-    lesson = learn(bundle, photos, weight)
+    update = learn(bundle, photos, weight)
     if corpus is None:
-        return lesson
-    return lesson.compared(
-        judged_on_validation(
-            bundle, lesson.bundle, Corpus.open(corpus), progress=progress_bar
+        return update
+    return update.compared(
+        compare_on_validation(
+            bundle, update.bundle, Corpus.open(corpus), progress=progress_bar
         )
     )
 
@@ -167,12 +166,11 @@ def _undo(folder: Path, as_json: bool) -> None:
     from lablr.annotation.update import undo
 
     digest = undo(folder).digest
-    if as_json:
-        click.echo(json.dumps({"restored": digest}))
+    emit(as_json, {"restored": digest})
     print_message(f"{shown(str(folder))} is the bundle {digest[:12]} again")
 
 
-def _lines(report: LearningReport) -> list[str]:
+def _lines(report: UpdateReport) -> list[str]:
     """One line per tag that was judged, then one per figure."""
     width = max(4, *(len(tag.tag) for tag in report.changed))
     lines = [f"{'tag':{width}}  " + "  ".join(f"{name:>9}" for name in HEADINGS)]

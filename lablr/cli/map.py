@@ -93,7 +93,7 @@ def _draw_picture(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
 
 
 def _draw_page(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
-    """Return one HTML file that needs no network: Plotly is written into it."""
+    """Return an HTML file that needs no network: it contains Plotly."""
     from lablr.figures.charts import latent_map_figure
 
     figure = latent_map_figure(tagger.latent_map, tagger.tags, suggestion)
@@ -102,11 +102,11 @@ def _draw_page(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
 
 
 def _script_json(figure: dict[str, Any]) -> str:
-    """Return JSON that a tag named ``</script>`` cannot break out of."""
+    """Return JSON in which a tag named ``</script>`` ends no script."""
     return json.dumps(figure, allow_nan=False).replace("<", "\\u003c")
 
 
 def _plotly_script() -> str:
-    """Return the Plotly that the plotly package ships."""
+    """Return the script that the plotly package ships."""
     script = resources.files("plotly") / "package_data" / "plotly.min.js"
     return script.read_text(encoding="utf-8")

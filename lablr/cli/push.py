@@ -184,10 +184,10 @@ def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyw
         fail(f"no tag was decided at a desk yet: lablr desk {options['desk']}")
     with open_database(options["database"] or str(own), create=False) as database:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.annotation.desk import open_desk, wanted_on_flickr
+        from lablr.annotation.desk import flickr_tags, open_desk
 
         desk = open_desk(options["desk"], lambda: database, state)
-        wanted, unknown = wanted_on_flickr(desk.photos())
+        wanted, unknown = flickr_tags(desk.photos())
     if unknown:
         some = ", ".join(map(shown, unknown[:N_NAMED]))
         more = f" and {len(unknown) - N_NAMED:,} more" if len(unknown) > N_NAMED else ""

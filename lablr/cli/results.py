@@ -1,14 +1,14 @@
-"""``lablr results``: what people's judgements say about a model."""
+"""``lablr results``: figures of a model from people's judgements."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from lablr.cli.messages import print_message
 from lablr.cli.options import database_option, json_option, model_option
+from lablr.cli.report import emit
 
 if TYPE_CHECKING:
     from lablr.annotation.curves import AtThreshold, Share
@@ -23,7 +23,7 @@ __all__ = ["effect_lines", "results_command"]
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    help="Say what this threshold would accept and reject.",
+    help="Show what this threshold would accept and reject.",
 )
 @json_option
 def results_command(
@@ -31,8 +31,8 @@ def results_command(
 ) -> None:
     """Show accuracy, agreement and curves of a model whose tags were judged.
 
-    Intervals are 95 % (Wilson). Where raters disagree the majority counts, and what
-    they are evenly split on is left out. Agreement is Cohen's kappa, the mean over
+    Intervals are 95 % (Wilson). Where raters disagree the majority counts, and ties are
+    left out. Agreement is Cohen's kappa, the mean over
     the pairs of raters where there are several.
 
     \b
@@ -48,17 +48,14 @@ def results_command(
 
         results = results_of(opened, model)
     effect = None if threshold is None else results.at(threshold)
-    if as_json:
-        extra = {} if effect is None else {"at_threshold": effect.to_dict()}
-        click.echo(json.dumps(results.to_dict() | extra, ensure_ascii=False))
-        return
-    if not results.n_ratings:
+    if not (results.n_ratings or as_json):
         print_message(f"nobody has judged these predictions; {HOW_TO_JUDGE}")
         return
-    lines = _summary(results)
+    record, lines = results.to_dict(), _summary(results)
     if effect is not None:
+        record["at_threshold"] = effect.to_dict()
         lines += ["", *effect_lines(effect)]
-    click.echo("\n".join([*lines, *_tag_table(results.tags)]))
+    emit(as_json, record, *lines, *_tag_table(results.tags))
 
 
 def _summary(results: Results) -> list[str]:
@@ -77,7 +74,7 @@ def _summary(results: Results) -> list[str]:
 
 
 def effect_lines(effect: AtThreshold) -> list[str]:
-    """Say what a threshold does to the judged tags."""
+    """Return the lines on the effect of a threshold."""
     n_accepted = effect.accepted_right + effect.accepted_wrong
     n_rejected = effect.rejected_right + effect.rejected_wrong
     return [

@@ -28,15 +28,15 @@ __all__ = ["search_command"]
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     metavar="INDEX",
-    help="What lablr index wrote.",
+    help="The folder that lablr index wrote.",
 )
 @click.option(
     "--minus",
     multiple=True,
     metavar="WORD",
-    help="What should not fit; may be given several times.",
+    help="A word that should not fit; may be given several times.",
 )
-@k_option(10, "Photos; 0: all of them.")
+@k_option(10, "How many photos; 0 means all.")
 @bundle_option
 @json_option
 def search_command(
@@ -64,15 +64,15 @@ def search_command(
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
-    from lablr.search import Index, Query, Search
-    from lablr.search.features import Viewer
+    from lablr.search import FeatureExtractor, Index, Query, Search
 
     photo, plus = _split(words)
     minus = tuple(word for word in minus if word.strip())
     if photo is None and not plus and not minus:
         raise click.UsageError("Name a photo or a word.")
     payload = None if photo is None else _read(photo)
-    search = Search(Index.read(index), Viewer(Tagger.load(bundle, FOLDER_LIMITS)))
+    extractor = FeatureExtractor(Tagger.load(bundle, FOLDER_LIMITS))
+    search = Search(Index.read(index), extractor)
     for found in search.find(Query(payload, plus, minus), k):
         path = str(search.path(found.row))
         record = {
@@ -86,8 +86,8 @@ def search_command(
 def _split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     """Return the photo that is named, if any, and the words that are not empty.
 
-    What ends as a photo's name does is one, there or not: looking for the letters of
-    a mistyped name would find photos that nobody asked for.
+    Whatever ends like a photo's name is one, even if it does not exist: searching for
+    the letters of a mistyped name would find photos that nobody asked for.
     """
     from lablr.corpus.layouts import EXTENSIONS
 

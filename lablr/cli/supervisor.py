@@ -1,9 +1,8 @@
 """A process that listens, and one that serves and is replaced when it dies.
 
-The supervisor holds the listening socket and next to nothing else, so that there is
-little in it to break. Its worker is a fork that loads the model and serves. When the
-worker dies, clients that connect meanwhile wait in the socket's queue until the next
-one is ready.
+The supervisor holds the listening socket and almost nothing else, so that little in it
+can break. Its worker is a fork that loads the model and serves. When the worker dies,
+clients that connect in the meantime wait in the socket's queue for the next one.
 
 The two are tied by a pair of sockets: a byte from the worker says that it serves, and
 the end of either process, however it comes, closes its side and is seen by the other.
@@ -58,8 +57,8 @@ class Supervisor:
     def run(self) -> int:
         """Return the exit status: 0 after a stop.
 
-        A first worker that ends before it is ready is not replaced: what was wrong,
-        such as a missing model, it has said, and its status is returned.
+        A first worker that ends before it is ready is not replaced: it has said what
+        was wrong, such as a missing model, and its status is returned.
         """
         pause_s = FIRST_PAUSE_S
         with _signals_told() as told:
@@ -82,7 +81,7 @@ class Supervisor:
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _run_worker(self, told: socket.socket) -> int:
-        """Start a worker and see it end; the status is minus its signal, if any."""
+        """Start a worker, await its end; return its status, minus its signal if any."""
         ours, theirs = socket.socketpair()
         with ours:
             pid = self._fork(ours, theirs)
@@ -112,7 +111,7 @@ class Supervisor:
 
     def _fork(self, ours: socket.socket, theirs: socket.socket) -> int:
         """Return the worker's process id; in the worker, serve and exit."""
-        # no signal may come between the fork and the worker's own handlers
+        # no signal may arrive between the fork and the worker's own handlers
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:
             pid = os.fork()
@@ -131,13 +130,13 @@ class Supervisor:
 
 
 def _end_with(supervisor: socket.socket) -> None:
-    """Stop this worker when the supervisor is no more."""
+    """Stop this worker when the supervisor has ended."""
     _receive(supervisor)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _receive(pair: socket.socket) -> bytes:
-    """A byte, or none when the other side has ended."""
+    """Return a byte, or none when the other side has ended."""
     try:
         return pair.recv(1)
     except ConnectionError:  # it ended without reading what was sent
@@ -151,7 +150,7 @@ def _send(pair: socket.socket) -> None:
 
 @contextmanager
 def _signals_told() -> Iterator[socket.socket]:
-    """A socket that can be read once one of `STOPS` has come."""
+    """Yield a socket that can be read once one of `STOPS` has come."""
     told, teller = socket.socketpair()
     teller.setblocking(False)
     with told, teller:
@@ -166,7 +165,7 @@ def _signals_told() -> Iterator[socket.socket]:
 
 
 def _ignore(*_: object) -> None:
-    """A handler must be there for a signal to be told."""
+    """Handle a signal, so that its number is written to the wakeup socket."""
 
 
 def _named(status: int) -> str:

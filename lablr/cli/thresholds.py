@@ -1,14 +1,14 @@
-"""``lablr thresholds``: from which probability on a tag is worth suggesting."""
+"""``lablr thresholds``: the probability from which a tag is worth suggesting."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import database_option, json_option, model_option
+from lablr.cli.options import database_option, json_option, model_option, path_option
+from lablr.cli.report import emit
 from lablr.cli.results import effect_lines
 
 __all__ = ["thresholds_command"]
@@ -27,10 +27,10 @@ __all__ = ["thresholds_command"]
     is_flag=True,
     help="Recommend the threshold with the largest true minus false positive rate.",
 )
-@click.option(
+@path_option(
     "--apply",
     "bundle",
-    type=click.Path(path_type=Path, file_okay=False),
+    is_folder=True,
     metavar="BUNDLE",
     help="Write the threshold into this bundle, whose predictions were judged.",
 )
@@ -72,10 +72,8 @@ def thresholds_command(
     rule = "youden" if precision is None else f"precision {precision:g}"
     if bundle is not None:
         apply_threshold(bundle, results, threshold, rule)
-    if as_json:
-        applied = None if bundle is None else str(bundle)
-        click.echo(json.dumps({"rule": rule, "applied": applied, **effect.to_dict()}))
-    else:
-        click.echo("\n".join(effect_lines(effect)))
+    applied = None if bundle is None else str(bundle)
+    record = {"rule": rule, "applied": applied, **effect.to_dict()}
+    emit(as_json, record, *effect_lines(effect))
     if bundle is not None:
         print_message(f"threshold {threshold:.4f} ({rule}) in {shown(str(bundle))}")

@@ -25,6 +25,7 @@ from lablr.system.progress import Progress, silent
 __all__ = [
     "LABEL",
     "EncodedPhotos",
+    "See",
     "encode_corpus",
     "encode_photos",
 ]

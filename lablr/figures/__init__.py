@@ -1,1 +1,1 @@
-"""The latent map and the charts of a suggestion, as numbers and as pictures."""
+"""The latent map and the charts of a suggestion: layout, SVG, PNG and Plotly."""

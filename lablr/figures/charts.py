@@ -1,12 +1,12 @@
-"""The pictures of a suggestion as Plotly figures: plain dicts.
+"""The charts of a suggestion as Plotly figures: plain dicts.
 
 A figure is ``{"data": [...], "layout": {...}}`` of numbers and strings, so the
 page, the API and ``lablr map`` hand it to Plotly (or anything that speaks its
 JSON) without Lablr importing Plotly. Every colour is one of `PALETTE`'s values,
 readable on white and on black; the page swaps them for its theme's.
 
-A tag is known by its own word in every figure (the category of a bar, the name of a
-circle, the ``meta`` of a trace), whatever it is called: two may have one label.
+Every figure identifies a tag by the tag itself (the category of a bar, the name of a
+circle, the ``meta`` of a trace), not by its label, which two tags may share.
 
 Lengths on the map are in the units of the latent plane; ``*_px`` are pixels.
 """
@@ -70,7 +70,7 @@ def ranked_tags_figure(
     """Return horizontal bars of the tags' probabilities, most fitting on top.
 
     Bars that reach the threshold are drawn strong; a dashed line marks it. labels:
-    what to call a tag, where that is not the tag itself.
+    tag to shown name, where they differ.
     """
     scores, threshold = suggestion.tags, suggestion.threshold
     tags = [score.tag for score in scores]
@@ -184,7 +184,7 @@ def training_photos_figure(
         "y": -0.2 if narrow else 1.02,  # the buttons to zoom stand above
         "yanchor": "top" if narrow else "bottom",
         "itemsizing": "constant",
-        # What a click could hide, no key could.
+        # A click could hide a trace, and no key could.
         "itemclick": False,
         "itemdoubleclick": False,
         "font": {**_INK, "size": 14},
@@ -196,7 +196,7 @@ def training_photos_figure(
 
 
 def figure_layout(**parts: Any) -> Figure:
-    """Return what every figure's layout begins with, and `parts`."""
+    """Return the layout that all figures share, with `parts` added."""
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -226,7 +226,7 @@ def axis(title: str | None = None, **parts: Any) -> Figure:
 def markers(
     x: Sequence[float], y: Sequence[float], hover: str, marker: Figure, **parts: Any
 ) -> Figure:
-    """Return a trace of points, with the words shown over one of them."""
+    """Return a trace of points; `hover` is the text shown over one of them."""
     # `scatter`, never `scattergl`: WebGL traces need eval, which the page forbids
     return {
         "type": "scatter",
@@ -240,7 +240,7 @@ def markers(
 
 
 def _map_layout(latent_map: TagPlane, frame: Frame, narrow: bool) -> Figure:
-    """Both axes to one scale; a wider drawing shows more of the plane."""
+    """Return a layout with both axes to one scale."""
     (left, bottom), (right, top) = frame.low, frame.high
     first, second = axis_titles(latent_map)
     return figure_layout(
@@ -252,7 +252,7 @@ def _map_layout(latent_map: TagPlane, frame: Frame, narrow: bool) -> Figure:
 
 
 def _view(frame: Frame, narrow: bool) -> View:
-    """Return where Plotly draws the plane, whose corner is the plot's."""
+    """Return the view for which labels are placed, in pixels of the plot."""
     (width, height), margin = _size_px(narrow), _margin_px(narrow)
     width -= margin["l"] + margin["r"]
     height -= margin["t"] + margin["b"]
@@ -285,7 +285,7 @@ def _threshold_line(threshold: float) -> Figure:
 
 
 def _threshold_note(threshold: float) -> Figure:
-    """Words over the line, leaning to the side where there is room."""
+    """Return the text over the line, on the side where there is room."""
     return {
         "text": f"suggested from {percent(threshold)}",
         "xref": "x",

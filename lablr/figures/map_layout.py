@@ -38,7 +38,7 @@ _CLOSEST = 3  # so many circles are drawn strong when no tag reaches the thresho
 
 
 class ScoredTag(Protocol):
-    """What a chart needs of a `lablr.ranking.tagger.TagScore`."""
+    """The part of `lablr.ranking.tagger.TagScore` that a chart needs."""
 
     @property
     def tag(self) -> str: ...
@@ -51,7 +51,7 @@ class ScoredTag(Protocol):
 
 
 class RankedTags(Protocol):
-    """What a chart needs of a `lablr.ranking.tagger.Suggestion`."""
+    """The part of `lablr.ranking.tagger.Suggestion` that a chart needs."""
 
     @property
     def tags(self) -> Sequence[ScoredTag]: ...
@@ -62,7 +62,7 @@ class RankedTags(Protocol):
 
 
 class TagPlane(Protocol):
-    """What a chart needs of a `lablr.latent_space.plane.LatentMap` of T tags."""
+    """The part of `lablr.latent_space.plane.LatentMap` that a chart of T tags needs."""
 
     @property
     def centroids(self) -> NDArray[Any]: ...
@@ -75,7 +75,7 @@ class TagPlane(Protocol):
 
 @dataclass(frozen=True)
 class Circle:
-    """A tag on the map: its name, its place, its radius and how it is drawn."""
+    """A tag on the map: its name, place, radius and style."""
 
     tag: str
     label: str
@@ -87,13 +87,13 @@ class Circle:
 
     @property
     def role(self) -> str:
-        """How the palette of a picture names it: ``"tag"`` or ``"faint"``."""
+        """Its name in a palette: ``"tag"`` or ``"faint"``."""
         return "tag" if self.strong else "faint"
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The part of the plane that is shown: x and y from low to high."""
+    """The part of the plane that is in sight: x and y from low to high."""
 
     low: tuple[float, float]
     high: tuple[float, float]
@@ -136,10 +136,10 @@ class View:
         suggestion: RankedTags | None,
         font_px: float,
     ) -> list[tuple[float, float]]:
-        """Return where each circle's label stands from its centre, in pixels.
+        """Return the offset of each circle's label from its centre, in pixels.
 
-        A strong circle's label is taken to be a sixth larger than `font_px`. No label
-        covers another or the photo's cross where there is room.
+        The labels of strong circles are a sixth larger than `font_px`. Where there is
+        room, no label covers another or the photo's cross.
         """
         cross: list[Box] = []
         if suggestion is not None:
@@ -158,13 +158,13 @@ class View:
 
 
 def _text_width(text: str, font_px: float) -> float:
-    """Estimate a width in pixels: no two fonts agree, and none is asked."""
+    """Estimate a width in pixels, whatever the font."""
     n_wide = sum(unicodedata.east_asian_width(letter) in "FW" for letter in text)
     return (0.6 * len(text) + 0.4 * n_wide) * font_px
 
 
 def axis_titles(latent_map: TagPlane) -> tuple[str, str]:
-    """Return the titles of both axes: the shares of the variance they explain."""
+    """Return the axis titles, which give the explained share of the variance."""
     first, second = (
         f"Component {number} · {100 * float(ratio):.1f} % of the variance"
         for number, ratio in enumerate(latent_map.explained_variance_ratio, 1)
@@ -179,9 +179,9 @@ def circles_of(
     n_tags: int,
     labels: Mapping[str, str] | None = None,
 ) -> list[Circle]:
-    """The `n_tags` most relevant tags; every tag, faint, without a suggestion.
+    """Return the `n_tags` most relevant tags; without a suggestion all, faint.
 
-    labels: what to call a tag, where that is not the tag itself.
+    labels: tag to shown name, where they differ.
     """
     names = labels or {}
     index = {tag: number for number, tag in enumerate(tags)}
@@ -208,7 +208,7 @@ def circles_of(
 
 
 def _strong_from(suggestion: RankedTags) -> float:
-    """The probability from which a circle is drawn strong: as the bars are."""
+    """Return the probability from which a circle is drawn strong, like the bars."""
     likeliest = sorted((score.probability for score in suggestion.tags), reverse=True)
     if not likeliest or likeliest[0] >= suggestion.threshold:
         return suggestion.threshold
@@ -224,14 +224,14 @@ def _note(score: ScoredTag, names: Mapping[str, str]) -> str:
 
 
 def percent(probability: float) -> str:
-    """``"93 %"``; never 0 % for what is possible nor 100 % for what is not sure."""
+    """Return ``"93 %"``; never 0 % for the possible nor 100 % for the uncertain."""
     if 0 < probability < 0.01:
         return "< 1 %"
     return f"{min(round(100 * probability), 99 if probability < 1 else 100)} %"
 
 
 def frame_of(circles: Sequence[Circle], suggestion: RankedTags | None) -> Frame:
-    """Everything in sight: the whole of every circle, and the photo."""
+    """Return the frame that holds every circle and the photo."""
     corners = [
         (circle.x + sign * circle.radius, circle.y + sign * circle.radius)
         for circle in circles
@@ -244,7 +244,7 @@ def frame_of(circles: Sequence[Circle], suggestion: RankedTags | None) -> Frame:
 
 
 def padded_frame(low: NDArray[Any], high: NDArray[Any], share: float) -> Frame:
-    """The frame from `low` (2,) to `high` (2,), wider by a share of its length."""
+    """Return the frame from `low` (2,) to `high` (2,), widened by a share."""
     margin = share * max(float((high - low).max()), 1e-6)
     return Frame(
         (float(low[0] - margin), float(low[1] - margin)),
@@ -258,7 +258,7 @@ def place_labels(
     bounds: Box,
     keep_out: Sequence[Box] = (),
 ) -> list[tuple[float, float]]:
-    """Greedy placement: each label takes the nearest spot that covers nothing.
+    """Place labels greedily: each takes the nearest spot that covers nothing.
 
     anchors: (n) points in pixels, most important first; sizes: (n) widths and
     heights; bounds: the box to stay in; keep_out: boxes to leave free. Returns
@@ -293,7 +293,7 @@ def _box(
 
 
 def _spots(width: float, height: float) -> Iterator[tuple[float, float]]:
-    """Offsets to try, nearest first: above, beside, below, then wider rings."""
+    """Yield offsets to try, nearest first: above, beside, below, then wider rings."""
     for ring in range(7):
         reach = 8 + height / 2 + 15 * ring
         side = 8 + width / 2 + 15 * ring
@@ -307,7 +307,7 @@ def _spots(width: float, height: float) -> Iterator[tuple[float, float]]:
 
 
 def _overlap(one: Box, other: Box) -> float:
-    """Area in square pixels that both boxes cover."""
+    """Return the area in square pixels that both boxes cover."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return max(width, 0.0) * max(height, 0.0)

@@ -1,9 +1,9 @@
-"""The latent map as an SVG, and as a PNG made of it.
+"""The latent map as an SVG, and the PNG that resvg makes of it.
 
-The SVG has classes and no colours: a page draws it in its own, light or dark, and
-`draw_map_png` in those of a style sheet here, with a font that comes along. The font
-has the letters of Europe, the Caucasus and the Near East (fonts/LICENSE.txt); for
-others the machine's fonts are looked through, which takes longer.
+The SVG has classes and no colours. A page styles it, light or dark; `draw_map_png`
+styles it by `_STYLE` and with the font beside this module, which covers the scripts of
+Europe, the Caucasus and the Near East (fonts/LICENSE.txt). For other scripts the
+fonts of the machine are searched, which takes longer.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ circle.faint, line.faint, .dot.faint {{ stroke: {faint} }}
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a map is drawn on.
+    """The size of a drawn map.
 
-    height : at most, where the map may be shorter than that (``is_fixed`` is False).
-    n_labels : more names than these do not fit.
-    name : the class of the SVG.
+    name : a class of the SVG.
+    height : the most; the map may be lower unless ``is_fixed``.
+    n_labels : as many names as fit; None names every circle.
     """
 
     name: str
@@ -82,7 +82,7 @@ def map_svg(
     """Return the map of `lablr.figures.charts.latent_map_figure` as an SVG element.
 
     Its shapes have the classes ``grid``, ``tag``, ``faint``, ``dot``, ``axis`` and
-    ``cross``. labels: what to call a tag, where that is not the tag itself.
+    ``cross``. labels: tag to shown name, where they differ.
     """
     circles = circles_of(latent_map, tags, suggestion, n_tags, labels)
     view, height = _view(circles, suggestion, sheet)
@@ -111,7 +111,7 @@ def draw_map_png(
     dark: bool = False,
 ) -> bytes:
     """Return the map as the bytes of a PNG of 1200 x 900 pixels."""
-    import resvg_py  # a page needs none
+    import resvg_py  # here, because pages do without it
 
     svg = map_svg(latent_map, tags, suggestion, PICTURE, n_tags)
     roles = ("paper", "ink", "grid", "tag", "faint", "photo")
@@ -129,18 +129,19 @@ def draw_map_png(
 def _view(
     circles: Sequence[Circle], suggestion: RankedTags | None, sheet: Sheet
 ) -> tuple[View, int]:
-    """Return where the plane lies on a sheet, and the height of the sheet."""
+    """Return the place of the plane on a sheet, and the sheet's height."""
     frame, margin = frame_of(circles, suggestion), 2 * sheet.font_px
     right, height = sheet.width - sheet.font_px / 2, sheet.height
     width, tall = frame.size
-    if not sheet.is_fixed:  # no taller than it need be, but with room for names
+    # as low as the circles allow, but with room for names and the axis' title
+    if not sheet.is_fixed:
         needed = round(tall / width * (right - margin)) + margin + sheet.font_px // 2
-        height = min(height, max(needed, sheet.width // 2))
+        height = min(height, max(needed, sheet.width // 2, 24 * sheet.font_px))
     return View(frame, (margin, sheet.font_px / 2, right, height - margin)), height
 
 
 def _grid(view: View) -> str:
-    """Return a frame and the two axes through the origin, where they are in sight."""
+    """Return a frame, and the axes through the origin where they are in sight."""
     left, top, right, bottom = view.box
     x, y = view.pixel((0, 0))
     lines = f"M{left} {top}H{right}V{bottom}H{left}Z"

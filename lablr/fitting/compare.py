@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
-from lablr.encoders.encoding import encode_corpus
-from lablr.fitting.evaluate import numbers_of, well_known
+from lablr.fitting.evaluate import encoded_split, numbers_of, well_known
 from lablr.fitting.metrics import Report, evaluate
 from lablr.latent_space.calibration import cross_fitted
 from lablr.ranking.tagger import Tagger
@@ -68,17 +67,11 @@ def compare_bundle(
     """Judge every ranking of `bundle` on a split (None: all photos), in one pass.
 
     Calibration errors are cross-fitted and `min_photos` is as in
-    `lablr.fitting.fit.evaluate_bundle`.
+    `lablr.fitting.evaluate.evaluate_bundle`.
     """
     tagger = Tagger(bundle)
-    encoded = encode_corpus(
-        corpus,
-        tagger.encoder,
-        splits=[split] if split else [],
-        tags=tagger.tags,
-        see=partial(_every_ranking, tagger),
-        progress=progress,
-    )
+    see = partial(_every_ranking, tagger)
+    encoded = encoded_split(tagger, corpus, split, progress, see)
     sources = encoded.sources.tolist()
     known = well_known(bundle, set(sources), min_photos)
     parts = np.split(encoded.latents.astype(np.float64), len(tagger.rankings), axis=1)

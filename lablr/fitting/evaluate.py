@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
-from lablr.encoders.encoding import encode_corpus
+from lablr.encoders.encoding import EncodedPhotos, See, encode_corpus
 from lablr.fitting.metrics import Report, evaluate
 from lablr.latent_space.calibration import cross_fitted
 from lablr.latent_space.gaussians import GaussianStatistics
 from lablr.ranking.tagger import Tagger
 from lablr.system.progress import Progress, silent
 
-__all__ = ["evaluate_bundle", "numbers_of", "well_known"]
+__all__ = ["encoded_split", "evaluate_bundle", "numbers_of", "well_known"]
 
 
 def evaluate_bundle(
@@ -38,14 +38,8 @@ def evaluate_bundle(
     validation photos say little.
     """
     tagger = Tagger(bundle)
-    encoded = encode_corpus(
-        corpus,
-        tagger.encoder,
-        splits=[split] if split else [],
-        tags=tagger.tags,
-        see=partial(_see, tagger, ranking),
-        progress=progress,
-    )
+    see = partial(_see, tagger, ranking)
+    encoded = encoded_split(tagger, corpus, split, progress, see)
     numbers = encoded.latents.astype(np.float64)
     ranked_by, probability, logits = np.split(numbers, 3, axis=1)
     if cross_fit:
@@ -56,6 +50,25 @@ def evaluate_bundle(
         probability,
         encoded.sources.tolist(),
         well_known(bundle, set(encoded.sources.tolist()), min_photos),
+    )
+
+
+def encoded_split(
+    tagger: Tagger,
+    corpus: Corpus,
+    split: str | None,
+    progress: Progress,
+    see: See | None = None,
+) -> EncodedPhotos:
+    """Encode the photos of one split (None: all) by the tagger's encoder and tags."""
+    splits = [split] if split else []
+    return encode_corpus(
+        corpus,
+        tagger.encoder,
+        splits=splits,
+        tags=tagger.tags,
+        see=see,
+        progress=progress,
     )
 
 

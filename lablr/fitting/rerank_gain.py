@@ -26,8 +26,9 @@ import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
-from lablr.encoders.encoding import EncodedPhotos, encode_corpus
+from lablr.encoders.encoding import EncodedPhotos
 from lablr.errors import NotInBundle
+from lablr.fitting.evaluate import encoded_split
 from lablr.fitting.metrics import mean_average_precision, rank_relevance
 from lablr.ranking.feedback import Feedback
 from lablr.ranking.tagger import Tagger
@@ -84,13 +85,7 @@ def evaluate_rerank_gain(
     """
     tagger = Tagger(bundle)
     tagger.require_support(Feedback(accepted=tagger.tags[:1]))
-    encoded = encode_corpus(
-        corpus,
-        tagger.encoder,
-        splits=[split] if split else [],
-        tags=tagger.tags,
-        progress=progress,
-    )
+    encoded = encoded_split(tagger, corpus, split, progress)
     return list(accept_encoded(tagger, encoded, n_accepted))
 
 

@@ -1,11 +1,20 @@
-"""Finding photos in a folder: by a photo, by tags, by words, or by all of these.
+"""Find photos in a folder: by a photo, by tags, by words, or by all of these.
 
-`build` looks at every photo of a folder once and writes an index beside it; `Index`
-reads one, and `Search` answers queries with it.
+`build` extracts the features of every photo of a folder once and writes an `Index`;
+`Search` answers a `Query` with it.
 """
 
-from lablr.search.building import Built, build
-from lablr.search.finding import Match, Query, Search
+from lablr.search.builder import BuildReport, build
+from lablr.search.features import FeatureExtractor
 from lablr.search.index import Index
+from lablr.search.query import Match, Query, Search
 
-__all__ = ["Built", "Index", "Match", "Query", "Search", "build"]
+__all__ = [
+    "BuildReport",
+    "FeatureExtractor",
+    "Index",
+    "Match",
+    "Query",
+    "Search",
+    "build",
+]

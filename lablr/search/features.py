@@ -1,4 +1,4 @@
-"""What an index keeps of a photo, and how a query is brought to the same numbers."""
+"""The features that an index holds of a photo, and those of a query."""
 
 from __future__ import annotations
 
@@ -12,67 +12,93 @@ import numpy.typing as npt
 
 from lablr.errors import MissingExtra, RankingError
 from lablr.ranking.tagger import Tagger
-from lablr.search.index import Rows
 
-__all__ = ["Viewer"]
+__all__ = ["FeatureExtractor", "Features"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Viewer:
-    """The model that looks at photos, and at queries.
+class Features:
+    """The features of N photos, a row each.
 
-    tagger : suggests the tags that are kept, by the ranking "blend" where it has one.
+    Attributes
+    ----------
+    latents : (N, d), standardized latents of length 1.
+    probabilities : (N, T), of each tag.
+    semantic : (N, e), vectors in a text model's space; e is 0 without one.
+    """
+
+    latents: npt.NDArray[np.float32]
+    probabilities: npt.NDArray[np.float16]
+    semantic: npt.NDArray[np.float16]
+
+    def select(self, rows: Sequence[int]) -> Features:
+        """Return the features of some rows, in memory."""
+        numbers = np.asarray(rows, np.int64)
+        return Features(*(array[numbers] for array in vars(self).values()))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Features]) -> Features:
+        """Return the rows of all parts, one part after another."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*(np.concatenate(arrays) for arrays in columns))
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureExtractor:
+    """Extracts the features of photos and queries with one model.
+
+    tagger : the model; tags are scored by its ranking "blend" where it has one.
     """
 
     tagger: Tagger
 
     @property
     def digest(self) -> str:
-        """Names the model: rows of two models must never meet."""
+        """Return the digest of the model: features of two models must never meet."""
         return self.tagger.bundle_digest
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """T names."""
+        """Return the T names of the tags."""
         return self.tagger.tags
 
     @property
     def ranking(self) -> str:
-        """What the probabilities of the tags are by."""
+        """Return the ranking that gives the probabilities of the tags."""
         return "blend" if "blend" in self.tagger.rankings else "calibrated"
 
     @property
     def semantic(self) -> Any:
-        """The method that places photos among texts; None if the model has none."""
+        """Return the method that places photos among texts; None without one."""
         return self.tagger.ranker.methods.get("semantic")
 
-    def rows(self, images: npt.NDArray[np.uint8]) -> Rows:
-        """What is kept of images (N, S, S, 3)."""
-        described = self.tagger.encode(images)
-        scores = self.tagger.ranker.scores(described, self.ranking)
-        meaning = np.zeros((len(images), 0))
+    def extract(self, images: npt.NDArray[np.uint8]) -> Features:
+        """Extract the features of images (N, S, S, 3)."""
+        encoded = self.tagger.encode(images)
+        scores = self.tagger.ranker.scores(encoded, self.ranking)
+        semantic = np.zeros((len(images), 0))
         if self.semantic is not None:
-            meaning = self.semantic.vectors(described[:, : self.semantic.n_inputs])
-        return Rows(
-            self.unit_latents(described),
+            semantic = self.semantic.vectors(encoded[:, : self.semantic.n_inputs])
+        return Features(
+            self.unit_latents(encoded),
             scores.probability.astype(np.float16),
-            meaning.astype(np.float16),
+            semantic.astype(np.float16),
         )
 
-    def no_rows(self) -> Rows:
-        """Of no image."""
+    def no_features(self) -> Features:
+        """Return features of no photo, with the right shapes."""
         size = self.tagger.encoder.size
-        return self.rows(np.zeros((0, size, size, 3), np.uint8))
+        return self.extract(np.zeros((0, size, size, 3), np.uint8))
 
-    def unit_latents(self, described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Standardized latents of length 1, (N, d), of descriptions (N, d + F).
+    def unit_latents(self, encoded: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return standardized latents of length 1, (N, d), of encodings (N, d + F).
 
         In units of the training photos' spread every number counts alike.
         """
         mean, scale = self._spread
-        rows = (described[:, : len(mean)] - mean) / scale
+        rows = (encoded[:, : len(mean)] - mean) / scale
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(length, 1e-12), np.float32)
 
@@ -81,7 +107,7 @@ class Viewer:
         return self.tagger.ranker.spread
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors (M, e) of texts, comparable with the rows' meaning.
+        """Return unit vectors (M, e) of texts, comparable with `Features.semantic`.
 
         Raises `RankingError` when the model places no photos among texts,
         `MissingExtra` without the text model.

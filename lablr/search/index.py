@@ -1,16 +1,16 @@
-"""An index of photos on disk: what was seen of each, a row a photo.
+"""An index of photos on disk: their features, a row a photo.
 
 ::
 
-    index.json         format, model, folder, and the generation that counts
+    index.json         format, model, folder, and the current generation
     photos-G.jsonl     file, size, time and SHA-256 of each photo
     latents-G.npy      (N, d) float32, standardized latents of length 1
     chances-G.npy      (N, T) float16, the probability of each tag
-    meaning-G.npy      (N, e) float16, places in a text model's space; e may be 0
-    graph-G.usearch    who is near whom, where there are very many photos
+    meaning-G.npy      (N, e) float16, vectors in a text model's space; e may be 0
+    graph-G.usearch    neighbours, where there are very many photos
 
-Another generation is written beside the one that counts, and counts from the moment
-``index.json`` is replaced: a reader meets one or the other, whenever a writer stops.
+A new generation is written beside the current one, and becomes current when
+``index.json`` is replaced: a reader finds one or the other, whenever a writer stops.
 Nothing is pickled.
 """
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -26,17 +25,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import IndexFolderError
+from lablr.search.features import Features
 from lablr.search.nearest import EXACT_UP_TO, Graph
 from lablr.system.whole_file import write_bytes, write_whole
 
-__all__ = ["Index", "IndexEntry", "Rows"]
+__all__ = ["Index", "IndexEntry"]
 
 FORMAT = 1
 HEAD = "index.json"
-ARRAYS = ("latents", "chances", "meaning")
+# Features, by the names of their files.
+ARRAYS = {"latents": "latents", "chances": "probabilities", "meaning": "semantic"}
+DTYPES = {"latents": np.float32, "chances": np.float16, "meaning": np.float16}
 MAX_HEAD_BYTES = 1 << 20
 # A reader that meets a writer reads again.
 MAX_ATTEMPTS = 5
@@ -44,7 +45,7 @@ MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """A photo of the folder: its name there, and what tells it from others."""
+    """A photo of the folder: its name there, and its identity."""
 
     file: str
     size: int
@@ -53,33 +54,14 @@ class IndexEntry:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """What is known of N photos; see the module."""
-
-    latents: npt.NDArray[np.float32]
-    chances: npt.NDArray[np.float16]
-    meaning: npt.NDArray[np.float16]
-
-    def taken(self, numbers: Sequence[int]) -> Rows:
-        """Those of some rows, in memory."""
-        rows = np.asarray(numbers, np.int64)
-        return Rows(self.latents[rows], self.chances[rows], self.meaning[rows])
-
-    @classmethod
-    def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """The rows of all parts, one part after another."""
-        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in ARRAYS))
-
-
-@dataclass(frozen=True, eq=False)
 class Index:
-    """An index that was read; its arrays are mapped, not loaded.
+    """An index in memory; arrays read from disk are mapped, not loaded.
 
     Attributes
     ----------
     folder : of the index; root : of the photos.
     model : digest of the bundle it was made with; tags : T names.
-    entries : N photos; rows : what is known of them.
+    entries : N photos; features : of these, in their order.
     graph : finds the nearest among very many; None where all are compared.
     """
 
@@ -88,12 +70,12 @@ class Index:
     model: str
     tags: tuple[str, ...]
     entries: tuple[IndexEntry, ...]
-    rows: Rows
+    features: Features
     graph: Graph | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Index:
-        """Read an index; raises `IndexFolderError` for none, or a broken one."""
+        """Read an index; raises `IndexFolderError` for a missing or broken one."""
         for attempt in range(MAX_ATTEMPTS):
             head = _read_head(folder)
             try:
@@ -119,31 +101,30 @@ class Index:
             name: np.load(folder / f"{name}-{generation}.npy", "r", allow_pickle=False)
             for name in ARRAYS
         }
-        shapes = {"latents": np.float32, "chances": np.float16, "meaning": np.float16}
-        for name, dtype in shapes.items():
-            array = arrays[name]
+        for name, array in arrays.items():
             fits = array.ndim == 2 and len(array) == len(entries)
-            if not fits or array.dtype != dtype:
+            if not fits or array.dtype != DTYPES[name]:
                 raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
         if arrays["chances"].shape[1] != len(tags):
             raise ValueError("the tags are others")
         root, model = Path(str(head["root"])), str(head["model"])
-        rows, graph = Rows(**arrays), folder / f"graph-{generation}.usearch"
-        found = cls(folder, root, model, tags, entries, rows)
+        features = Features(**{ARRAYS[name]: array for name, array in arrays.items()})
+        graph = folder / f"graph-{generation}.usearch"
+        found = cls(folder, root, model, tags, entries, features)
         if len(entries) <= EXACT_UP_TO:
             return found
-        n_latent = rows.latents.shape[1]
+        n_latent = features.latents.shape[1]
         return replace(found, graph=Graph.read(graph, len(entries), n_latent))
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def path(self, row: int) -> Path:
-        """Where a photo lies."""
+        """Return the path of a photo."""
         return self.root / self.entries[row].file
 
     def write(self) -> None:
-        """Make these rows the ones that count; raises OSError, and leaves what was."""
+        """Write the current generation; an OSError leaves the last one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / HEAD).exists() and any(self.folder.iterdir()):
             raise IndexFolderError(
@@ -156,12 +137,12 @@ class Index:
             self.folder / f"photos-{generation}.jsonl",
             lambda file: file.write(text.encode("ascii")),
         )
-        for name in ARRAYS:
-            array = np.ascontiguousarray(getattr(self.rows, name))
+        for name, attribute in ARRAYS.items():
+            array = np.ascontiguousarray(getattr(self.features, attribute))
             save = partial(np.save, arr=array, allow_pickle=False)
             write_whole(self.folder / f"{name}-{generation}.npy", save)
         if len(self.entries) > EXACT_UP_TO:
-            write = Graph.of(self.rows.latents).write
+            write = Graph.of(self.features.latents).write
             write_whole(self.folder / f"graph-{generation}.usearch", write)
         head = {
             "format": FORMAT,
@@ -173,9 +154,9 @@ class Index:
         }
         raw = json.dumps(head, indent=1).encode("ascii")
         write_bytes(self.folder / HEAD, raw)
-        self._forget_others(generation)
+        self._remove_others(generation)
 
-    def _forget_others(self, generation: str) -> None:
+    def _remove_others(self, generation: str) -> None:
         """Remove the files of other generations, whoever left them."""
         for path in self.folder.iterdir():
             kind, dash, _ = path.name.partition("-")

@@ -1,7 +1,7 @@
-"""The nearest of many vectors: exactly, or among so many that it takes too long, not.
+"""The nearest of many vectors, exact up to `EXACT_UP_TO` and approximate beyond.
 
-Up to `EXACT_UP_TO` photos every cosine is worked out. Above, a graph of neighbours is
-kept beside the index (HNSW: Malkov and Yashunin, IEEE PAMI 42(4), 2020) by the
+Up to that number every cosine is computed. Above, a graph of neighbours is kept
+beside the index (HNSW: Malkov and Yashunin, IEEE PAMI 42(4), 2020) by the
 package usearch, in that library's own format, which holds numbers and no code.
 """
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from lablr.errors import IndexFolderError, MissingExtra
 
-__all__ = ["EXACT_UP_TO", "Graph", "best"]
+__all__ = ["EXACT_UP_TO", "Graph", "largest"]
 
 EXACT_UP_TO = 100_000
 # Links of a vector, and candidates kept while adding and while searching.
@@ -57,7 +57,7 @@ class Graph:
 
     @classmethod
     def read(cls, path: Path, n_photos: int, n_dimensions: int) -> Graph:
-        """Map a graph that `write` wrote; raises `IndexFolderError` for another one."""
+        """Map a graph file; raises `IndexFolderError` for any other file."""
         graph = cls(n_dimensions)
         try:
             graph._index.view(str(path))
@@ -68,19 +68,19 @@ class Graph:
         return graph
 
     def write(self, file: BinaryIO) -> None:
-        """Write the graph."""
+        """Write the graph to a file."""
         file.write(self._index.save())
 
     def nearest(
         self, vector: npt.NDArray[np.floating], k: int
     ) -> npt.NDArray[np.int64]:
-        """The numbers of about the `k` nearest to a unit vector (p,), nearest first."""
+        """Return about the `k` nearest to a unit vector (p,), nearest first."""
         found = self._index.search(np.asarray(vector, np.float16), k)
         return np.asarray(found.keys, np.int64)
 
 
-def best(numbers: Floats, k: int) -> npt.NDArray[np.int64]:
-    """The places of the k largest (0: all), largest first, ties in their order."""
+def largest(numbers: Floats, k: int) -> npt.NDArray[np.int64]:
+    """Return the places of the k largest (0: all), largest first, ties in order."""
     n = len(numbers)
     if 0 < k < n:
         # Everything at least as good as the k-th, so that ties stay in order.

@@ -8,8 +8,7 @@ import pytest
 from browsing import SCANNED, Look
 
 from lablr.ranking.tagger import Tagger
-from lablr.search import Index, Query, Search
-from lablr.search.features import Viewer
+from lablr.search import FeatureExtractor, Index, Query, Search
 
 N_PHOTOS = 6
 
@@ -17,7 +16,7 @@ N_PHOTOS = 6
 @pytest.fixture(scope="module")
 def library(pictures) -> Search:
     """The library's own search over the same index."""
-    return Search(Index.read(pictures / "index"), Viewer(Tagger.load()))
+    return Search(Index.read(pictures / "index"), FeatureExtractor(Tagger.load()))
 
 
 @pytest.fixture

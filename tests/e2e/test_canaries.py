@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from places import ROOT
 from serving import BOUNDARY, MULTIPART, SUGGESTIONS, form_of, running_server
+from small_app import small_server
 
 TOKEN = "canary-token-of-the-server"  # noqa: S105
 WRONG_TOKEN = "canary-token-of-a-stranger"  # noqa: S105
@@ -137,7 +138,7 @@ def test_no_file_was_written(tmp_path_factory, tmp_path):
     """Not beside the program either, where a careless log might lie."""
     root = ROOT
     before = time.time()
-    with running_server(tmp_path, LABLR_API_TOKEN=TOKEN) as server:
+    with small_server(tmp_path, LABLR_API_TOKEN=TOKEN) as server:
         key = {"Authorization": f"Bearer {TOKEN}", "Content-Type": MULTIPART}
         body = form_of(photo_with_gps(), FILE_NAME)
         assert server.request("POST", SUGGESTIONS, body, key)[0] == 200

@@ -8,15 +8,13 @@ photos, and corpus/ with tagged photos.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from places import ROOT
 
 from lablr.cli import main
@@ -46,43 +44,22 @@ LABLR_LINES = [
 ]
 
 
-(INDEX_LINE,) = [line for line in LABLR_LINES if line.startswith("lablr index")]
-
-
-@pytest.fixture
-def folder(tmp_path, china_jpg, flower_jpg) -> Path:
-    """A working folder with what the examples name, and a ``lablr`` to type."""
-    shutil.copy(china_jpg, tmp_path / "photo.jpg")
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, china_jpg, flower_jpg) -> Path:
+    """A working folder with what the examples name."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copy(china_jpg, folder / "photo.jpg")
     for place in ("holiday", "corpus"):
-        (tmp_path / place).mkdir()
-        shutil.copy(china_jpg, tmp_path / place / "temple.jpg")
-        shutil.copy(flower_jpg, tmp_path / place / "dahlia.jpg")
+        (folder / place).mkdir()
+        shutil.copy(china_jpg, folder / place / "temple.jpg")
+        shutil.copy(flower_jpg, folder / place / "dahlia.jpg")
     records = [
         {"file": "temple.jpg", "tags": ["sky"], "split": "val", "source": "mine"},
         {"file": "dahlia.jpg", "tags": ["flower"], "split": "val", "source": "mine"},
     ]
     lines = [json.dumps(record) + "\n" for record in records]
-    (tmp_path / "corpus" / "photos.jsonl").write_text("".join(lines))
-    command = tmp_path / "bin" / "lablr"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m lablr "$@"\n')
-    command.chmod(0o755)
-    return tmp_path
-
-
-def run(words: list[str], folder: Path) -> None:
-    path = f"{folder / 'bin'}:{os.environ['PATH']}"
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    # The exit code of a pipe is that of its last command.
-    assert done.returncode == 0, done.stderr
-    assert "lablr: error" not in done.stderr
+    (folder / "corpus" / "photos.jsonl").write_text("".join(lines))
+    return folder
 
 
 def test_there_are_examples():
@@ -91,17 +68,20 @@ def test_there_are_examples():
 
 
 @pytest.mark.parametrize("code", blocks("python"))
-def test_a_python_block_runs(code, folder):
-    run([sys.executable, "-W", "error", "-c", code], folder)
+def test_a_python_block_runs(code, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    exec(code, {"__name__": "__main__"})  # noqa: S102
 
 
-@pytest.mark.parametrize("line", LABLR_LINES)
-def test_a_lablr_line_runs(line, folder):
-    name, *words = shlex.split(line, comments=True)[1:]
-    if name in NOT_RUN:
-        # Raises a usage error when a word of it is wrong; nothing is run.
-        main.commands[name].make_context(name, words)
-    else:
-        if "--index" in words:
-            run(["bash", "-c", INDEX_LINE], folder)
-        run(["bash", "-c", line], folder)
+def test_the_lablr_lines_run(folder, monkeypatch):
+    """In their order: one searches what another has indexed."""
+    monkeypatch.chdir(folder)
+    for line in LABLR_LINES:
+        name, *words = shlex.split(line, comments=True)[1:]
+        if name in NOT_RUN:
+            # Raises a usage error when a word of it is wrong; nothing is run.
+            main.commands[name].make_context(name, words)
+        else:
+            done = CliRunner().invoke(main, [name, *words])
+            assert done.exit_code == 0, (line, done.stderr)
+            assert "lablr: error" not in done.stderr

@@ -16,7 +16,18 @@ from contextlib import ExitStack
 
 import pytest
 from photo_makers import jpeg, progressive_bomb
-from serving import MULTIPART, SERVE, SUGGESTIONS, Server, form_of, running_server
+from serving import (
+    BOUNDARY,
+    MULTIPART,
+    SERVE,
+    SUGGESTIONS,
+    Server,
+    form_of,
+    running_server,
+)
+from small_app import small_server
+
+EXPLANATIONS = "/api/v1/explanations"
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +53,17 @@ def test_a_photo_over_the_wire(server, china_jpg):
     assert status == 200
     assert json.loads(answer)["tags"]
     assert "Server" not in headers
+
+
+def test_a_large_batch_over_the_wire(server, china_jpg):
+    end = f"\r\n--{BOUNDARY}--\r\n".encode()
+    photo = china_jpg.read_bytes() + bytes(6 << 20)  # trailing bytes are let in
+    parts = [form_of(one).removesuffix(end) for one in (photo, b"text", photo, photo)]
+    body = b"\r\n".join(parts) + end
+    path, kind = f"{SUGGESTIONS}/batch?k=1", {"Content-Type": MULTIPART}
+    results = json.loads(server.request("POST", path, body, kind)[2])["results"]
+    assert ["error" in result for result in results] == [False, True, False, False]
+    assert results[0] == results[2] == results[3]
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -119,7 +141,7 @@ def test_stalled_uploads_hold_nobody_up(server, china_jpg):
 
 def test_an_upload_that_drips_is_cut_off(tmp_path, china_jpg):
     """Each byte comes in time, the last one never would."""
-    with running_server(tmp_path, LABLR_MAX_UPLOAD_S="1") as server:
+    with small_server(tmp_path, LABLR_MAX_UPLOAD_S="1") as server:
         with stalled_upload(server, 1) as client:
             for _ in range(10_000):
                 if select.select([client], [], [], 0.05)[0]:
@@ -145,7 +167,7 @@ def until(status: object, ask: Callable[[], tuple]) -> tuple:
 
 def test_all_bodies_together_have_a_bound(tmp_path, china_jpg):
     photo = china_jpg.read_bytes() + bytes(2 << 20)  # trailing bytes are let in
-    with running_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
+    with small_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
         with ExitStack() as stalled:
 
             def ask_among_ever_more():
@@ -187,7 +209,7 @@ def test_who_asks_before_sending_is_told_at_once_that_there_is_no_room(
     tmp_path, china_jpg
 ):
     body = form_of(china_jpg.read_bytes() + bytes(2 << 20))
-    with running_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
+    with small_server(tmp_path, LABLR_MAX_BODY_MEMORY_MIB="16") as server:
 
         def ask() -> tuple[list[bytes], bytes]:
             answer = answer_to_one_who_asks_first(server, body)
@@ -210,7 +232,7 @@ def test_who_asks_before_sending_is_told_at_once_that_there_is_no_room(
 def test_a_full_disk_is_not_noticed(tmp_path, china_jpg):
     """No file may grow by a byte: what a full disk is to a program."""
     command = ("sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", *SERVE)
-    with running_server(tmp_path, command) as server:
+    with small_server(tmp_path, command) as server:
         photo = china_jpg.read_bytes() + bytes(9 << 20)
         assert server.suggest(photo)[0] == 200
         form = {"Content-Type": MULTIPART}
@@ -240,7 +262,7 @@ serve(app, listener)
 def test_only_a_trusted_proxy_may_say_who_asks(tmp_path, trusted, seen):
     """It is the last of the addresses: the client may have written the others."""
     command = [sys.executable, "-c", SERVES_WHO_ASKS]
-    with running_server(tmp_path, command, LABLR_TRUSTED_PROXY=trusted) as server:
+    with small_server(tmp_path, command, LABLR_TRUSTED_PROXY=trusted) as server:
         said = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9", "Forwarded": "for=a"}
         assert server.request("GET", "/who", headers=said)[2] == seen.encode()
 
@@ -281,3 +303,26 @@ def test_a_taken_port_is_said_at_the_start(server, lablr_process):
 def test_pages_come_from_the_server_too(server):
     with urllib.request.urlopen(f"{server.url}/about", timeout=60) as page:
         assert page.status == 200
+
+
+def test_an_explanation_stops_when_the_client_goes_away(tmp_path, china_jpg):
+    """Counted as refused, and the place is free for the next."""
+    body = form_of(china_jpg.read_bytes())
+    with running_server(tmp_path, LABLR_MAX_RUNNING="1") as server:
+        client = server.connect()
+        kind = {"Content-Type": MULTIPART}
+        client.request("POST", EXPLANATIONS + "?tag=sky&saliency=1", body, kind)
+        wait_until(server, "lablr_photos_running 1.0")
+        client.close()
+        wait_until(server, 'lablr_refused_total{reason="bad_request"} 1.0')
+        wait_until(server, "lablr_photos_running 0.0")
+        status, _, _ = server.request("POST", EXPLANATIONS + "?tag=sky", body, kind)
+        assert status == 200
+
+
+def wait_until(server, line: str) -> None:
+    """Ask for the metrics until they say so, or for some minutes."""
+    for _ in range(10_000):
+        if line in server.request("GET", "/metrics")[2].decode().splitlines():
+            return
+    raise AssertionError(f"the metrics never say {line}")

@@ -18,14 +18,14 @@ from serving import (
     Server,
     children_of,
     form_of,
-    running_server,
     wait_for_end,
 )
+from small_app import small_server
 
 
 @pytest.fixture
 def server(tmp_path):
-    with running_server(tmp_path) as running:
+    with small_server(tmp_path) as running:
         yield running
     assert list(tmp_path.iterdir()) == []  # nothing was left in TMPDIR
 
@@ -157,7 +157,7 @@ def test_a_worker_that_does_not_stop_is_killed(number):
 
 
 def test_ctrl_c_reaches_the_whole_group_and_stops_it_once(tmp_path):
-    with running_server(tmp_path) as server:
+    with small_server(tmp_path) as server:
         # as a terminal does it: every process of the group gets the signal
         for process in (server.process.pid, server.worker()):
             os.kill(process, signal.SIGINT)

@@ -15,6 +15,7 @@ from database_makers import (
     database,
     database_url,
     drawn_photos,
+    on_both,
     postgresql,
 )
 from places import SUPPORT
@@ -51,6 +52,7 @@ def rate_and_kill(process: subprocess.Popen[str], n_ratings: int) -> list[str]:
     return kept
 
 
+@on_both
 def test_no_kill_loses_a_rating_that_was_acknowledged(
     database: Database, database_url: str
 ):

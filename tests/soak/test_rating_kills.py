@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from database_makers import clock, database, database_url, postgresql
+from database_makers import clock, database, database_url, on_both, postgresql
 from judging_pages import stored
 from label_makers import bundle
 from rating_under_kills import KILLS_A_LIFE, rate_and_kill, stored_ratings
@@ -14,6 +14,7 @@ from lablr.annotation.database.database import Database
 __all__ = ["clock", "database", "database_url", "postgresql"]
 
 
+@on_both
 def test_no_kill_of_the_server_loses_or_doubles_a_rating(
     database: Database, database_url: str, tmp_path: Path, china_jpg: Path, monkeypatch
 ):

@@ -40,7 +40,7 @@ from PIL import Image
 
 from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge, UnsupportedPhoto
 
-__all__ = ["BadPhoto", "bad_photos", "twins"]
+__all__ = ["BadPhoto", "a_few_bad_photos", "bad_photos", "twins"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,25 @@ def bad_photos() -> Iterator[BadPhoto]:
     yield from _all_cases()
 
 
+def a_few_bad_photos() -> list[BadPhoto]:
+    """Return a case of each kind, for entries whose photos go through the one door."""
+    return [
+        BadPhoto(*next(cases), expected, status)
+        for cases, expected, status in _groups()
+    ]
+
+
 @cache
 def _all_cases() -> tuple[BadPhoto, ...]:
-    groups = [
+    return tuple(
+        BadPhoto(name, payload, expected, status)
+        for cases, expected, status in _groups()
+        for name, payload in cases
+    )
+
+
+def _groups() -> list[tuple[Named, type[PhotoError] | None, int | None]]:
+    return [
         (_foreign(), UnsupportedPhoto, 415),
         (_cut_short(), BrokenPhoto, 422),
         (_corrupt_jpegs(), BrokenPhoto, 422),
@@ -79,11 +95,6 @@ def _all_cases() -> tuple[BadPhoto, ...]:
         (_animated(), None, None),
         (((twin.name, twin.payload) for twin in twins()), None, None),
     ]
-    return tuple(
-        BadPhoto(name, payload, expected, status)
-        for cases, expected, status in groups
-        for name, payload in cases
-    )
 
 
 def _foreign() -> Named:

@@ -1,4 +1,4 @@
-"""The bot in a thread of the tests, talking to a Telegram of their own."""
+"""The bot in a thread, against a Telegram of the tests' own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tagger() -> Tagger:
 
 
 class BotThread:
-    """A bot that runs until `stop`; its waits are noted and take no time."""
+    """A bot that runs until `stop`; its waits are recorded and take no time."""
 
     def __init__(self, settings: BotSettings, tagger: Tagger, **options: Any) -> None:
         self.waits: list[float] = []
@@ -100,6 +100,6 @@ def running_bot(
 
 
 def in_a_loop_of_its_own(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """What a coroutine returns; a browser may hold this thread's event loop."""
+    """Run a coroutine; a browser may hold this thread's event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()

@@ -1,4 +1,8 @@
-"""Databases for tests: SQLite files, and a PostgreSQL server started for real."""
+"""Databases for tests: an SQLite file, or one on a real PostgreSQL server.
+
+A test gets SQLite, which costs milliseconds. What depends on the dialect (locks, types,
+upserts, migrations) is marked `on_both`.
+"""
 
 from __future__ import annotations
 
@@ -63,10 +67,15 @@ def make_database(server: str) -> str:
     return server.format(name)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+on_both = pytest.mark.parametrize(
+    "database_url", ["sqlite", "postgresql"], indirect=True
+)
+
+
+@pytest.fixture
 def database_url(request, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
+    """An empty database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         return f"sqlite:///{tmp_path / 'judgements.sqlite'}"
     return make_database(request.getfixturevalue("postgresql"))
 
@@ -95,7 +104,7 @@ def rows_of(database: Database, table: str) -> int:
         return session.scalar(text(f"SELECT count(*) FROM {table}"))  # noqa: S608
 
 
-# --- judgements
+# --- ratings
 
 
 def drawn_pairs(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -106,9 +115,9 @@ def drawn_pairs(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def judge(database: Database, n: int = 60, seed: int = 0) -> dict[str, dict]:
-    """Three raters judge drawn photos; returns what was drawn.
+    """Let three raters rate drawn photos; returns what was drawn.
 
-    Ann judges every tag of every photo, ben and cat only every second photo and only
+    Ann decides every tag of every photo, ben and cat only every second photo and only
     by verdicts, wrongly one time in four.
     """
     rng = np.random.default_rng(seed)

@@ -49,6 +49,7 @@ def postgresql_server() -> Iterator[str]:
         )
 
     options = ["--auth=trust", "--username=lablr", "--encoding=UTF8", "--no-locale"]
+    options += ["--no-sync"]
     # Nothing waits for the disk: tests kill processes, and pull no plug.
     waits = "-c fsync=off -c full_page_writes=off"
     settings = f"-k {folder} -c listen_addresses='' {waits}"

@@ -41,8 +41,8 @@ HEAVY = {
     "tokenizers",
 }
 
-# Those of webapp/; `model` is the served model, and `__init__` puts all together.
-WEB_ROOMS = ("model", "http", "api", "pages", "rate", "desk", "__init__")
+# Those of webapp/; `state` knows no request, and `__init__` puts all together.
+WEB_ROOMS = ("state", "http", "api", "pages", "rate", "desk", "__init__")
 
 SOURCES = sorted(
     path

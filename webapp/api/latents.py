@@ -1,4 +1,4 @@
-"""What a photo was to the encoder, as it goes out in an answer and comes back."""
+"""A photo's latent and features, sent in an answer and posted again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_COORDINATE = 1e6
 
 
 def sent_latent(suggestion: Suggestion) -> dict[str, object]:
-    """Members of an answer from which `posted_latent` knows the photo again."""
+    """Return members of an answer from which `posted_latent` reads the photo again."""
     sent: dict[str, object] = {"latent": suggestion.latent.tolist()}
     if len(suggestion.features):
         raw = suggestion.features.astype("<f2").tobytes()
@@ -33,7 +33,7 @@ def sent_latent(suggestion: Suggestion) -> dict[str, object]:
 
 
 def posted_latent(encoder: Encoder) -> npt.NDArray[np.float32]:
-    """The latent, and the features where they are sent, of the JSON body.
+    """Read the latent, and the features where they are sent, from the JSON body.
 
     ``{"latent": [number, ...], "features": "base64 of half-precision numbers"}``
     becomes (d,) or (d + F,) as `Encoder.describe` has them. Other members are ignored,
@@ -65,7 +65,7 @@ def posted_latent(encoder: Encoder) -> npt.NDArray[np.float32]:
 
 
 def _features(text: object, n_features: int) -> npt.NDArray[np.float32]:
-    """The features (n_features,) of their base64; raises `Refused`."""
+    """Return the features (n_features,) of their base64; raises `Refused`."""
     try:
         if not isinstance(text, str):
             raise ValueError("no text")
@@ -80,12 +80,8 @@ def _features(text: object, n_features: int) -> npt.NDArray[np.float32]:
 
 
 def _is_coordinate(number: object) -> bool:
-    # JSON's true is an int in Python; NaN fails the comparison
-    return (
-        isinstance(number, int | float)
-        and not isinstance(number, bool)
-        and abs(number) <= MAX_COORDINATE
-    )
+    # JSON's true is no number; NaN fails the comparison
+    return type(number) in (int, float) and abs(number) <= MAX_COORDINATE  # type: ignore[arg-type]
 
 
 def _bad_latent(n_latent: int, found: str, status: int = 400) -> Refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, jsonify, request
 
 from lablr.ranking.reach import Reach
 from lablr.tags import LANGUAGES, translations
@@ -11,41 +11,31 @@ from webapp.api.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.api.openapi import document
 from webapp.api.suggestions import (
     SuggestionQuery,
+    TagsQuery,
     as_json,
-    language_of,
     rank,
     refuse_lacking,
     suggest,
     suggest_each,
 )
 from webapp.http.access import PHOTO_COST, charge
-from webapp.http.uploads import MAX_PARTS, uploaded_photo, uploaded_photos
-from webapp.model import tagger
+from webapp.http.uploads import MAX_PARTS, bound_bodies, uploaded_photo, uploaded_photos
+from webapp.state import state, tagger
 
-__all__ = ["MAX_BODY_BYTES", "init_app"]
+__all__ = ["init_app"]
 
 MAX_BATCH_PHOTOS = 32
 MAX_BATCH_PARTS = MAX_BATCH_PHOTOS + MAX_PARTS
 MAX_BATCH_BYTES = 64 << 20
-MAX_BODY_BYTES = {
-    "/api/v1/rankings": MAX_LATENT_BODY_BYTES,
-    "/api/v1/suggestions/batch": MAX_BATCH_BYTES,
-}
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 def init_app(app: Flask) -> None:
     """Add the routes under ``/api/v1``."""
+    bound_bodies(app, MAX_LATENT_BODY_BYTES, "/api/v1/rankings")
+    bound_bodies(app, MAX_BATCH_BYTES, "/api/v1/suggestions/batch")
     app.register_blueprint(blueprint)
-
-
-@blueprint.before_request
-def bound_body() -> None:
-    """Hold the address's own limit, where it has one."""
-    limit = current_app.config["MAX_BODY_BYTES"].get(request.path)
-    if limit is not None:
-        request.max_content_length = limit
 
 
 @blueprint.post("/suggestions")
@@ -67,7 +57,7 @@ def create_batch() -> Response:
 
 @blueprint.post("/explanations")
 def create_explanation() -> Response:
-    """Say why the photo got some tags, or did not."""
+    """Explain why the photo got some tags, or did not."""
     asked = ExplanationQuery.read(request.args)
     return jsonify(explanations=reasons(uploaded_photo(), asked))
 
@@ -83,16 +73,16 @@ def create_ranking() -> Response:
 
 @blueprint.get("/openapi.json")
 def describe() -> Response:
-    """The OpenAPI document of this server."""
-    token = current_app.extensions["lablr.settings"].api_token
+    """Show the OpenAPI document of this server."""
+    token = state().settings.api_token
     return jsonify(document(tagger(), MAX_BATCH_PHOTOS, token is not None))
 
 
 @blueprint.get("/tags")
 def list_tags() -> Response:
-    """Every tag the model knows, and with a language what each is called in it."""
-    tags, language = tagger().tags, language_of(request.args)
-    reach = tagger().reach
+    """List every tag of the model and, with a language, its name in it."""
+    tags, reach = tagger().tags, tagger().reach
+    language = TagsQuery.read(request.args).language
     answer = {
         "tags": list(tags),
         "rankings": list(tagger().rankings),

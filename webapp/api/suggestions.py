@@ -1,17 +1,14 @@
-"""What a request asks of the model, and the model's answer in the web's shapes."""
+"""Suggestions over HTTP: the parameters of a request, and answers in JSON's shapes."""
 
 from __future__ import annotations
 
-import math
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from flask import current_app
 
 from lablr import Suggestion
 from lablr.errors import NotInBundle, PhotoError
@@ -22,7 +19,6 @@ from lablr.figures.charts import (
 )
 from lablr.ranking.feedback import Feedback
 from lablr.ranking.shown import show
-from lablr.ranking.suggestion import NO_FEEDBACK
 from lablr.ranking.unlikely import UnlikelyTag, unlikely_tags
 from lablr.tags import (
     ENGLISH,
@@ -32,92 +28,163 @@ from lablr.tags import (
     translations,
 )
 from webapp.api.latents import sent_latent
-from webapp.http.admission import Busy
 from webapp.http.errors import Refused, error_of
 from webapp.http.metrics import stage
-from webapp.model import tagger
+from webapp.http.parameters import FLAG, Parameters
+from webapp.state import state, tagger
+from webapp.state.admission import Busy
+from webapp.state.values import Kind, number, one_of, value, whole
 
 __all__ = [
     "MAX_BECAUSE",
     "MAX_EXISTING",
+    "N_MAP_TAGS",
+    "N_TAGS",
     "SuggestionQuery",
+    "TagsQuery",
     "as_json",
-    "existing_of",
-    "figures",
-    "language_of",
-    "map_numbers",
     "rank",
+    "refuse_lacking",
     "shown",
     "suggest",
     "suggest_each",
     "unlikely",
-    "yes",
 ]
 
 N_MAP_TAGS = 20
 MAX_BECAUSE = 20
-MAX_K = 999_999  # no model has as many tags
-MAX_TAGS_LENGTH = 2000  # of accepted, rejected or existing tags
+MAX_LENGTH = 2000  # of accepted, rejected or existing tags
 MAX_EXISTING = 75  # as many as Flickr allows a photo
-WIDTHS = ("wide", "narrow")
 BATCH_S = 15.0
-DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+SHARE = number(0, 1)
+N_TAGS = whole(0, 999_999)  # no model has as many tags
+LANGUAGE = one_of(tuple(LANGUAGES))
+
+
+def _listed(
+    split: Callable[[str], Iterable[str]], at_most: int = MAX_LENGTH
+) -> Kind[tuple[str, ...]]:
+    """Return the kind of at most so many tags, which `split` finds in a text."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        if len(text) > MAX_LENGTH:
+            raise ValueError
+        found = tuple(split(text))
+        if len(found) > at_most:
+            raise ValueError(f"{at_most} tags at most")
+        return found
+
+    form = f"tags with commas between them, {MAX_LENGTH:,} characters at most"
+    return Kind(parse, form, {"type": "string", "maxLength": MAX_LENGTH})
+
+
+def _decided(meaning: str) -> tuple[str, ...]:
+    return value(
+        (),
+        _listed(lambda text: text.split(",")),
+        f"{meaning}, with commas between them; unknown ones change nothing.",
+        used_by=lambda model: model.coupling is not None,
+    )
 
 
 @dataclass(frozen=True)
-class SuggestionQuery:
-    """The parameters of a suggestion: `k` tags (0: all), ranking, threshold.
+class SuggestionQuery(Parameters):
+    """The parameters of a suggestion; without `existing` nobody asks what could go."""
 
-    map: numbers of the map, too; figures: Plotly's, ``"wide"`` or ``"narrow"``;
-    because: how many of the nearest training photos come with the answer;
-    latent: the photo's posterior mean and features, which `rank` takes;
-    language: of the tags' labels, ``""`` for no labels; feedback: what a person said;
-    existing: the tags that the photo has, as they were written, if that was asked.
-    """
-
-    k: int = 10
-    ranking: str = "calibrated"
-    threshold: float | None = None
-    map: bool = False
-    figures: str = ""
-    latent: bool = False
-    because: int = 0
-    language: str = ""
-    feedback: Feedback = NO_FEEDBACK
-    existing: tuple[str, ...] | None = None
+    k: int = value(10, N_TAGS, "How many tags; 0 is all of them.")
+    ranking: str = value(
+        "calibrated",
+        lambda model: one_of(model.rankings),
+        "What the tags are ordered by.",
+    )
+    threshold: float | None = value(
+        None, SHARE, "The probability from which `sure` is true; usually the model's."
+    )
+    map: bool = value(False, FLAG, "1 adds `map`: where photo and tags lie.")
+    figures: str = value(
+        "",
+        one_of(("wide", "narrow")),
+        "Adds `figures`: the page's pictures for Plotly.",
+    )
+    because: int = value(
+        0, whole(0, MAX_BECAUSE), "Adds `because`: so many of the nearest photos."
+    )
+    latent: bool = value(
+        False,
+        FLAG,
+        "1 adds `latent`, and `features` where methods beside the Gaussians use them, "
+        "which /api/v1/rankings takes.",
+    )
+    language: str = value(
+        "", LANGUAGE, "Adds `label` to each tag: its name in that language."
+    )
+    accepted: tuple[str, ...] = _decided("Tags that the photo gets")
+    rejected: tuple[str, ...] = _decided("Tags that it does not get")
+    reach: float = value(
+        0.0,
+        SHARE,
+        "0 ranks by how well tags fit, 1 also by how much they are seen.",
+        used_by=lambda model: model.reach is not None,
+    )
+    existing: tuple[str, ...] | None = value(
+        None,
+        _listed(split_words, MAX_EXISTING),
+        f"The photo's own tags, at most {MAX_EXISTING}, with commas between them: adds "
+        "`unlikely`, those that the model finds very unlikely.",
+    )
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> SuggestionQuery:
-        """Raises `Refused` (400) for a value that cannot be used, naming it."""
-        return cls(
-            k=_whole_number("k", query.get("k", "10")),
-            ranking=_one_of(
-                "ranking", query.get("ranking", "calibrated"), tagger().rankings
-            ),
-            threshold=_probability("threshold", query.get("threshold")),
-            map=yes("map", query),
-            figures=_figures(query.get("figures")),
-            latent=yes("latent", query),
-            because=_at_most("because", query.get("because", "0"), MAX_BECAUSE),
-            language=language_of(query),
-            feedback=_wishes(query),
-            existing=existing_of(query),
+    def read(cls, given: Mapping[str, str]) -> SuggestionQuery:
+        """Read the parameters; raises `Refused` (400), which names the bad one."""
+        asked = super().read(given)
+        _ = asked.feedback  # refused before a photo is looked at
+        return asked
+
+    @property
+    def feedback(self) -> Feedback:
+        """The decisions on tags that the model knows, and the reach.
+
+        Raises `Refused` (400) where they contradict each other, or the model has no
+        use for them.
+        """
+        known = set(tagger().tags)
+        accepted, rejected = (
+            tuple(tag for tag in Feedback(tags).accepted if tag in known)
+            for tags in (self.accepted, self.rejected)
         )
+        try:
+            feedback = Feedback(accepted, rejected, self.reach)
+            tagger().require_support(feedback)
+        except (NotInBundle, ValueError) as error:
+            raise Refused(self.code, f"{error}.") from None
+        return feedback
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Tag -> what it is called in the language, where that is another word."""
+        """Tag -> its name in the language, where that is another word."""
         return translations(self.language or ENGLISH)
+
+
+@dataclass(frozen=True)
+class TagsQuery(Parameters):
+    """The parameters of the list of tags."""
+
+    language: str = value(
+        "", LANGUAGE, "Adds `labels`: the names of the tags in that language."
+    )
+
+
+# ------------------------------------------------------------------------- ranking
 
 
 def suggest(photo: bytes, asked: SuggestionQuery) -> Suggestion:
     """Rank all tags for a photo once there is room; `shown` cuts to what was asked."""
-    with current_app.extensions["lablr.admission"].admit():
-        return rank_photo(photo, asked)
+    with state().admission.admit():
+        return _rank_photo(photo, asked)
 
 
-def rank_photo(photo: bytes, asked: SuggestionQuery) -> Suggestion:
-    """Rank all tags for a photo, each stage timed; for who holds a place to run."""
+def _rank_photo(photo: bytes, asked: SuggestionQuery) -> Suggestion:
     with stage("read"):
         image = tagger().read(photo)
     with stage("encode"):
@@ -132,7 +199,7 @@ def rank(
 ) -> Suggestion:
     """Rank all tags for a photo's latent (d,), perhaps with its features (d + F,).
 
-    Costs a hundredth of reading a photo; `refuse_lacking` says what a ranking needs.
+    Costs a hundredth of reading a photo; `refuse_lacking` checks what a ranking needs.
     """
     images = None if image is None else image[np.newaxis]
     with stage("rank"):
@@ -156,13 +223,13 @@ def refuse_lacking(described: npt.NDArray[np.float32], ranking: str) -> None:
 def suggest_each(
     photos: Sequence[bytes], asked: SuggestionQuery
 ) -> list[dict[str, Any]]:
-    """The answers for photos, in order; one that fails gives its error.
+    """Return the answers for photos, in order; a photo that fails gets its error.
 
     They hold one place to run, one after the other. Those that are still to do when
     `BATCH_S` seconds are over give the error ``busy``: a batch of costly photos
     must not keep the place from everybody else.
     """
-    with current_app.extensions["lablr.admission"].admit():
+    with state().admission.admit():
         end = time.monotonic() + BATCH_S
         return [_answer_in_time(photo, asked, end) for photo in photos]
 
@@ -171,53 +238,55 @@ def _answer_in_time(photo: bytes, asked: SuggestionQuery, end: float) -> dict[st
     try:
         if time.monotonic() > end:
             raise Busy(retry_after_s=2)
-        return as_json(rank_photo(photo, asked), asked)
+        return as_json(_rank_photo(photo, asked), asked)
     except (PhotoError, Busy) as error:
         return {"error": error_of(error)}
 
 
+# ------------------------------------------------------------------------- answers
+
+
 def shown(suggestion: Suggestion, k: int) -> Suggestion:
-    """The first `k` tags of a suggestion; 0 is all of them."""
+    """Return a suggestion with its first `k` tags; 0 is all of them."""
     return replace(suggestion, tags=suggestion.tags[: k or None])
 
 
 def as_json(suggestion: Suggestion, asked: SuggestionQuery) -> dict[str, Any]:
-    """The object that the API returns."""
+    """Return the object that the API answers with; `suggestion` has all tags."""
     best = shown(suggestion, asked.k)
     answer: dict[str, Any] = best.to_dict()
     if asked.language:
         answer = show(best, Vocabulary.load(language=asked.language)).to_dict()
     if asked.map:
-        answer["map"] = map_numbers(suggestion)
+        answer["map"] = _map_numbers(suggestion)
     if asked.figures:
         with stage("draw"):
-            narrow = asked.figures == "narrow"
-            answer["figures"] = figures(suggestion, asked.k, narrow, asked.labels)
+            answer["figures"] = _figures(suggestion, asked)
     if asked.latent:
         answer |= sent_latent(suggestion)
     if asked.because:
-        answer["because"] = nearest(suggestion, asked.because)
+        answer["because"] = _nearest(suggestion, asked.because)
     if asked.existing is not None:
         answer["unlikely"] = [tag.to_dict() for tag in unlikely(suggestion, asked)]
     return answer
 
 
 def unlikely(suggestion: Suggestion, asked: SuggestionQuery) -> tuple[UnlikelyTag, ...]:
-    """Which of the photo's own tags could go; `suggestion` has all tags."""
+    """Return which of the photo's own tags could go; `suggestion` has all tags."""
     words = Vocabulary.load(language=asked.language or ENGLISH)
     return unlikely_tags(suggestion, asked.existing or (), words)
 
 
-def nearest(suggestion: Suggestion, k: int) -> list[dict[str, Any]]:
-    """The `k` training photos nearest to the photo; none if the model keeps none."""
+def _nearest(suggestion: Suggestion, k: int) -> list[dict[str, Any]]:
+    """Return the `k` nearest training photos; none if the model keeps none."""
     neighbours = tagger().neighbours
     if neighbours is None:
         return []
     return [one.to_dict() for one in neighbours.nearest(suggestion.latent, k)]
 
 
-def map_numbers(suggestion: Suggestion) -> dict[str, Any]:
-    """Where the photo and the most relevant tags lie, in the plane's units."""
+def _map_numbers(suggestion: Suggestion) -> dict[str, Any]:
+    """Return where the photo and the best tags lie, in the plane's units."""
     plane, names = tagger().latent_map, tagger().tags
     index = {tag: number for number, tag in enumerate(names)}
     return {
@@ -234,13 +303,12 @@ def map_numbers(suggestion: Suggestion) -> dict[str, Any]:
     }
 
 
-def figures(
-    suggestion: Suggestion, k: int, narrow: bool, labels: Mapping[str, str]
-) -> dict[str, Any]:
-    """The page's three pictures as Plotly figures."""
-    plane, names = tagger().latent_map, tagger().tags
+def _figures(suggestion: Suggestion, asked: SuggestionQuery) -> dict[str, Any]:
+    """Return the page's three pictures as Plotly figures."""
+    plane, names, labels = tagger().latent_map, tagger().tags, asked.labels
+    narrow = asked.figures == "narrow"
     return {
-        "ranked_tags": ranked_tags_figure(shown(suggestion, k), labels),
+        "ranked_tags": ranked_tags_figure(shown(suggestion, asked.k), labels),
         "latent_map": latent_map_figure(
             plane, names, suggestion, N_MAP_TAGS, narrow, labels
         ),
@@ -248,95 +316,3 @@ def figures(
             plane, names, suggestion, narrow=narrow, labels=labels
         ),
     }
-
-
-def language_of(query: Mapping[str, str]) -> str:
-    """The language asked for, or ""; raises `Refused` (400) for one that is not had."""
-    text = query.get("language")
-    return "" if text is None else _one_of("language", text, tuple(LANGUAGES))
-
-
-def existing_of(query: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The photo's own tags, None where nobody asks; raises `Refused` (400)."""
-    text = query.get("existing")
-    if text is None:
-        return None
-    found = split_words(_bounded("existing", text))
-    if len(found) > MAX_EXISTING:
-        raise Refused("bad_parameter", f"existing must be {MAX_EXISTING} tags at most.")
-    return tuple(found)
-
-
-def _whole_number(name: str, text: str) -> int:
-    # not int(): it takes " 1_0 ", "+5" and, slowly, five thousand digits
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_K))):
-        raise Refused("bad_parameter", f"{name} must be a whole number, 0 for all.")
-    return int(text)
-
-
-def _at_most(name: str, text: str, most: int) -> int:
-    number = _whole_number(name, text) if text.isdigit() else -1
-    if not 0 <= number <= most:
-        raise Refused("bad_parameter", f"{name} must be a number from 0 to {most}.")
-    return number
-
-
-def _probability(name: str, text: str | None) -> float | None:
-    if text is None:
-        return None
-    # not float() alone: it takes " 0_1 " and other people's digits
-    number = float(text) if DECIMAL.fullmatch(text) else math.nan
-    if not 0 <= number <= 1:
-        raise Refused("bad_parameter", f"{name} must be a number from 0 to 1.")
-    return number
-
-
-def _wishes(query: Mapping[str, str]) -> Feedback:
-    """Tags that were decided, and the reach; refused where the model has no use."""
-    try:
-        feedback = Feedback(
-            accepted=_tags("accepted", query.get("accepted", "")),
-            rejected=_tags("rejected", query.get("rejected", "")),
-            reach=_probability("reach", query.get("reach")) or 0.0,
-        )
-        if feedback:
-            tagger().require_support(feedback)
-    except (NotInBundle, ValueError) as error:
-        raise Refused("bad_parameter", f"{error}.") from None
-    return feedback
-
-
-def _bounded(name: str, text: str) -> str:
-    if len(text) > MAX_TAGS_LENGTH:
-        raise Refused(
-            "bad_parameter",
-            f"{name} must be tags with commas between them, "
-            f"{MAX_TAGS_LENGTH:,} characters at most.",
-        )
-    return text
-
-
-def _tags(name: str, text: str) -> tuple[str, ...]:
-    text = _bounded(name, text)
-    known = set(tagger().tags)
-    return tuple(
-        tag for tag in Feedback(tuple(text.split(","))).accepted if tag in known
-    )
-
-
-def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
-    if text not in choices:
-        raise Refused("bad_parameter", f"{name} must be one of {', '.join(choices)}.")
-    return text
-
-
-def _figures(text: str | None) -> str:
-    return "" if text is None else _one_of("figures", text, WIDTHS)
-
-
-def yes(name: str, query: Mapping[str, str]) -> bool:
-    """Whether a parameter is 1, not 0 or left out; raises `Refused` (400)."""
-    text = query.get(name, "0")
-    if text not in ("0", "1"):
-        raise Refused("bad_parameter", f"{name} must be 0 or 1.")
-    return text == "1"

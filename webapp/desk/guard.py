@@ -1,7 +1,7 @@
-"""Who may use the desk: whoever sits at this machine or brings the token.
+"""Access to the desk: for whoever is on this machine or brings the token.
 
-Other sites may not, in whose pages a browser here would send requests for them: not
-under their own name (Sec-Fetch-Site, and Origin where a browser is older; Fetch
+Pages of other sites have none, though the browser that shows them is on this machine:
+neither under their own name (Sec-Fetch-Site, and Origin in older browsers; Fetch
 Metadata Request Headers, W3C), nor under a name of theirs that was made to point here
 (the Host header: DNS rebinding).
 """
@@ -11,12 +11,13 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, request
 
 from webapp.http.access import require_token, sits_here
 from webapp.http.errors import Refused
+from webapp.state import state
 
-__all__ = ["guard"]
+__all__ = ["blueprint"]
 
 PAGE = "desk.show"
 JSON_ONLY = {
@@ -27,27 +28,17 @@ JSON_ONLY = {
 }
 
 
-def guard(blueprint: Blueprint) -> None:
-    """Refuse, before a body is read, what is not from here."""
-    blueprint.before_request(_bound_body)
-    blueprint.before_request(_refuse_others)
-    blueprint.before_request(_refuse_other_sites)
-    blueprint.before_request(_refuse_other_kinds)
+blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
 
-def _bound_body() -> None:
-    limit = current_app.config["MAX_BODY_BYTES"].get(request.path)
-    if limit is not None:
-        request.max_content_length = limit
-
-
+@blueprint.before_request
 def _refuse_others() -> None:
     """Raise `Refused` unless the request is from this machine, or has the token."""
-    settings = current_app.extensions["lablr.settings"]
+    settings = state().settings
     if settings.api_token is not None:
         # the page alone holds nothing, and asks for the token
         if request.endpoint != PAGE:
-            require_token(settings.api_token)
+            require_token()
     elif settings.trusted_proxy is not None or not (sits_here() and _serves_here()):
         raise Refused(
             "not_here",
@@ -58,11 +49,12 @@ def _refuse_others() -> None:
 
 
 def _serves_here() -> bool:
-    """Whether the server listens on this machine only, as far as it says."""
-    address = current_app.extensions.get("lablr.listens_on")
+    """Return whether the server listens on this machine only, as far as is known."""
+    address = state().listens_on
     return address is None or ipaddress.ip_address(address).is_loopback
 
 
+@blueprint.before_request
 def _refuse_other_sites() -> None:
     if request.endpoint == PAGE:  # anybody may link to it
         return
@@ -76,6 +68,7 @@ def _refuse_other_sites() -> None:
         raise Refused("other_site", "The desk takes nothing from other sites.", 403)
 
 
+@blueprint.before_request
 def _refuse_other_kinds() -> None:
     if request.endpoint in JSON_ONLY and request.mimetype != "application/json":
         raise Refused("not_json", "Send JSON, as application/json.", 415)

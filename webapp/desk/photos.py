@@ -1,16 +1,16 @@
-"""The desk's photos as its page gets them: listed, shown, taken in, suggested."""
+"""The desk's photos for its page: listed, shown, added, with suggestions."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from flask import (
-    Blueprint,
     Response,
-    current_app,
+    abort,
     jsonify,
     render_template,
     request,
@@ -22,60 +22,70 @@ from lablr.errors import DeskError, PhotoError
 from lablr.metadata import tags_in
 from lablr.photos import FOLDER_LIMITS, check_size, read_bytes, read_image
 from lablr.ranking.feedback import Feedback
-from lablr.search.features import Viewer
-from webapp.api.suggestions import SuggestionQuery
+from lablr.search import FeatureExtractor
+from webapp.api.suggestions import N_TAGS
+from webapp.desk.guard import blueprint
 from webapp.http.access import PHOTO_COST, charge
 from webapp.http.metrics import stage
+from webapp.http.parameters import MAX_NUMBER, Parameters
 from webapp.http.sent_photos import send_photo
-from webapp.model import tagger
+from webapp.http.uploads import uploaded_files
+from webapp.state import state, tagger
+from webapp.state.values import value, whole
 
-__all__ = ["MAX_NUMBER", "add_photos", "desk", "shown"]
+__all__ = ["blueprint", "desk", "shown"]
 
 MAX_SIDE_PX = 2560
-MAX_NUMBER = 2**31 - 1
 SIMILAR_FROM = 0.8
 MAX_SIMILAR = 100
-
-
-def add_photos(pages: Blueprint) -> None:
-    """Serve the page, and what is read of photos, below the address of some pages."""
-    one = f"/photos/<int(max={MAX_NUMBER}):number>"
-    pages.add_url_rule("", view_func=show)
-    pages.add_url_rule("/photos", view_func=list_photos)
-    pages.add_url_rule("/photos", view_func=create_photos, methods=["POST"])
-    pages.add_url_rule(f"{one}/image", view_func=show_image)
-    pages.add_url_rule(f"{one}/file", view_func=show_file)
-    pages.add_url_rule(f"{one}/suggestions", view_func=show_suggestions)
+ONE = f"/photos/<int(max={MAX_NUMBER}):number>"
 
 
 def desk() -> Desk:
-    """The desk of this application, where it is on."""
-    found: Desk = current_app.extensions["lablr.desk"]
+    """Return the desk of this application; its pages are there where it is on."""
+    found = state().desk
+    if found is None:
+        abort(404)
     return found
+
+
+@dataclass(frozen=True)
+class ImageQuery(Parameters):
+    """The size of an image."""
+
+    side: int = value(320, whole(16, MAX_SIDE_PX), "Pixels of the longer side.")
+
+
+@dataclass(frozen=True)
+class RankedQuery(Parameters):
+    """The number of suggestions."""
+
+    k: int = value(10, N_TAGS, "How many tags; 0 is all of them.")
 
 
 # ----------------------------------------------------------------------------- photos
 
 
+@blueprint.get("")
 def show() -> str:
-    """The page, which asks for everything else."""
+    """Show the page, which asks for everything else."""
     return render_template("desk.html")
 
 
+@blueprint.get("/photos")
 def list_photos() -> Response:
-    """Every photo, and what is kept of it."""
+    """List every photo, and what is kept of it."""
     photos = [shown(photo) for photo in desk().photos()]
     return jsonify(folder=desk().name, n_steps=desk().n_steps(), photos=photos)
 
 
+@blueprint.post("/photos")
 def create_photos() -> Response:
-    """Take in copies of the photos in the field ``photo``, and look at them.
+    """Add copies of the photos in the field ``photo``, and encode them.
 
-    One that is refused alone is the answer; among others, it is one of the entries.
+    A photo that is refused is the answer when it is alone, an entry among others.
     """
-    sent = [file for file in request.files.getlist("photo") if file.filename]
-    if not sent:
-        raise DeskError("no_photo", "Choose a photo first.", http_status=400)
+    sent = uploaded_files()
     charge(PHOTO_COST * len(sent), read=True)
     entries = []
     for file in sent:
@@ -92,19 +102,21 @@ def create_photos() -> Response:
 def _taken_in(name: str, content: bytes) -> DeskPhoto:
     check_size(len(content), FOLDER_LIMITS)
     latent = _encoded(content)
-    photo = desk().take_in(name, content)
+    photo = desk().add_dropped(name, content)
     desk().latent_of(photo, tagger().bundle_digest, lambda _: latent)
     return desk().photo(photo.number)
 
 
+@blueprint.get(f"{ONE}/image")
 def show_image(number: int) -> Response:
-    """The photo as a JPEG of at most ``side`` pixels."""
-    side = _whole(request.args.get("side", "320"), "side", 16, MAX_SIDE_PX)
+    """Send the photo as a JPEG of at most ``side`` pixels."""
+    side = ImageQuery.read(request.args).side
     return send_photo(desk().photo(number).file.path, side)
 
 
+@blueprint.get(f"{ONE}/file")
 def show_file(number: int) -> Response:
-    """The photo's file as it is now."""
+    """Send the photo's file as it is now."""
     photo = desk().photo(number)
     content = read_bytes(photo.file.path, FOLDER_LIMITS)
     name = photo.name.rpartition("/")[2]
@@ -114,10 +126,10 @@ def show_file(number: int) -> Response:
 
 
 def shown(photo: DeskPhoto) -> dict[str, Any]:
-    seen, error, state = photo.seen, None, "new"
-    if seen is not None and seen.code is not None:
-        state, error = "failed", {"code": seen.code, "message": seen.message}
-    elif seen is not None and seen.model == tagger().bundle_digest:
+    encoded, error, state = photo.encoded, None, "new"
+    if encoded is not None and encoded.code is not None:
+        state, error = "failed", {"code": encoded.code, "message": encoded.message}
+    elif encoded is not None and encoded.model == tagger().bundle_digest:
         state = "suggested"
     return {
         "id": photo.number,
@@ -140,9 +152,10 @@ def _refused(name: str, error: PhotoError | DeskError) -> dict[str, Any]:
 # ------------------------------------------------------------------------ suggestions
 
 
+@blueprint.get(f"{ONE}/suggestions")
 def show_suggestions(number: int) -> Response:
-    """Tags for a photo by what was said of it, and the photos like it."""
-    k = SuggestionQuery.read({"k": request.args.get("k", "10")}).k
+    """Suggest tags for a photo after what was decided, and list photos like it."""
+    k = RankedQuery.read(request.args).k
     photo = desk().photo(number)
     latent = desk().latent_of(photo, tagger().bundle_digest, _charged)
     photo = desk().photo(number)
@@ -163,9 +176,9 @@ def _charged(photo: Path) -> Latent:
 
 
 def _encoded(photo: Path | bytes) -> Latent:
-    """The latent (d,) of a photo once there is room."""
+    """Return the latent (d,) of a photo once there is room."""
     model = tagger()
-    with current_app.extensions["lablr.admission"].admit():
+    with state().admission.admit():
         with stage("read"):
             image = read_image(photo, model.encoder.size, FOLDER_LIMITS)
         with stage("encode"):
@@ -177,7 +190,7 @@ def _encoded(photo: Path | bytes) -> Latent:
 def _ranked(
     photo: DeskPhoto, latent: Latent, k: int
 ) -> tuple[list[dict[str, Any]], float]:
-    """The first k tags of which nothing was said, and the threshold."""
+    """Return the first k undecided tags, and the threshold."""
     model, state = tagger(), photo.state
     # a typed "New York" is the tag "newyork", whatever was said of that
     accepted = Feedback(tuple(photo.tags)).accepted
@@ -201,12 +214,13 @@ def _ranked(
 
 
 def _similar(number: int, latent: Latent) -> list[dict[str, Any]]:
-    """The `MAX_SIMILAR` photos that were looked at and are most like this one."""
+    """Return the `MAX_SIMILAR` encoded photos that are most like this one."""
     ids, latents = desk().latents(tagger().bundle_digest)
     if not ids:
         return []
-    viewer = Viewer(tagger())
-    cosines = viewer.unit_latents(latents) @ viewer.unit_latents(latent[np.newaxis])[0]
+    extractor = FeatureExtractor(tagger())
+    (unit_latent,) = extractor.unit_latents(latent[np.newaxis])
+    cosines = extractor.unit_latents(latents) @ unit_latent
     order = np.argsort(-cosines, kind="stable")
     similar = [
         {"id": ids[row], "similarity": float(cosines[row])}
@@ -214,12 +228,3 @@ def _similar(number: int, latent: Latent) -> list[dict[str, Any]]:
         if ids[row] != number and cosines[row] >= SIMILAR_FROM
     ]
     return similar[:MAX_SIMILAR]
-
-
-def _whole(text: str, name: str, low: int, high: int) -> int:
-    is_number = text.isascii() and text.isdigit() and len(text) < 7
-    if not (is_number and low <= int(text) <= high):
-        raise DeskError(
-            "bad_parameter", f"{name} must be from {low} to {high}.", http_status=400
-        )
-    return int(text)

@@ -1,21 +1,23 @@
-"""What people do at the desk: steps, taking them back, and writing tags into files."""
+"""The desk's actions: steps, taking them back, and writing tags into files."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, stream_with_context
+from flask import Response, jsonify, request, stream_with_context
 
-from lablr.annotation.desk import Said, Writing
+from lablr.annotation.desk import DeskOutcome, TagDecisions
 from lablr.errors import DeskError, LablrError, MissingExtra, WritingError
 from lablr.metadata import Keyword, same, tags_of
-from webapp.desk.photos import MAX_NUMBER, desk, shown
-from webapp.model import tagger
+from webapp.desk.guard import blueprint
+from webapp.desk.photos import desk, shown
+from webapp.http.parameters import MAX_NUMBER
+from webapp.state import tagger
 
-__all__ = ["add_steps"]
+__all__ = ["blueprint"]
 
 MAX_IDS = 50_000
 MAX_TAGS = 200
@@ -27,33 +29,27 @@ MARKS = {
 }
 
 
-def add_steps(pages: Blueprint) -> None:
-    """Serve what changes something below the address of some pages."""
-    pages.add_url_rule("/steps", view_func=create_step, methods=["POST"])
-    pages.add_url_rule("/undo", view_func=create_undo, methods=["POST"])
-    pages.add_url_rule("/write", view_func=create_writing, methods=["POST"])
-    pages.add_url_rule("/write/undo", view_func=undo_writing, methods=["POST"])
-
-
 # ------------------------------------------------------------------------------ steps
 
 
+@blueprint.post("/steps")
 def create_step() -> Response:
-    """Keep what a person says of some photos, as one step."""
+    """Keep what a person decides for some photos, as one step."""
     given = _json()
-    said = Said({mark: _tags(given, name) for name, mark in MARKS.items()})
+    decisions = TagDecisions({mark: _tags(given, name) for name, mark in MARKS.items()})
     known = {*tagger().tags}
-    for tag in said.tags["accepted"]:
+    for tag in decisions.tags["accepted"]:
         if tag not in known:
             raise DeskError("unknown_tag", f"The model does not know the tag {tag!r}.")
     ids = _ids(given.get("photos"))
-    step, changed = desk().record_step(ids, said)
+    step, changed = desk().record_step(ids, decisions)
     photos = [shown(photo) for photo in changed]
     return jsonify(step=step, n_steps=desk().n_steps(), photos=photos)
 
 
+@blueprint.post("/undo")
 def create_undo() -> Response:
-    """Take the last step back, unless there were others than ``n_steps``."""
+    """Take the last step back, if there are still ``n_steps`` of them."""
     n_steps = _json().get("n_steps")
     if n_steps is not None and not _is_number(n_steps):
         raise DeskError("bad_parameter", "n_steps must be a whole number.")
@@ -65,6 +61,7 @@ def create_undo() -> Response:
 # ---------------------------------------------------------------------------- writing
 
 
+@blueprint.post("/write")
 def create_writing() -> Response:
     """Write tags into photos, or beside them; one line each as it is done."""
     given = _json()
@@ -73,6 +70,7 @@ def create_writing() -> Response:
     return _lines(desk().write(ids, sidecar, dry_run))
 
 
+@blueprint.post("/write/undo")
 def undo_writing() -> Response:
     """Give the files of a run their bytes from before; one line each."""
     run = _json().get("run")
@@ -81,13 +79,13 @@ def undo_writing() -> Response:
     return _lines(desk().undo_writing(run))
 
 
-def _lines(writing: Generator[Writing, None, None]) -> Response:
-    """What becomes of each file as JSON lines, and the sum as the last.
+def _lines(writing: Generator[DeskOutcome, None, None]) -> Response:
+    """Send the outcome for each file as a JSON line, and the sum as the last.
 
-    The first is waited for: what hinders all of them is an answer of its own.
+    The first is awaited: an error that stops all of them is an answer of its own.
     """
     try:
-        first = list(_first(writing))
+        first = list(islice(writing, 1))
     except WritingError as error:
         raise DeskError(error.code, str(error), http_status=409) from error
     except MissingExtra as error:
@@ -99,13 +97,7 @@ def _lines(writing: Generator[Writing, None, None]) -> Response:
     return answer
 
 
-def _first(writing: Iterator[Writing]) -> Iterable[Writing]:
-    for one in writing:
-        return [one]
-    return []
-
-
-def _told(writing: Iterable[Writing]) -> Iterator[str]:
+def _told(writing: Iterable[DeskOutcome]) -> Iterator[str]:
     n_written = n_failed = 0
     run = error = None
     try:
@@ -121,7 +113,7 @@ def _told(writing: Iterable[Writing]) -> Iterator[str]:
     yield _line(total if error is None else {**total, "error": error})
 
 
-def _written(one: Writing) -> dict[str, Any]:
+def _written(one: DeskOutcome) -> dict[str, Any]:
     outcome, found = one.outcome, {*map(same, tags_of(one.outcome.found))}
     error = outcome.error
     return {
@@ -138,11 +130,11 @@ def _line(values: dict[str, Any]) -> str:
     return json.dumps(values) + "\n"
 
 
-# -------------------------------------------------------------------------- what came
+# ---------------------------------------------------------------------------- bodies
 
 
 def _json() -> dict[str, Any]:
-    """The object of the body; raises `DeskError`."""
+    """Return the object of the body; raises `DeskError`."""
     try:
         given = json.loads(request.get_data(cache=False) or b"{}")
     except (ValueError, RecursionError):
@@ -174,8 +166,7 @@ def _ids(given: object) -> list[int]:
 
 
 def _is_number(given: object) -> bool:
-    is_int = isinstance(given, int) and not isinstance(given, bool)
-    return is_int and 0 <= given <= MAX_NUMBER  # type: ignore[operator]
+    return type(given) is int and 0 <= given <= MAX_NUMBER  # true is no number
 
 
 def _flag(given: dict[str, Any], name: str) -> bool:

@@ -1,8 +1,8 @@
-"""Who may use the model and how often, decided before a body is read.
+"""Access to the model, decided before a body is read.
 
-Every use of the model goes through one gate, in this order: is there room, has this
-client had its share, does it know the token. Each answer costs microseconds; the
-upload that would have to be parsed, and the photo decoded, do not.
+Every use of the model passes one gate, which checks in this order: room, the client's
+share, the token. Each check costs microseconds; parsing an upload and decoding a photo
+cost far more.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import hmac
 import ipaddress
 import math
 
-from flask import Flask, current_app, request
+from flask import Flask, request
 
-from lablr.system.rate_limit import RateLimit
 from webapp.http.errors import Refused
+from webapp.state import state, state_of
 
-__all__ = ["RateLimit", "charge", "client_of", "init_app", "require_token", "sits_here"]
+__all__ = ["charge", "client_of", "init_app", "require_token", "sits_here"]
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
@@ -43,37 +43,35 @@ WANT_TOKEN = {*COSTS, "api.list_tags", "metrics.show"}
 
 def init_app(app: Flask) -> None:
     """Put the gate before every use of the model."""
-    settings = app.extensions["lablr.settings"]
-    limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
-    app.extensions["lablr.rate_limit"] = limit
+    app.before_request(_gate)
+    token_needed = state_of(app).settings.api_token is not None
+    app.context_processor(lambda: {"token_needed": token_needed})
 
-    @app.before_request
-    def gate() -> None:
-        if request.endpoint in WANT_ROOM:
-            current_app.extensions["lablr.admission"].check()
-        if request.endpoint in COSTS:
-            charge(COSTS[request.endpoint])
-        if settings.api_token is not None and request.endpoint in WANT_TOKEN:
-            require_token(settings.api_token)
 
-    @app.context_processor
-    def token() -> dict[str, bool]:
-        return {"token_needed": settings.api_token is not None}
+def _gate() -> None:
+    if request.endpoint in WANT_ROOM:
+        state().admission.check()
+    if request.endpoint in COSTS:
+        charge(COSTS[request.endpoint])
+    if request.endpoint in WANT_TOKEN:
+        require_token()
 
 
 # --------------------------------------------------------------------------- token
 
 
-def require_token(token: str) -> None:
-    """Raise `Refused` (401) unless the request brings the token."""
+def require_token() -> None:
+    """Raise `Refused` (401) unless the request brings the server's token, if any."""
+    token = state().settings.api_token
     # compare_digest takes as long for a near miss as for a far one
-    if not hmac.compare_digest(_given_token().encode(), token.encode()):
-        raise Refused(
-            "unauthorized",
-            "This server asks for a token, and this is not the one.",
-            401,
-            {"WWW-Authenticate": "Bearer"},
-        )
+    if token is None or hmac.compare_digest(_given_token().encode(), token.encode()):
+        return
+    raise Refused(
+        "unauthorized",
+        "This server asks for a token, and this is not the one.",
+        401,
+        {"WWW-Authenticate": "Bearer"},
+    )
 
 
 def _given_token() -> str:
@@ -92,11 +90,11 @@ def _given_token() -> str:
 def charge(cost: float, read: bool = False) -> None:
     """Charge the request's client for so many photos.
 
-    read : its photos are here already; it owes them rather than being refused.
+    read : its photos were read already; it owes them rather than being refused.
 
     Raises `Refused` (429) when the client has used up its share.
     """
-    limit: RateLimit | None = current_app.extensions["lablr.rate_limit"]
+    limit = state().rate_limit
     if limit is None:
         return
     client = client_of(request.remote_addr)
@@ -114,27 +112,27 @@ def charge(cost: float, read: bool = False) -> None:
 
 
 def client_of(address: str | None) -> str:
-    """The client behind an address: one of IPv4, or the /64 that a site of IPv6 has."""
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
+    """Return the client of an address: one of IPv4, or the /64 of a site of IPv6."""
+    found = _parsed(address)
     if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return f"{int(found) >> 64:x}::/64"
-    return str(found)
+        return str(found.ipv4_mapped or f"{int(found) >> 64:x}::/64")
+    return "unknown" if found is None else str(found)
 
 
 def sits_here() -> bool:
-    """Whether the client is on this machine, and asked for it by that name.
+    """Return whether the client is on this machine, and asked for it by such a name.
 
     Another site's name that was made to point here is not one of `LOCAL_HOSTS`.
     """
-    try:
-        address = ipaddress.ip_address(request.remote_addr or "")
-    except ValueError:
-        return False
-    host = request.host
+    address, host = _parsed(request.remote_addr), request.host
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    return address.is_loopback and name in LOCAL_HOSTS
+    return address is not None and address.is_loopback and name in LOCAL_HOSTS
+
+
+def _parsed(
+    address: str | None,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address or "")
+    except ValueError:
+        return None

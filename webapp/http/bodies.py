@@ -1,11 +1,11 @@
 """Request bodies in memory: each bounded, and all of them together.
 
-Waitress reads a body before the application sees the request, and would lay a large
-one into a temporary file. Here a body stays in memory while it may. One that may not
-is read to its end without being kept, so that the client hears our answer instead of
-a torn connection; the application refuses it: by its length when it is too long, by
-`Busy` on reading it when the memory was full. Only a client that asks before it sends
-(``Expect: 100-continue``, RFC 9110, 10.1.1) can be told at once, and is.
+Waitress reads a body before the application sees the request, and would put a large
+one into a temporary file. Here a body stays in memory. One that is too large is read to
+its end without being kept, so that the client gets our answer instead of a broken
+connection; the application refuses it: by its length when it is too long, by `Busy` on
+reading it when the memory was full. Only a client that asks before it sends
+(``Expect: 100-continue``, RFC 9110, 10.1.1) is refused at once.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest, Error
 
-from webapp.http.admission import Busy
 from webapp.http.errors import error_of
+from webapp.state.admission import Busy
 
 __all__ = ["BodyMemory", "channel_class"]
 
-# Around its chunks a chunked body may say things of any length; nobody does.
+# The text around the chunks of a body has no bound of its own; nobody uses it.
 MAX_CHUNK_LINE_BYTES = 4 << 10
 MAX_TRAILER_BYTES = 8 << 10
 RETRY_AFTER_S = 5
 
 
 class BodyMemory:
-    """What the bodies of all requests under way may hold together, in bytes."""
+    """A bound on the bytes that the bodies of all requests hold together."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -44,7 +44,7 @@ class BodyMemory:
         self.held = 0
 
     def reserve(self, n_bytes: int) -> bool:
-        """Whether there was room; if so it is taken."""
+        """Take so many bytes, and return whether there was room for them."""
         with self._lock:
             fits = self.held + n_bytes <= self._max_bytes
             if fits:
@@ -52,18 +52,18 @@ class BodyMemory:
             return fits
 
     def has_room(self, n_bytes: int) -> bool:
-        """Whether so many bytes would fit now; takes nothing."""
+        """Return whether so many bytes would fit now; takes nothing."""
         with self._lock:
             return self.held + n_bytes <= self._max_bytes
 
     def give_back(self, n_bytes: int) -> None:
-        """What was taken is free again."""
+        """Free what was taken."""
         with self._lock:
             self.held -= n_bytes
 
 
 class Body:
-    """What waitress writes a body to: kept up to `max_bytes`, counted beyond."""
+    """A body that waitress writes to: kept up to `max_bytes`, counted beyond."""
 
     def __init__(self, max_bytes: int, memory: BodyMemory) -> None:
         self._max_bytes = max_bytes
@@ -73,7 +73,7 @@ class Body:
         self._file: io.BytesIO | None = io.BytesIO()
 
     def append(self, data: bytes) -> None:
-        """Keep some more of the body, or let go of it all."""
+        """Keep some more of the body, or drop it all."""
         self._length += len(data)
         if self._file is None:
             return
@@ -90,7 +90,7 @@ class Body:
         return True
 
     def getfile(self) -> io.BytesIO | NotKept:
-        """The body from its start."""
+        """Return the body from its start."""
         if self._file is None:
             return NotKept()
         self._file.seek(0)
@@ -104,9 +104,9 @@ class Body:
 
 
 class NotKept(io.RawIOBase):
-    """A body that was let go of: reading it raises `Busy`.
+    """A body that was dropped: reading it raises `Busy`.
 
-    It never comes to that for one that was too long: its length is looked at first.
+    One that was too long is never read: its length is checked first.
     """
 
     def readinto(self, buffer: object) -> int:
@@ -175,10 +175,10 @@ def channel_class(
                 self.request.close()
 
         def check_client_disconnected(self) -> bool:
-            """Whether the client has gone, for a view that works long.
+            """Return whether the client has gone, for a view that takes long.
 
-            Waitress reads nothing more while a request runs, and so it would see the
-            end of the stream only afterwards. This looks without reading.
+            Waitress reads nothing more while a request runs, so it would see the end
+            of the stream only afterwards. This peeks without reading.
             """
             try:
                 next_byte: bytes = self.socket.recv(
@@ -194,10 +194,10 @@ def channel_class(
 
 
 def _talks_around(receiver: Any) -> bool:
-    """Whether what stands around the chunks outgrew its bounds.
+    """Return whether the text around the chunks outgrew its bounds.
 
-    Waitress puts such a line together again with every packet, so that one of 64 MiB
-    would keep its loop busy for a minute.
+    Waitress joins such a line anew with every packet, so that one of 64 MiB would keep
+    its loop busy for a minute.
     """
     return (
         len(receiver.control_line) > MAX_CHUNK_LINE_BYTES

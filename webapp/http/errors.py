@@ -1,4 +1,4 @@
-"""Every error of the web, said once: JSON for programs, a page for people.
+"""Errors as answers: JSON for programs, a page for people.
 
 One shape for programs: ``{"error": {"code", "message", "request_id"}}``. A
 message says what is wrong and what to do, and never holds a path or a trace; the
@@ -22,7 +22,7 @@ from flask import (
 from werkzeug.exceptions import HTTPException
 
 from lablr.errors import DatabaseError, DeskError, JudgementError, PhotoError
-from webapp.http.admission import Busy
+from webapp.state.admission import Busy
 
 __all__ = ["CODES", "Refused", "error_of", "init_app", "wants_json"]
 
@@ -39,7 +39,7 @@ MESSAGES = {
     500: ("internal_error", "Something went wrong here; it is not your photo's fault."),
 }
 
-# Every code that an answer of the API may bear, by its status.
+# Every code of the API's errors, by status.
 CODES = {
     400: ("bad_latent", "bad_parameter", "bad_request", "no_photo", "too_many_photos"),
     401: ("unauthorized",),
@@ -63,7 +63,7 @@ NO_DATABASE = (
 FOR_PROGRAMS = ("/livez", "/readyz", "/metrics")
 # pages with a form for a photo
 FORMS = {"/": "photo.html", "/compare": "compare.html", "/search": "search.html"}
-# pages that a script of ours goes on with
+# pages that a script of ours also asks for JSON
 FOR_BOTH = ("/rate", "/results")
 
 
@@ -79,24 +79,22 @@ class Refused(Exception):  # named for what is wrong, like its siblings
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.status = status
+        self.http_status = status
         self.headers = headers
 
 
 def init_app(app: Flask) -> None:
-    """Answer every exception of a view in one voice."""
-    app.register_error_handler(Refused, _refused)
-    app.register_error_handler(PhotoError, _photo_error)
+    """Answer every exception of a view in one shape."""
+    for kind in (Refused, JudgementError, DeskError, PhotoError):
+        app.register_error_handler(kind, _own_error)
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(DatabaseError, _database_error)
-    app.register_error_handler(JudgementError, _own_error)
-    app.register_error_handler(DeskError, _own_error)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _unexpected)
 
 
 def wants_json() -> bool:
-    """Whether the client is a program: the address tells, or a script of ours."""
+    """Return whether a program asks: by the address, or by the header of our script."""
     if request.path.startswith(FOR_BOTH):
         return request.accept_mimetypes.best == "application/json"
     is_programs = request.path.startswith(("/api/", "/desk/"))
@@ -104,20 +102,17 @@ def wants_json() -> bool:
 
 
 def error_of(error: PhotoError | Busy) -> dict[str, str]:
-    """Code and message of an error that is one photo's, not the request's."""
+    """Return code and message of an error that is one photo's, not the request's."""
     if isinstance(error, Busy):
         return {"code": "busy", "message": BUSY.format(seconds=error.retry_after_s)}
     return {"code": error.code, "message": str(error)}
 
 
-def _refused(error: Refused) -> Response:
-    return _answer(error.status, error.code, str(error), error.headers)
-
-
-def _photo_error(error: PhotoError) -> Response:
-    # 503: the machine, not the photo, could not decode now
-    headers = {"Retry-After": "5"} if error.http_status == 503 else {}
-    return _answer(error.http_status, **error_of(error), headers=headers)
+def _own_error(error: Refused | JudgementError | DeskError | PhotoError) -> Response:
+    headers = getattr(error, "headers", None)
+    if isinstance(error, PhotoError) and error.http_status == 503:
+        headers = {"Retry-After": "5"}  # the machine could not decode, not the photo
+    return _answer(error.http_status, error.code, str(error), headers)
 
 
 def _busy(error: Busy) -> Response:
@@ -128,10 +123,6 @@ def _busy(error: Busy) -> Response:
 def _database_error(error: DatabaseError) -> Response:
     log.error("request %s: %s", g.request_id, error)
     return _answer(503, error.code, NO_DATABASE, {"Retry-After": "5"})
-
-
-def _own_error(error: JudgementError | DeskError) -> Response:
-    return _answer(error.http_status, error.code, str(error))
 
 
 def _http_exception(error: HTTPException) -> Response:

@@ -1,10 +1,10 @@
-"""Two questions of a supervisor, answered without asking the model's door."""
+"""Two health checks, answered without a place among the uses of the model."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, current_app, jsonify
+from flask import Blueprint, Flask, Response, jsonify
 
-from webapp.model import ServedModel
+from webapp.state import state
 
 __all__ = ["init_app"]
 
@@ -18,14 +18,14 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/livez")
 def live() -> Response:
-    """The process answers."""
+    """Answer while the process lives."""
     return jsonify(status="alive")
 
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """Which model is served, and why a newer one is not."""
-    model: ServedModel = current_app.extensions["lablr.model"]
+    """Say which model is served, and why a newer one is not."""
+    model = state().model
     answer = {"status": "ready", "bundle": model.tagger.bundle_digest}
     if model.last_error is not None:
         answer["last_error"] = model.last_error

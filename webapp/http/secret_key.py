@@ -1,4 +1,4 @@
-"""The secret that cookies are signed with: given, or made on first use and kept.
+"""The secret that signs cookies: made on first use and kept.
 
 It outlasts a restart, so that nobody is signed out by one.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import stat
 from pathlib import Path
 
+from lablr.system.private_file import read_private
 from lablr.system.whole_file import write_bytes
-from webapp.http.settings import SettingError
+from webapp.state.settings import SettingError
 
 __all__ = ["kept_secret", "secret_file"]
 
@@ -21,13 +21,13 @@ WAY_OUT = "; set LABLR_SECRET_KEY instead"
 
 
 def secret_file() -> Path:
-    """Where the secret is kept: one file for all of a person's servers."""
+    """Return the file of the secret: one for all of a person's servers."""
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(state).expanduser() / "lablr" / "secret-key"
 
 
 def kept_secret(path: Path) -> str:
-    """The secret of a file of mode 600, which is made when there is none.
+    """Return the secret of a file of mode 600, which is made when there is none.
 
     Two servers that start at once get the same one. Raises `SettingError` when the
     file cannot be made, is readable by others or holds no secret.
@@ -36,14 +36,9 @@ def kept_secret(path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             _make(path)
-        with path.open() as file:
-            status = os.fstat(file.fileno())
-            secret = file.read(1024).strip()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise SettingError(f"{path}: {reason}{WAY_OUT}") from error
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        raise SettingError(f"{path}: others may read it; 'chmod 600' it first")
+    except OSError as error:
+        raise SettingError(f"{path}: {error.strerror}{WAY_OUT}") from error
+    secret = read_private(path, SettingError).strip()
     if len(secret) < N_BYTES:
         raise SettingError(f"{path}: it holds no secret; remove it{WAY_OUT}")
     return secret
@@ -51,7 +46,7 @@ def kept_secret(path: Path) -> str:
 
 def _make(path: Path) -> None:
     secret = secrets.token_hex(N_BYTES) + "\n"
-    # A name of its own: two servers may do this at once, and the first one's stays.
+    # A name of its own: two servers may do this at once, and the first file stays.
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     with contextlib.suppress(FileExistsError):
         write_bytes(

@@ -1,6 +1,6 @@
-"""A photo of a folder as it goes out: through the door, as a JPEG of bounded size.
+"""A photo of a folder, sent as a new JPEG of bounded size.
 
-Its own bytes, with what they may carry, never leave.
+The file's own bytes, with whatever they carry, never leave.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ import hashlib
 import io
 from pathlib import Path
 
-from flask import Response, current_app, request
+from flask import Response, request
 from PIL import Image
 
 from lablr.photos import bounded_image
 from webapp.http.errors import Refused
+from webapp.state import state
 
 __all__ = ["send_photo"]
 
 QUALITY = 88
-# Seconds; the browser asks again afterwards, and is told if nothing has changed.
+# Seconds; afterwards the browser asks whether anything has changed.
 MAX_AGE_S = 3600
 
 
 def send_photo(path: Path, max_side_px: int) -> Response:
-    """The photo, at most so many pixels wide and high.
+    """Return the photo, at most so many pixels wide and high.
 
     Raises `Refused` (404) when its file is gone, `PhotoError` when it is no photo.
     """
@@ -33,12 +34,12 @@ def send_photo(path: Path, max_side_px: int) -> Response:
         raise Refused(
             "no_photo", "The photo's file is not there any more.", 404
         ) from None
-    state = f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0{max_side_px}"
-    etag = hashlib.sha256(state.encode(errors="surrogateescape")).hexdigest()[:32]
+    version = f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0{max_side_px}"
+    etag = hashlib.sha256(version.encode(errors="surrogateescape")).hexdigest()[:32]
     if request.if_none_match.contains(etag):
         response = Response(status=304)
     else:
-        with current_app.extensions["lablr.admission"].admit():
+        with state().admission.admit():
             response = Response(_jpeg(path, max_side_px), mimetype="image/jpeg")
     response.set_etag(etag)
     response.headers["Cache-Control"] = f"private, max-age={MAX_AGE_S}"

@@ -1,9 +1,9 @@
 """Serve the application with waitress: bounded, in memory, stopped gracefully.
 
-Waitress reads a request to its end before a thread sees it, so clients that
-stall their uploads hold a socket and no thread. What it does not do by itself is
-done here and in webapp/http/bodies.py: bodies stay in memory and within its bounds, its
-own errors have our shape, and a stop lets running requests end.
+Waitress reads a request to its end before a thread sees it, so clients that stall
+their uploads hold a socket and no thread. This module and webapp/http/bodies.py add the
+rest: bodies stay in memory and within its bounds, waitress's own errors have our shape,
+and a stop lets running requests end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import waitress
@@ -24,12 +25,13 @@ from flask import Flask
 from waitress import wasyncore
 
 from webapp.http.bodies import BodyMemory, channel_class
-from webapp.http.settings import Settings
+from webapp.http.uploads import body_limit
+from webapp.state import state_of
 
 __all__ = ["serve"]
 
 log = logging.getLogger("lablr.web")
-# It would warn at every request that waits a moment; admission bounds that.
+# It would warn of every request that waits a moment; admission bounds that.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 MAX_DRAINED_BYTES = 96 << 20  # larger bodies are cut off, not read to their end
@@ -37,9 +39,9 @@ MAX_HEADER_BYTES = 32 << 10
 MAX_CONNECTIONS = 500
 IDLE_TIMEOUT_S = 30
 SPARE_THREADS = 4  # answer health checks and refusals while the model is busy
-SETTLE_S = 2.0  # after a stop, what had already arrived is still taken in
+SETTLE_S = 2.0  # after a stop, for reading what had already arrived
 M_ARENA_MAX = -8  # malloc.h
-GRACE_S = 20.0  # what running requests get to finish after a stop
+GRACE_S = 20.0  # after a stop, for requests that run
 
 
 def serve(
@@ -50,11 +52,12 @@ def serve(
     """Serve until SIGTERM or SIGINT, then finish what runs.
 
     listener: a listening TCP socket, such as `socket.create_server` makes; it is
-    closed in the end. on_ready: called once, when requests are about to be taken.
+    closed at the end. on_ready: called once, just before requests are accepted.
     """
-    settings: Settings = app.extensions["lablr.settings"]
-    app.extensions["lablr.listens_on"] = listener.getsockname()[0]
-    app.extensions["lablr.model"].watch(settings.reload_s)
+    state = replace(state_of(app), listens_on=listener.getsockname()[0])
+    state.store(app)
+    settings = state.settings
+    state.model.watch(settings.reload_s)
     _share_heaps()
     sockets: dict[int, Any] = {}
     server = waitress.create_server(
@@ -74,7 +77,7 @@ def serve(
     )
     server.channel_class = channel_class(
         BodyMemory(settings.max_body_memory_mib << 20),
-        _limit_of(app),
+        lambda path: body_limit(app, path),
         settings.max_upload_s,
     )
     if on_ready is not None:
@@ -86,15 +89,15 @@ def _share_heaps() -> None:
     """Let all threads allocate from two heaps.
 
     glibc would give them eight a core, each keeping what a large photo once took:
-    380 MiB instead of 230 after 1,200 requests, and still growing. Where there is no
-    glibc nothing is done.
+    380 MiB instead of 230 after 1,200 requests, and still growing. Without glibc
+    nothing is done.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def _proxy(address: str | None) -> dict[str, Any]:
-    """Believe two headers of one neighbour, and nobody else's."""
+    """Believe two headers of one proxy, and nobody else's."""
     if address is None:
         return {"clear_untrusted_proxy_headers": True}
     return {
@@ -103,13 +106,6 @@ def _proxy(address: str | None) -> dict[str, Any]:
         "trusted_proxy_count": 1,
         "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
     }
-
-
-def _limit_of(app: Flask) -> Callable[[str], int]:
-    """The bytes that a body may have at a path, as the application has it."""
-    usual: int = app.config["MAX_CONTENT_LENGTH"]
-    by_path: Mapping[str, int] = app.config.get("MAX_BODY_BYTES", {})
-    return lambda path: by_path.get(path, usual)
 
 
 # ------------------------------------------------------------------------ stopping
@@ -147,7 +143,7 @@ def _turn(sockets: dict[int, Any], timeout_s: float = 1.0) -> None:
 
 
 def _unread(sockets: dict[int, Any]) -> bool:
-    """Whether a connection or bytes wait that the loop would take in."""
+    """Return whether a connection or bytes wait that the loop would read."""
     poll = select.poll()
     for number, sock in list(sockets.items()):
         if sock.readable():
@@ -156,7 +152,7 @@ def _unread(sockets: dict[int, Any]) -> bool:
 
 
 def _busy(server: Any) -> bool:
-    """Whether a request runs, is queued, or has an answer under way."""
+    """Return whether a request runs, is queued, or has an answer under way."""
     return any(
         channel.requests or channel.total_outbufs_len
         for channel in list(server.active_channels.values())

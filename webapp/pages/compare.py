@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from flask import Blueprint, Flask, current_app, render_template
+from flask import Blueprint, Flask, render_template
 
 from lablr import Suggestion
 from lablr.fitting.compare import compared_before
 from webapp.http.metrics import stage
 from webapp.http.uploads import uploaded_photo
-from webapp.model import tagger
+from webapp.state import state, tagger
 
 __all__ = ["RANKING_NAMES", "init_app"]
 
 blueprint = Blueprint("compare", __name__)
 
 N_TAGS = 10
-# Ranking -> what the page calls it, and how it works in a few words.
+# Ranking -> its name on the page, and how it works.
 RANKING_NAMES = {
     "calibrated": ("probability", "a Gaussian for every tag, calibrated"),
     "likelihood": ("likelihood ratio", "the Gaussians before calibration"),
@@ -42,19 +42,19 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/compare")
 def show() -> str:
-    """The figures of every ranking, and the form."""
+    """Show the figures of every ranking, and the form."""
     return render_template("compare.html")
 
 
 @blueprint.post("/compare")
 def create_comparison() -> str:
-    """The same, with the tags that every ranking gives the photo in the field."""
-    with current_app.extensions["lablr.admission"].admit():
+    """Show the same with the tags that every ranking gives the photo."""
+    with state().admission.admit():
         return render_template("compare.html", suggestions=_every(uploaded_photo()))
 
 
 def _every(photo: bytes) -> list[Suggestion]:
-    """The first tags of every ranking; the photo is read and encoded once."""
+    """Return each ranking's first tags; the photo is read and encoded once."""
     model = tagger()
     with stage("read"):
         images = model.read(photo)[np.newaxis]
@@ -68,12 +68,12 @@ def _every(photo: bytes) -> list[Suggestion]:
 
 
 def _rankings(by_description: bool = False) -> tuple[str, ...]:
-    """The rankings of the model; those that need no photo once it is described."""
+    """Return the model's rankings, or those that need no photo but its latent."""
     return tagger().ranker.by_description if by_description else tagger().rankings
 
 
 def _figures() -> dict[str, list[dict[str, Any]]]:
-    """The figures that the bundle carries, by source, a row a ranking."""
+    """Return the figures that the bundle carries, by source, a row for each ranking."""
     by_source: dict[str, list[dict[str, Any]]] = {}
     for one in compared_before(tagger().provenance):
         for report in one.get("reports", ()):

@@ -1,11 +1,10 @@
-"""The pages for people: the photo's page, and what the model is."""
+"""The photo's page, and the page about the model."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 from flask import Blueprint, Flask, render_template, request
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from lablr import Suggestion
@@ -13,22 +12,17 @@ from lablr.figures.charts import PALETTE
 from lablr.figures.map_layout import percent
 from lablr.figures.map_svg import NARROW, WIDE, Sheet, map_svg
 from lablr.tags import LANGUAGES
-from webapp.api.suggestions import (
-    SuggestionQuery,
-    existing_of,
-    language_of,
-    shown,
-    suggest,
-    unlikely,
-)
+from webapp.api.suggestions import SuggestionQuery, shown, suggest, unlikely
 from webapp.http.metrics import stage
 from webapp.http.uploads import uploaded_photo
-from webapp.model import tagger
 from webapp.pages import samples
+from webapp.state import tagger
 
 __all__ = ["card_html", "init_app"]
 
 blueprint = Blueprint("pages", __name__)
+
+FIELDS = {"language", "existing"}
 
 
 def init_app(app: Flask) -> None:
@@ -44,19 +38,19 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/")
 def index() -> str:
-    """The empty page."""
+    """Show the empty page."""
     return render_template("photo.html")
 
 
 @blueprint.post("/")
 def create_suggestion() -> str:
-    """The page with its result, for a browser without JavaScript.
+    """Show the page with its result, for a browser without JavaScript.
 
     With JavaScript the page asks the API and never comes here.
     """
     photo = uploaded_photo()
-    existing = existing_of(request.form) or ()
-    asked = SuggestionQuery(language=language_of(request.form), existing=existing)
+    form = request.form
+    asked = SuggestionQuery.read({name: form[name] for name in FIELDS & form.keys()})
     suggestion = suggest(photo, asked)
     with stage("draw"):
         maps = {
@@ -68,7 +62,7 @@ def create_suggestion() -> str:
         suggestion=shown(suggestion, asked.k),
         language=asked.language,
         labels=asked.labels,
-        existing=existing,
+        existing=asked.existing or (),
         unlikely=unlikely(suggestion, asked),
         **maps,
     )
@@ -76,7 +70,7 @@ def create_suggestion() -> str:
 
 @blueprint.get("/about")
 def about() -> str:
-    """The model card of the bundle."""
+    """Show the model card of the bundle."""
     return render_template("about.html", card=card_html(tagger().model_card))
 
 
@@ -96,9 +90,11 @@ def _threshold_percent() -> int:
 
 @lru_cache(maxsize=4)
 def card_html(card: str) -> Markup:
-    """The card as HTML: raw HTML in it is shown as text, unsafe links are dropped."""
+    """Return the card as HTML; raw HTML shows as text, unsafe links are dropped."""
+    from markdown_it import MarkdownIt  # a tenth of a start, and for this page only
+
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    # wide tables and long commands scroll inside boxes of theirs, reachable by keyboard
+    # wide tables and long commands scroll in boxes of their own, reachable by keyboard
     opening = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
     rendered = markdown.render(card)
     rendered = rendered.replace("<table>", opening + "<table>")

@@ -1,17 +1,18 @@
-"""Two photos to try the page with, out of the installed scikit-learn package.
+"""Two photos to try the page with, from the installed scikit-learn package.
 
-Their licence and authors stand in README.txt beside them (CC BY 2.0); the page
+Their licence and authors are in README.txt beside them (CC BY 2.0); the page
 credits both. Where the package or a photo is missing, no sample is shown.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort
+
+from webapp.http.assets import installed_file
 
 __all__ = ["SAMPLES", "Sample", "available_samples", "init_app"]
 
@@ -52,19 +53,17 @@ def init_app(app: Flask) -> None:
 
 @lru_cache(maxsize=1)
 def available_samples() -> tuple[Sample, ...]:
-    """The samples whose photos are on this machine."""
+    """Return the samples whose photos are on this machine."""
     return tuple(sample for sample in SAMPLES if _path(sample.name).is_file())
 
 
 def _path(name: str) -> Path:
-    spec = importlib.util.find_spec("sklearn")  # finds, does not import
-    package = Path(spec.origin).parent if spec and spec.origin else Path("missing")
-    return package / "datasets" / "images" / name
+    return installed_file("sklearn", "datasets", "images", name)
 
 
 @blueprint.get("/<name>")
 def show(name: str) -> Response:
-    """The photo as it lies in the package."""
+    """Send the photo as it is in the package."""
     if name not in {sample.name for sample in available_samples()}:
         abort(404)
     response = Response(_path(name).read_bytes(), mimetype="image/jpeg")

@@ -1,107 +1,90 @@
-"""Finding the photos of a folder, where the server was given an index of it."""
+"""The page that finds photos of a folder, where the server has an index of it."""
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, current_app, render_template
+from flask import Blueprint, Flask, Response, abort, render_template
 from flask import request as asked
 
 from lablr.errors import IndexFolderError, MissingExtra, RankingError, TextError
-from lablr.search import Index, Match, Query, Search
-from lablr.search.features import Viewer
+from lablr.search import Match, Query, Search
 from webapp.http.errors import Refused
 from webapp.http.metrics import stage
+from webapp.http.parameters import MAX_NUMBER, Parameters
 from webapp.http.sent_photos import send_photo
 from webapp.http.uploads import uploaded_photo
-from webapp.model import tagger
+from webapp.state import state, tagger
+from webapp.state.values import Kind, value
 
 __all__ = ["init_app", "query_of"]
 
+log = logging.getLogger("lablr.web")
 blueprint = Blueprint("search", __name__)
 
 N_FOUND = 48
 THUMBNAIL_PX = 480
 MAX_CHARACTERS = 400
-MAX_NUMBER = 2**31 - 1
 
 
-class Folder:
-    """An index that is read again when it, or the model, has changed."""
+def _short(words: str) -> str:
+    if len(words) > MAX_CHARACTERS:
+        raise ValueError
+    return words
 
-    def __init__(self, folder: str | None) -> None:
-        self._folder = None if folder is None else Path(folder)
-        self._lock = threading.Lock()
-        self._seen: tuple[object, ...] = ()
-        self._search: Search | None = None
 
-    @property
-    def is_on(self) -> bool:
-        """Whether the server was given an index."""
-        return self._folder is not None
+@dataclass(frozen=True)
+class WordsQuery(Parameters):
+    """The words of the form."""
 
-    def search(self) -> Search:
-        """The search over what the folder holds now.
+    code = "bad_query"
 
-        Raises `IndexFolderError` when it holds no index of the model that is served.
-        """
-        if self._folder is None:
-            raise IndexFolderError("This server was started without an index.")
-        model = tagger()
-        with self._lock:
-            seen = (_stamp(self._folder / "index.json"), model.bundle_digest)
-            if self._search is None or seen != self._seen:
-                self._search = Search(Index.read(self._folder), Viewer(model))
-                self._seen = seen
-            return self._search
+    q: str = value(
+        "",
+        Kind(_short, f"at most {MAX_CHARACTERS} characters"),
+        "Terms between commas; a minus before one excludes it.",
+    )
+
+
+def query_of(words: str) -> Query:
+    """Return the query of terms between commas; a minus before one excludes it."""
+    terms = [term.strip() for term in words.split(",") if term.strip("- ")]
+    plus = tuple(term for term in terms if not term.startswith("-"))
+    minus = tuple(t.lstrip("- ") for t in terms if t.startswith("-"))
+    return Query(None, plus, minus)
 
 
 def init_app(app: Flask) -> None:
-    """Add the page; an index is read when it is first asked for."""
-    settings = app.extensions["lablr.settings"]
-    app.extensions["lablr.search"] = Folder(settings.index)
+    """Add the page."""
     app.register_blueprint(blueprint)
-    app.add_template_global(_state, "searching")
+    app.add_template_global(_searching, "searching")
 
 
 @blueprint.get("/search")
 def show() -> str:
-    """The form, and what is found for the words in the address."""
-    words = asked.args.get("q", "")
+    """Show the form, and the photos found for the words in the address."""
+    words = WordsQuery.read(asked.args).q
     return _page(query_of(words)) if words.strip() else render_template("search.html")
 
 
 @blueprint.post("/search")
 def create_search() -> str:
-    """What is found for the photo of the form, with and without its words."""
-    words = query_of(asked.form.get("q", ""))
-    with current_app.extensions["lablr.admission"].admit():
+    """Show the photos found for the photo of the form and its words."""
+    words = query_of(WordsQuery.read(asked.form).q)
+    with state().admission.admit():
         return _page(Query(uploaded_photo(), words.plus, words.minus))
 
 
 @blueprint.get(f"/search/photos/<int(max={MAX_NUMBER}):row>")
 def photo(row: int) -> Response:
-    """A photo that was found, small."""
+    """Send a photo that was found, small."""
     search = _searched()
     if row >= len(search.index):
         abort(404)
     return send_photo(search.path(row), THUMBNAIL_PX)
-
-
-def query_of(words: str) -> Query:
-    """Terms between commas; one that begins with a minus should not fit.
-
-    Raises `Refused` (400) for words that are too many.
-    """
-    if len(words) > MAX_CHARACTERS:
-        raise Refused("bad_query", f"Give at most {MAX_CHARACTERS} characters.")
-    terms = [term.strip() for term in words.split(",") if term.strip("- ")]
-    plus = tuple(term for term in terms if not term.startswith("-"))
-    minus = tuple(t.lstrip("- ") for t in terms if t.startswith("-"))
-    return Query(None, plus, minus)
 
 
 def _page(query: Query) -> str:
@@ -117,33 +100,24 @@ def _page(query: Query) -> str:
 
 
 def _searched() -> Search:
-    folder: Folder = current_app.extensions["lablr.search"]
     try:
-        return folder.search()
+        return state().index.search(tagger())
     except IndexFolderError as error:
-        # without the folder: what the web shows holds no path
-        current_app.logger.warning("%s", error)
+        # without the folder: the web shows no path
+        log.warning("%s", error)
         raise Refused("no_index", "There is no index of this model.", 503) from None
 
 
-def _state() -> dict[str, Any]:
-    """What the template says of the index: whether there is one, and its size."""
-    folder: Folder = current_app.extensions["lablr.search"]
+def _searching() -> dict[str, Any]:
+    """Return whether there is an index, how large, and whether any word will do."""
+    index = state().index
     try:
-        search = folder.search()
+        search = index.search(tagger())
     except IndexFolderError:
-        return {"on": folder.is_on, "n_photos": 0}
-    words = search.viewer.semantic is not None
+        return {"on": index.is_on, "n_photos": 0}
+    words = search.extractor.semantic is not None
     return {"on": True, "n_photos": len(search.index), "words": words}
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns

@@ -1,1 +1,30 @@
-"""Judging tags: sign in, rate photos, read the results."""
+"""Judging tags on the web, where the server has a database of judgements.
+
+The pages are loaded where judging is on: they need the extra "judge".
+"""
+
+from __future__ import annotations
+
+from flask import Flask, render_template
+
+from webapp.state import state_of
+
+__all__ = ["init_app"]
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages, or those that explain how judging is turned on."""
+    is_on = state_of(app).judging is not None
+    app.jinja_env.globals["judging_on"] = is_on
+    if is_on:
+        from webapp.rate import rating, results, sign_in
+
+        for part in (sign_in, rating, results):
+            part.init_app(app)
+    else:
+        for name in ("rate", "results"):
+            app.add_url_rule(f"/{name}", f"{name}_off", _show_off)
+
+
+def _show_off() -> str:
+    return render_template("judging_off.html")

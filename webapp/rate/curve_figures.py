@@ -44,7 +44,7 @@ def effects(curves: Curves) -> list[list[int]]:
 
 
 def percent_or_dash(value: float) -> str:
-    """Return a share for people; nothing is known of none."""
+    """Return a share in percent, or a dash where there is none."""
     return "–" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
@@ -62,7 +62,7 @@ def shown_effect(effect: AtThreshold) -> dict[str, Any]:
 
 
 def _thinned(values: Sequence[float] | Any) -> list[float | None]:
-    """Return at most so many points, the last among them: a screen shows no more."""
+    """Return at most `MAX_POINTS` points and the last: a screen shows no more."""
     step = max(1, math.ceil(len(values) / MAX_POINTS))
     kept = [*values[::step], *values[-1:]]
     return [None if math.isnan(x) else round(float(x), 5) for x in kept]

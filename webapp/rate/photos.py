@@ -1,4 +1,4 @@
-"""The photos that are judged, by their numbers in the database and by nothing else."""
+"""The photos that are judged, each known by its number in the database only."""
 
 from __future__ import annotations
 
@@ -7,33 +7,31 @@ from pathlib import Path
 from flask import Blueprint, Response, abort
 
 from webapp.http.errors import Refused
+from webapp.http.parameters import MAX_NUMBER
 from webapp.http.sent_photos import send_photo
-from webapp.rate.judging import judging
+from webapp.rate.sign_in import judging
 
 __all__ = ["add_photos"]
 
 MAX_SIDE_PX = 1600
-MAX_NUMBER = 2**31 - 1
 
 
 def add_photos(pages: Blueprint) -> None:
-    """Serve photos below the address of some pages, to whom these are open."""
+    """Serve photos below the address of some pages, to whoever may see these."""
     rule = f"/photos/<int(max={MAX_NUMBER}):number>"
     pages.add_url_rule(rule, "photo", show)
 
 
 def show(number: int) -> Response:
-    """The photo, at most `MAX_SIDE_PX` wide and high."""
-    from lablr.annotation.database.lookups import photo_of_number
-
-    photo = photo_of_number(judging().database, number)
+    """Send the photo, at most `MAX_SIDE_PX` wide and high."""
+    photo = judging().database.photo(number)
     if photo is None:
         abort(404)
     return send_photo(_path(photo.place), MAX_SIDE_PX)
 
 
 def _path(place: str) -> Path:
-    """The file of a place; raises `Refused` for a link, or one outside the folder."""
+    """Return the file of a place; raises `Refused` for a link or an outside file."""
     if "://" in place:
         raise Refused(
             "no_photo", "This photo is a link, and links are not opened.", 404

@@ -1,13 +1,11 @@
-"""What the judgements say: figures, curves, and the threshold they recommend."""
+"""The results of judging: figures, curves, and the threshold they recommend."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from flask import (
     Blueprint,
@@ -20,14 +18,12 @@ from flask import (
     stream_with_context,
 )
 
+from lablr.annotation.results import Results, results_of
 from lablr.errors import JudgementError
-from webapp.http.errors import Refused
+from webapp.http.parameters import Parameters, filled
 from webapp.rate.curve_figures import curve_figures, effects, shown_effect
-from webapp.rate.judging import judging
-from webapp.rate.sign_in import guard
-
-if TYPE_CHECKING:
-    from lablr.annotation.results import Results
+from webapp.rate.sign_in import guard, judging
+from webapp.state.values import number, value
 
 __all__ = ["init_app"]
 
@@ -36,47 +32,53 @@ KINDS = {
     "csv": "text/csv",
     "json": "application/x-ndjson",
 }
-CHUNK_CHARACTERS = 1 << 16
-DEFAULT_PRECISION = 0.9
+CHUNK_LINES = 500
+SHARE = number(0, 1)
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 guard(blueprint)
 
 
 def init_app(app: Flask) -> None:
-    """Add the page, where judging is on."""
-    if app.extensions["lablr.judging"] is not None:
-        app.register_blueprint(blueprint)
+    """Add the page."""
+    app.register_blueprint(blueprint)
+
+
+@dataclass(frozen=True)
+class ResultsQuery(Parameters):
+    """The parameters of the page."""
+
+    precision: float = value(0.9, SHARE, "The precision to recommend for.")
+    threshold: float = value(0.5, SHARE, "The threshold to show.")
 
 
 @blueprint.get("")
 def show() -> str:
-    """The page with the figures of the model whose predictions were stored last.
+    """Show the figures of the model whose predictions were stored last.
 
     Without JavaScript its forms ask for another threshold or target precision.
     """
-    target = _share("precision", DEFAULT_PRECISION)
-    given = _share("threshold", 0.5)
+    asked = ResultsQuery.read(filled(request.args))
     if not judging().database.models():
         return render_template("results.html", results=None)
-    results = _results()
+    results = results_of(judging().database)
     recommended = {
-        "precision": _recommended(results, target),
+        "precision": _recommended(results, asked.precision),
         "youden": _recommended(results, None),
     }
     return render_template(
         "results.html",
         results=results,
-        target=target,
+        target=asked.precision,
         recommended=recommended,
-        effect=shown_effect(results.at(given)),
+        effect=shown_effect(results.at(asked.threshold)),
     )
 
 
 @blueprint.get("/figures")
 def list_figures() -> Response:
-    """The curves, and what every thousandth accepts, for the script."""
-    curves = _results().curves
+    """List the curves, and what every thousandth accepts, for the script."""
+    curves = results_of(judging().database).curves
     return jsonify(
         **curve_figures(curves),
         effects=effects(curves),
@@ -87,20 +89,14 @@ def list_figures() -> Response:
 
 @blueprint.get("/judgements.<kind>")
 def export(kind: str) -> Response:
-    """Everything but passwords, as it comes out of the database."""
+    """Send everything but passwords, as it comes out of the database."""
     if kind not in KINDS:
         abort(404)
-    _ = judging().database  # one that is gone is said before the answer begins
+    _ = judging().database  # refused before the answer begins
     response = Response(stream_with_context(_export(kind)), mimetype=KINDS[kind])
     name = f"judgements.{'jsonl' if kind == 'json' else kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-def _results() -> Results:
-    from lablr.annotation.results import results_of
-
-    return results_of(judging().database)
 
 
 def _recommended(results: Results, precision: float | None) -> dict[str, Any] | None:
@@ -110,33 +106,9 @@ def _recommended(results: Results, precision: float | None) -> dict[str, Any] | 
         return None
 
 
-def _share(name: str, usual: float) -> float:
-    text = request.args.get(name, "")
-    try:
-        found = float(text) if text else usual
-    except ValueError:
-        found = math.nan
-    if not 0 <= found <= 1:
-        raise Refused("bad_parameter", f"{name} must be a number from 0 to 1.")
-    return found
-
-
 def _export(kind: str) -> Iterator[str]:
-    from lablr.annotation.export import COLUMNS, export_lines
+    from lablr.annotation.export import export_text
 
-    waiting = io.StringIO()
-    table = csv.DictWriter(
-        waiting, COLUMNS, delimiter="\t" if kind == "tsv" else ",", lineterminator="\n"
-    )
-    if kind != "json":
-        table.writeheader()
-    for line in export_lines(judging().database):
-        if kind == "json":
-            waiting.write(json.dumps(line.to_dict(), ensure_ascii=False) + "\n")
-        else:
-            table.writerow(line.to_dict())
-        if waiting.tell() > CHUNK_CHARACTERS:
-            yield waiting.getvalue()
-            waiting.seek(0)
-            waiting.truncate()
-    yield waiting.getvalue()
+    texts = export_text(judging().database, kind)
+    while chunk := "".join(islice(texts, CHUNK_LINES)):
+        yield chunk

@@ -1,8 +1,8 @@
 """Raters sign in by name, and by password where they have one.
 
-What keeps a rater signed in is a cookie, signed, out of reach of scripts and not sent
-along by other sites. Forms carry a token from that cookie: what they change, nobody
-changes from elsewhere in a rater's name.
+A signed cookie keeps a rater signed in; scripts cannot read it, and other sites do not
+send it along. Forms carry a token from that cookie, so that nobody changes anything
+from elsewhere in a rater's name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from flask import (
     Blueprint,
     Flask,
-    current_app,
+    abort,
     redirect,
     render_template,
     request,
@@ -27,15 +27,16 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response
 
 from lablr.errors import JudgementError
-from webapp.http.access import RateLimit, client_of, sits_here
+from webapp.http.access import client_of, sits_here
 from webapp.http.errors import Refused, wants_json
 from webapp.http.secret_key import kept_secret, secret_file
-from webapp.rate.judging import judging
+from webapp.http.uploads import bound_bodies
+from webapp.state import state, state_of
+from webapp.state.judging import Judging
 
-__all__ = ["current_rater", "guard", "init_app"]
+__all__ = ["current_rater", "guard", "init_app", "judging"]
 
 MAX_FORM_BYTES = 64 << 10
-SIGN_INS_PER_MINUTE = 10
 SIGNED_IN_FOR = timedelta(days=30)
 # where a rater may want to go after signing in
 AIMS = ("rate.ask", "results.show")
@@ -47,17 +48,14 @@ class RaterSessions(SecureCookieSessionInterface):
     """Flask's signed cookie, marked as secure whenever the request was."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Whether browsers may send the cookie over TLS only."""
+        """Return whether browsers send the cookie over TLS only."""
         return request.is_secure
 
 
 def init_app(app: Flask) -> None:
-    """Sign cookies and serve the form, where judging is on."""
-    if app.extensions["lablr.judging"] is None:
-        return
-    given = app.extensions["lablr.settings"].secret_key
+    """Sign cookies and serve the form."""
     app.config.update(
-        SECRET_KEY=given or kept_secret(secret_file()),
+        SECRET_KEY=state_of(app).settings.secret_key or kept_secret(secret_file()),
         SESSION_COOKIE_NAME="lablr_rater",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -65,11 +63,17 @@ def init_app(app: Flask) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
     )
     app.session_interface = RaterSessions()
-    app.extensions["lablr.sign_ins"] = RateLimit(SIGN_INS_PER_MINUTE)
     app.jinja_env.globals["csrf_token"] = csrf_token
-    app.config["MAX_BODY_BYTES"]["/rate/sign-in"] = MAX_FORM_BYTES
-    app.config["MAX_BODY_BYTES"]["/rate/sign-out"] = MAX_FORM_BYTES
+    bound_bodies(app, MAX_FORM_BYTES, "/rate/sign-in", "/rate/sign-out")
     app.register_blueprint(blueprint)
+
+
+def judging() -> Judging:
+    """Return the judging of this application; its pages are there where it is on."""
+    found = state().judging
+    if found is None:
+        abort(404)
+    return found
 
 
 def guard(pages: Blueprint) -> None:
@@ -82,7 +86,6 @@ def guard(pages: Blueprint) -> None:
 def _check_form() -> None:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
-    request.max_content_length = MAX_FORM_BYTES
     given = request.form.get("csrf", "")
     if not hmac.compare_digest(given.encode(), session.get("csrf", "").encode()):
         raise Refused(
@@ -93,7 +96,7 @@ def _check_form() -> None:
 
 
 def csrf_token() -> str:
-    """What every form of this browser carries."""
+    """Return the token that every form of this browser carries."""
     if "csrf" not in session:
         session["csrf"] = secrets.token_hex(16)
         session.permanent = True
@@ -105,7 +108,7 @@ def csrf_token() -> str:
 
 
 def current_rater() -> str:
-    """The name of the rater who asks; pages behind `guard` have one."""
+    """Return the name of the rater who asks; pages behind `guard` have one."""
     name: str = session["rater"]
     return name
 
@@ -121,15 +124,15 @@ def _need_rater() -> Response | None:
 
 @blueprint.get("/sign-in")
 def ask() -> str:
-    """The form."""
+    """Show the form."""
     return _page()
 
 
 @blueprint.post("/sign-in")
 def sign_in() -> Response | tuple[str, int, dict[str, str]]:
     """Sign a rater in, or say on the form why not."""
-    limit: RateLimit = current_app.extensions["lablr.sign_ins"]
-    wait_s = math.ceil(limit.charge(client_of(request.remote_addr), 1.0))
+    client = client_of(request.remote_addr)
+    wait_s = math.ceil(state().sign_ins.charge(client, 1.0))
     if wait_s:
         said = f"Too many attempts. Please try again in {wait_s} seconds."
         return _page(error=said), 429, {"Retry-After": str(wait_s)}

@@ -1,7 +1,8 @@
-"""What people say of tags, kept in a database: SQLite or PostgreSQL.
+"""Predictions, and what people say of them, in a database: SQLite or PostgreSQL.
 
-``tables`` is what is kept, ``migrations`` brings a database up to it, ``engine`` opens
-a connection, ``database`` is the interface that the pages and the commands use.
-``predictions`` stores and picks photos, ``raters`` and ``ratings`` keep who said what,
-``lookups`` finds a photo by its number, ``records`` are the answers.
+``tables`` holds the tables, ``migrations`` brings a database up to them, ``engine``
+connects and ``transactions`` open sessions. ``database`` is the interface of the pages
+and the commands: ``predictions`` stores tags and finds photos, ``raters`` knows who may
+rate, ``rating_queue`` picks the next photo and ``ratings`` stores verdicts.
+``records`` are the plain values that go in and come out.
 """

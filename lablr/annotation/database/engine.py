@@ -1,9 +1,9 @@
-"""Connections to SQLite and PostgreSQL that keep what they have acknowledged.
+"""Connect to SQLite and PostgreSQL so that nothing acknowledged is lost.
 
 SQLite writes ahead (WAL: readers do not wait for the writer) and flushes to the disk
-at every commit (synchronous=FULL; https://sqlite.org/pragma.html). Its transactions
-are begun by us: Python's driver begins none for a SELECT, and a transaction that
-reads first and writes later can be refused halfway, so writers say so at once.
+at every commit (synchronous=FULL; https://sqlite.org/pragma.html). We begin its
+transactions: Python's driver begins none for a SELECT, and a transaction that reads
+first and writes later can be refused halfway, so writers take the lock at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HOW_TO_STORE = (
 
 BUSY_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
-# Any number will do, as long as nobody else in the same database picks it.
+# Any number, as long as nobody else in the same database uses it.
 POSTGRESQL_LOCK = 0x1AB1_5EED
 
 PRAGMAS = (
@@ -67,9 +67,9 @@ def parse_url(url: str) -> URL:
 
 
 def make_engine(url: URL) -> Engine:
-    """Make connections as this module describes; opens none yet."""
+    """Return an engine as this module describes; it opens no connection yet."""
     if url.get_backend_name() == "postgresql":
-        # A server that restarted is met again, not reported.
+        # Connections to a server that has restarted are renewed, not reported.
         waits = {"connect_timeout": str(CONNECT_TIMEOUT_S)}
         patient = url.set(query={**waits, **url.query})
         return create_engine(patient, pool_pre_ping=True)
@@ -91,7 +91,7 @@ def _begin(connection: Connection) -> None:
 
 
 def lock_for_storing(session: Session) -> None:
-    """Let nobody else store until the transaction ends, as SQLite does by itself.
+    """Keep others from storing until the transaction ends, as SQLite does by itself.
 
     Two that store the same new photos in another order would wait for each other.
     """
@@ -102,11 +102,11 @@ def lock_for_storing(session: Session) -> None:
 
 @contextmanager
 def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
-    """A transaction that no other process opening the database runs beside.
+    """Begin a transaction that excludes other processes opening the database.
 
-    SQLite: the file is made (mode 600: it holds password hashes) and turned to
-    writing ahead, under a lock of its folder, for SQLite gives up at once when two
-    processes turn it. Raises `DatabaseError` without ``create`` and without a file.
+    SQLite: the file is made (mode 600: it holds password hashes) and switched to
+    writing ahead, under a lock of its folder, because SQLite gives up at once when two
+    processes switch it. Raises `DatabaseError` without ``create`` and without a file.
     """
     if engine.url.get_backend_name() == "postgresql":
         with engine.begin() as connection:
@@ -126,7 +126,7 @@ def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
 
 
 def _write_ahead(engine: Engine) -> None:
-    """Turn an SQLite file to writing ahead, which it then stays."""
+    """Switch an SQLite file to writing ahead, for good."""
     raw = engine.raw_connection()
     try:
         raw.cursor().execute("PRAGMA journal_mode=WAL")

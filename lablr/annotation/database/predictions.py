@@ -1,59 +1,50 @@
-"""Predictions: stored in batches, and picked for judging."""
+"""Store the tags that models predict, and look up photos with them.
+
+A web page names a photo by the number that the database gave it: its name may be a
+path on this machine, and its place is one.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    ScalarSelect,
-    Select,
-    and_,
-    exists,
-    func,
-    select,
-)
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from lablr.annotation.database.engine import lock_for_storing
+from lablr.annotation.database.engine import HOW_TO_STORE, lock_for_storing
 from lablr.annotation.database.records import (
     ModelRecord,
-    PhotoToJudge,
+    PhotoToRate,
     PredictedTag,
     StoredPhoto,
     TagLike,
-    ranked,
+    rank_tags,
 )
 from lablr.annotation.database.tables import (
-    Decision,
     ModelVersion,
     PhotoRow,
     Prediction,
-    Rating,
-    Skip,
     Table,
 )
+from lablr.annotation.database.transactions import Transactions
 from lablr.errors import JudgementError
 
 __all__ = [
-    "ORDERS",
+    "DEFAULT_K",
     "Predictions",
-    "batches",
+    "StoredPredictions",
+    "count_photos",
+    "existing_model",
     "find_model",
-    "photo_to_judge",
-    "photos_to_judge",
-    "store_batch",
-    "store_model",
-    "unjudged",
+    "photo_to_rate",
+    "top_tags",
 ]
 
-ORDERS = ("queue", "uncertain")
-# After this many judgements of a tag, the next one counts half.
-HALF_LIFE = 10
+DEFAULT_K = 5
 BATCH = 500
 
 Predictions = tuple[StoredPhoto, Iterable[TagLike | tuple[str, float]]]
@@ -65,32 +56,83 @@ INSERTS: dict[str, Callable[[type[Table]], Insert]] = {
 }
 
 
+class StoredPredictions(Transactions):
+    """The models of a database, their photos and the tags they predicted."""
+
+    def store_predictions(
+        self, model: ModelRecord, photos: Iterable[Predictions]
+    ) -> int:
+        """Store a model's tags of photos, best first; returns how many photos.
+
+        ``photos`` yields a `StoredPhoto` with its tags (`TagScore`, or pairs of tag
+        and probability) and is read 500 at a time, each batch one transaction: an
+        endless one takes no more memory. Stored predictions stay as they are, so a
+        run that was stopped is simply run again; of a photo that has moved the new
+        place is kept.
+
+        Raises `JudgementError` for tags or probabilities that are none; the batches
+        before are kept.
+        """
+        with self.writing() as session:
+            _insert(session, ModelVersion, [vars(model)])
+            found = select(ModelVersion.id).where(ModelVersion.digest == model.digest)
+            model_id = session.scalars(found).one()
+        n_photos = 0
+        for batch in _batches(photos):
+            with self.writing() as session:
+                n_photos += _store_batch(session, model_id, batch)
+        return n_photos
+
+    def models(self) -> list[ModelRecord]:
+        """Return the models whose predictions are stored, the last one first."""
+        with self.reading() as session:
+            return [
+                ModelRecord(row.digest, row.name, row.created)
+                for row in session.query(ModelVersion).order_by(ModelVersion.id.desc())
+            ]
+
+    def photo_numbers(self, names: Collection[str]) -> dict[str, int]:
+        """Return the numbers of photos by their names, without unknown names."""
+        with self.reading() as session:
+            return _ids(session, names)
+
+    def photo(self, number: int) -> StoredPhoto | None:
+        """Return the photo of a number; None when there is none."""
+        with self.reading() as session:
+            row = session.get(PhotoRow, number)
+            return None if row is None else _stored_photo(row)
+
+    def photo_to_rate(
+        self, number: int, k: int = DEFAULT_K, model: str | None = None
+    ) -> PhotoToRate:
+        """Return a photo by its number, with the first k tags of a model.
+
+        ``model`` is as in `RatingQueue.next_photos`. Raises `JudgementError` for a
+        photo or model that does not exist.
+        """
+        with self.reading() as session:
+            found = find_model(session, model)
+            if found is None or session.get(PhotoRow, number) is None:
+                raise JudgementError("there is no such photo in the database")
+            return photo_to_rate(session, found, number, k)
+
+
+# --- storing
+
+
 def entropy(probability: float) -> float:
-    """Entropy of a yes or no, in bits: -p log2 p - (1-p) log2 (1-p)."""
+    """Return the entropy of a yes or no, in bits: -p log2 p - (1-p) log2 (1-p)."""
     parts = (probability, 1 - probability)
     return -sum(part * math.log2(part) for part in parts if part > 0)
 
 
-def batches(items: Iterable[Predictions]) -> Iterator[list[Predictions]]:
-    """Take items `BATCH` at a time, and no more than that into memory."""
+def _batches(items: Iterable[Predictions]) -> Iterator[list[Predictions]]:
     iterator = iter(items)
     while batch := list(islice(iterator, BATCH)):
         yield batch
 
 
-def store_model(session: Session, model: ModelRecord) -> int:
-    """Enter a model version, unless it is there; returns its id."""
-    _insert(session, ModelVersion, [vars(model)])
-    found = select(ModelVersion.id).where(ModelVersion.digest == model.digest)
-    return session.scalars(found).one()
-
-
-def store_batch(session: Session, model_id: int, batch: Sequence[Predictions]) -> int:
-    """Store what a model predicted of some photos; returns their number.
-
-    What is there already stays: storing it again changes nothing, but for a photo
-    that has moved, whose new place is kept.
-    """
+def _store_batch(session: Session, model_id: int, batch: Sequence[Predictions]) -> int:
     lock_for_storing(session)
     photos = {photo.name: photo for photo, _ in batch}
     before = _ids(session, photos)
@@ -106,7 +148,7 @@ def store_batch(session: Session, model_id: int, batch: Sequence[Predictions]) -
             "entropy": entropy(row.probability),
         }
         for photo, tags in batch
-        for row in ranked(tags)
+        for row in rank_tags(tags)
     ]
     _insert(session, Prediction, rows)
     return len(photos)
@@ -123,7 +165,7 @@ def _insert(
     rows: Sequence[Mapping[str, Any]],
     update: Sequence[str] = (),
 ) -> None:
-    """Insert rows; of those that are there already, ``update`` the given columns."""
+    """Insert rows; of those that exist already, ``update`` the given columns."""
     if not rows:
         return
     statement = INSERTS[session.get_bind().dialect.name](table)
@@ -135,11 +177,11 @@ def _insert(
     session.execute(statement, [dict(row) for row in rows])
 
 
-# --- picked
+# --- looking up
 
 
 def find_model(session: Session, digest: str | None) -> ModelVersion | None:
-    """The model of a digest (or its beginning); None: the one stored last.
+    """Return the model of a digest (or its beginning); None: the one stored last.
 
     Raises `JudgementError` when no model, or more than one, has the digest.
     """
@@ -155,87 +197,27 @@ def find_model(session: Session, digest: str | None) -> ModelVersion | None:
     return found[0]
 
 
-def unjudged(model_id: int, rater_id: int) -> ColumnElement[bool]:
-    """Whether a prediction's photo awaits a rater: neither judged nor skipped."""
-    rated = exists().where(
-        Rating.photo_id == Prediction.photo_id, Rating.rater_id == rater_id
-    )
-    skipped = exists().where(
-        Skip.photo_id == Prediction.photo_id, Skip.rater_id == rater_id
-    )
-    return and_(Prediction.model_id == model_id, ~rated, ~skipped)
+def existing_model(session: Session, digest: str | None) -> ModelVersion:
+    """Return the model as `find_model`; raises `JudgementError` when none is stored."""
+    model = find_model(session, digest)
+    if model is None:
+        raise JudgementError(f"the database holds no predictions; {HOW_TO_STORE}")
+    return model
 
 
-def photos_to_judge(
-    session: Session, model: ModelVersion, rater_id: int, order: str, k: int, n: int
-) -> list[PhotoToJudge]:
-    """The next ``n`` photos for a rater with a model's first ``k`` tags each.
-
-    ``queue`` is the order in which the photos were stored. ``uncertain`` serves the
-    photo with the largest expected information first, equal ones in queue order::
-
-        U(photo) = Σ_{i ≤ k}  c / (c + n(t_i)) · h(p_i)
-        h(p)     = −p log2 p − (1 − p) log2 (1 − p)
-
-    with t_i and p_i the tag and the probability at rank i, n(t) the times that
-    anybody has judged tag t so far, and c = 10. h is what the answer about one tag
-    tells in bits, the most at p = 1/2 (uncertainty sampling: Lewis and Gale, "A
-    sequential algorithm for training text classifiers", SIGIR 1994); the sum takes
-    the k answers as independent. The discount is how fast they stop teaching: with c
-    judgements' worth of prior belief in a tag, n more leave c / (c + n) of the
-    variance of its estimated rate. Raises `JudgementError` for another order.
-    """
-    if order == "queue":
-        query = _queue(model.id, rater_id)
-    elif order == "uncertain":
-        query = _by_information(model.id, rater_id, k)
-    else:
-        raise JudgementError(f"order: expected one of {ORDERS}, found {order!r}")
-    ids = session.scalars(query.limit(n)).all()
-    return [photo_to_judge(session, model, photo_id, k) for photo_id in ids]
-
-
-def _queue(model_id: int, rater_id: int) -> Select[int]:
-    return (
-        select(Prediction.photo_id)
-        .where(unjudged(model_id, rater_id), Prediction.rank == 1)
-        .order_by(Prediction.photo_id)
-    )
-
-
-def _by_information(model_id: int, rater_id: int, k: int) -> Select[int]:
-    judged = (
-        select(Decision.tag, func.count().label("n"))
-        .where(Decision.decision != "typed")
-        .group_by(Decision.tag)
-        .subquery()
-    )
-    discount = 1.0 * HALF_LIFE / (HALF_LIFE + func.coalesce(judged.c.n, 0))
-    information = func.sum(discount * Prediction.entropy)
-    return (
-        select(Prediction.photo_id)
-        .outerjoin(judged, judged.c.tag == Prediction.tag)
-        .where(unjudged(model_id, rater_id), Prediction.rank <= k)
-        .group_by(Prediction.photo_id)
-        .order_by(information.desc(), Prediction.photo_id)
-    )
-
-
-def photo_to_judge(
+def photo_to_rate(
     session: Session, model: ModelVersion, photo_id: int, k: int
-) -> PhotoToJudge:
-    photo = session.get_one(PhotoRow, photo_id)
-    return PhotoToJudge(
-        StoredPhoto(photo.name, photo.place, photo.source),
-        model.digest,
-        tuple(top_tags(session, model.id, photo_id, k)),
-    )
+) -> PhotoToRate:
+    """Return a photo with the first k tags that a model gave it."""
+    photo = _stored_photo(session.get_one(PhotoRow, photo_id))
+    tags = top_tags(session, model.id, photo_id, k)
+    return PhotoToRate(photo, model.digest, tuple(tags))
 
 
 def top_tags(
     session: Session, model_id: int, photo_id: int, k: int
 ) -> list[PredictedTag]:
-    """The first k tags that a model gave a photo."""
+    """Return the first k tags that a model gave a photo."""
     query = (
         select(Prediction.rank, Prediction.tag, Prediction.probability)
         .where(
@@ -249,10 +231,14 @@ def top_tags(
 
 
 def count_photos(model_id: int) -> ScalarSelect[int]:
-    """How many photos a model has predictions of."""
+    """Count the photos that a model has predictions of."""
     return (
         select(func.count())
         .select_from(Prediction)
         .where(Prediction.model_id == model_id, Prediction.rank == 1)
         .scalar_subquery()
     )
+
+
+def _stored_photo(row: PhotoRow) -> StoredPhoto:
+    return StoredPhoto(row.name, row.place, row.source)

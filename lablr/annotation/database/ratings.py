@@ -1,7 +1,8 @@
-"""Ratings: one verdict of one rater on one photo, what follows from it, and undo."""
+"""Ratings: one rater's verdict on one photo, the decisions it implies, and undo."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -9,8 +10,21 @@ from itertools import pairwise
 from sqlalchemy import Delete, delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from lablr.annotation.database.predictions import count_photos, top_tags
-from lablr.annotation.database.records import JudgedPhoto, RaterProgress, check_text
+from lablr.annotation.database.predictions import (
+    DEFAULT_K,
+    count_photos,
+    existing_model,
+    find_model,
+    photo_to_rate,
+    top_tags,
+)
+from lablr.annotation.database.raters import find_rater
+from lablr.annotation.database.records import (
+    PhotoToRate,
+    RaterProgress,
+    RatingRecord,
+    check_text,
+)
 from lablr.annotation.database.tables import (
     VERDICTS,
     Decision,
@@ -22,69 +36,162 @@ from lablr.annotation.database.tables import (
     Skip,
     Undone,
 )
+from lablr.annotation.database.transactions import Transactions
 from lablr.errors import AlreadyJudged, CorpusError, JudgementError
 from lablr.tags import normalize
 
-__all__ = ["all_decisions", "rate", "rater_progress", "skip", "undo"]
+__all__ = ["Ratings", "all_decisions"]
 
 # The pace is that of the last ratings, none of them further apart than a sitting.
 PACE_RATINGS = 20
 SITTING = timedelta(minutes=5)
 
 
-def rate(
-    session: Session,
-    rater_id: int,
-    model: ModelVersion,
-    photo: str,
-    verdict: str,
-    decisions: Mapping[str, str],
-    k: int,
-    token: str,
-    at: datetime,
-) -> JudgedPhoto:
-    """Keep a rating; the same token again returns the one that is kept.
+class Ratings(Transactions):
+    """The verdicts of a database, and how far each rater is."""
 
-    Raises `AlreadyJudged` and `JudgementError` as `Database.rate` says. The rater's
-    row must be locked.
+    def rate(
+        self,
+        rater: str,
+        photo: str,
+        verdict: str,
+        decisions: Mapping[str, str] | None = None,
+        token: str | None = None,
+        k: int = DEFAULT_K,
+        model: str | None = None,
+    ) -> RatingRecord:
+        """Store a verdict on the first ``k`` tags of a photo, by the photo's name.
+
+        verdict : ``top_right``, ``one_of_k_right`` (and the first is not) or
+            ``none_right``.
+        decisions : tag -> ``yes`` or ``no``, for tags that were shown, or ``typed``
+            for one that the rater added.
+        model : the digest of the `PhotoToRate` that was shown; None is the model
+            stored last, which may have become another since.
+        token : the client's own name for this act; sent again, it is stored once
+            and the stored rating is returned. None: every call is a new act.
+
+        Raises `AlreadyJudged` when the rater rated the photo under another token,
+        or took this very rating back; `JudgementError` for a contradiction, or a
+        rater, photo, tag or model that does not exist.
+        """
+        act = token or uuid.uuid4().hex
+        check_text(act, "the token")
+        with self.writing() as session:
+            rater_id = find_rater(session, rater, lock=True)
+            found = existing_model(session, model)
+            photo_id = _find_photo(session, photo)
+            rating = _stored_rating(session, rater_id, photo_id, act)
+            if rating is None:
+                rating = Rating(photo_id=photo_id, rater_id=rater_id, token=act, k=k)
+                rating.model_id, rating.verdict = found.id, verdict
+                rating.at = self._clock()
+                shown = [row.tag for row in top_tags(session, found.id, photo_id, k)]
+                _store_rating(session, rating, decisions or {}, shown)
+            return _record(session, rating)
+
+    def skip(self, rater: str, photo: str) -> None:
+        """Serve a photo to this rater no more, unless undone; twice is once.
+
+        Raises `AlreadyJudged` for a photo that the rater has rated, `JudgementError`
+        for an unknown rater or photo.
+        """
+        with self.writing() as session:
+            rater_id = find_rater(session, rater, lock=True)
+            photo_id = _find_photo(session, photo)
+            rated = select(Rating.id).where(
+                Rating.photo_id == photo_id, Rating.rater_id == rater_id
+            )
+            if session.scalars(rated).first() is not None:
+                raise AlreadyJudged(
+                    "this photo is judged already; undo that to skip it"
+                )
+            if session.get(Skip, (photo_id, rater_id)) is None:
+                at = self._clock()
+                session.add(Skip(photo_id=photo_id, rater_id=rater_id, at=at))
+
+    def undo(self, rater: str, k: int = DEFAULT_K) -> PhotoToRate | None:
+        """Take back a rater's last rating or skip; returns its photo to rate again.
+
+        None when there is nothing to take back.
+        """
+        with self.writing() as session:
+            rater_id = find_rater(session, rater, lock=True)
+            undone = _undo_last(session, rater_id, self._clock())
+            if undone is None:
+                return None
+            photo_id, model_id = undone
+            model = (
+                existing_model(session, None)
+                if model_id is None
+                else session.get_one(ModelVersion, model_id)
+            )
+            return photo_to_rate(session, model, photo_id, k)
+
+    def progress(self, rater: str, model: str | None = None) -> RaterProgress:
+        """Count the photos of a model that a rater has rated, skipped and left."""
+        with self.reading() as session:
+            rater_id = find_rater(session, rater)
+            found = find_model(session, model)
+            if found is None:
+                return RaterProgress(0, 0, 0, None)
+            n_rated, n_skipped = (
+                _count_of_rater(session, table, rater_id, found.id)
+                for table in (Rating, Skip)
+            )
+            n_photos = session.scalar(select(count_photos(found.id))) or 0
+            latest = session.scalars(
+                select(Rating.at)
+                .where(Rating.rater_id == rater_id)
+                .order_by(Rating.at.desc())
+                .limit(PACE_RATINGS)
+            ).all()
+            n_left = n_photos - n_rated - n_skipped
+            return RaterProgress(n_rated, n_skipped, n_left, _pace_per_minute(latest))
+
+
+# --- rating
+
+
+def _stored_rating(
+    session: Session, rater_id: int, photo_id: int, token: str
+) -> Rating | None:
+    """Return the rating that this act repeats; None when it is new.
+
+    Raises `AlreadyJudged` for another rating of the photo, or one that was undone.
     """
-    check_text(token, "the token")
-    photo_id = find_photo(session, photo)
-    kept = _kept(session, rater_id, photo_id, token)
-    if kept is not None:
-        return _record(session, kept)
-    shown = [row.tag for row in top_tags(session, model.id, photo_id, k)]
-    stated = _stated(decisions, shown)
-    every = all_decisions(verdict, stated, shown)
-    rating = Rating(photo_id=photo_id, rater_id=rater_id, model_id=model.id, k=k)
-    rating.verdict, rating.at, rating.token = verdict, at, token
-    session.add(rating)
-    session.flush()
-    session.add_all(
-        Decision(rating_id=rating.id, tag=tag, decision=word, implied=tag not in stated)
-        for tag, word in every.items()
-    )
-    session.execute(_skip_of(photo_id, rater_id))
-    session.flush()
-    return _record(session, rating)
-
-
-def _kept(session: Session, rater_id: int, photo_id: int, token: str) -> Rating | None:
-    """The rating that this one repeats; None when it is new; else `AlreadyJudged`."""
-    mine = select(Rating).where(Rating.rater_id == rater_id)
-    same = session.scalars(mine.where(Rating.token == token)).first()
+    own = select(Rating).where(Rating.rater_id == rater_id)
+    same = session.scalars(own.where(Rating.token == token)).first()
     if same is not None and same.photo_id != photo_id:
         raise JudgementError("the token belongs to a rating of another photo")
     if same is not None:
         return same
     if session.get(Undone, (rater_id, token)) is not None:
         raise AlreadyJudged("this rating was taken back")
-    if session.scalars(mine.where(Rating.photo_id == photo_id)).first() is not None:
+    if session.scalars(own.where(Rating.photo_id == photo_id)).first() is not None:
         raise AlreadyJudged("this photo is judged already; undo that to judge it again")
     return None
 
 
-def _stated(decisions: Mapping[str, str], shown: Sequence[str]) -> dict[str, str]:
+def _store_rating(
+    session: Session, rating: Rating, decisions: Mapping[str, str], shown: list[str]
+) -> None:
+    """Store a rating with its decisions; a skip of the same photo goes."""
+    stated = _stated_decisions(decisions, shown)
+    every = all_decisions(rating.verdict, stated, shown)
+    session.add(rating)
+    session.flush()
+    session.add_all(
+        Decision(rating_id=rating.id, tag=tag, decision=word, implied=tag not in stated)
+        for tag, word in every.items()
+    )
+    session.execute(_delete_skip(rating.photo_id, rating.rater_id))
+    session.flush()
+
+
+def _stated_decisions(
+    decisions: Mapping[str, str], shown: Sequence[str]
+) -> dict[str, str]:
     """Check decisions given one by one; a typed tag that was shown is a yes."""
     stated: dict[str, str] = {}
     for tag, word in decisions.items():
@@ -107,7 +214,7 @@ def _stated(decisions: Mapping[str, str], shown: Sequence[str]) -> dict[str, str
 def all_decisions(
     verdict: str, stated: Mapping[str, str], shown: Sequence[str]
 ) -> dict[str, str]:
-    """The decisions that were stated, and those that follow from the verdict.
+    """Return the stated decisions and those that follow from the verdict.
 
     With ``top_right`` the first tag is right; with ``one_of_k_right`` it is not, but
     another is: when only one is left, it is that one; with ``none_right`` no tag is.
@@ -137,28 +244,15 @@ def all_decisions(
     return {**stated, **implied}
 
 
-def skip(session: Session, rater_id: int, photo: str, at: datetime) -> None:
-    """Note that a rater does not want a photo; twice is once.
-
-    Raises `AlreadyJudged` for a photo that the rater has judged.
-    """
-    photo_id = find_photo(session, photo)
-    rated = select(Rating.id).where(
-        Rating.photo_id == photo_id, Rating.rater_id == rater_id
-    )
-    if session.scalars(rated).first() is not None:
-        raise AlreadyJudged("this photo is judged already; undo that to skip it")
-    if session.get(Skip, (photo_id, rater_id)) is None:
-        session.add(Skip(photo_id=photo_id, rater_id=rater_id, at=at))
+# --- undo, progress
 
 
-def undo(
+def _undo_last(
     session: Session, rater_id: int, at: datetime
 ) -> tuple[int, int | None] | None:
-    """Take back a rater's last rating or skip.
+    """Take back the last rating or skip; returns the ids of its photo and model.
 
-    Returns the ids of the photo and of the rating's model (None of a skip); None
-    when there is nothing to take back.
+    A skip has no model. None when there is nothing to take back.
     """
     rating = session.scalars(
         select(Rating)
@@ -175,41 +269,24 @@ def undo(
         return rating.photo_id, rating.model_id
     if skipped is None:
         return None
-    session.execute(_skip_of(skipped.photo_id, rater_id))
+    session.execute(_delete_skip(skipped.photo_id, rater_id))
     return skipped.photo_id, None
 
 
-def rater_progress(session: Session, rater_id: int, model_id: int) -> RaterProgress:
-    """Count a rater's photos of a model, and how quickly the last ones went."""
-    n_judged, n_skipped = (
-        session.scalar(
-            select(func.count())
-            .select_from(table)
-            .where(
-                table.rater_id == rater_id,
-                exists().where(
-                    Prediction.model_id == model_id,
-                    Prediction.photo_id == table.photo_id,
-                    Prediction.rank == 1,
-                ),
-            )
-        )
-        or 0
-        for table in (Rating, Skip)
+def _count_of_rater(
+    session: Session, table: type[Rating] | type[Skip], rater_id: int, model_id: int
+) -> int:
+    of_model = exists().where(
+        Prediction.model_id == model_id,
+        Prediction.photo_id == table.photo_id,
+        Prediction.rank == 1,
     )
-    n_photos = session.scalar(select(count_photos(model_id))) or 0
-    latest = session.scalars(
-        select(Rating.at)
-        .where(Rating.rater_id == rater_id)
-        .order_by(Rating.at.desc())
-        .limit(PACE_RATINGS)
-    ).all()
-    n_left = n_photos - n_judged - n_skipped
-    return RaterProgress(n_judged, n_skipped, n_left, pace_per_minute(latest))
+    rows = select(func.count()).select_from(table)
+    return session.scalar(rows.where(table.rater_id == rater_id, of_model)) or 0
 
 
-def pace_per_minute(latest: Sequence[datetime]) -> float | None:
-    """Ratings a minute, of times from the latest back; a long pause ends a sitting."""
+def _pace_per_minute(latest: Sequence[datetime]) -> float | None:
+    """Return ratings a minute, of times from the latest back; a long pause ends it."""
     n = 0
     for later, earlier in pairwise(latest):
         if later - earlier > SITTING:
@@ -219,8 +296,8 @@ def pace_per_minute(latest: Sequence[datetime]) -> float | None:
     return 60 * n / passed if passed > 0 else None
 
 
-def find_photo(session: Session, name: str) -> int:
-    """The id of a photo; raises `JudgementError` when there is none of that name."""
+def _find_photo(session: Session, name: str) -> int:
+    """Return the id of a photo; raises `JudgementError` for an unknown name."""
     check_text(name, "the photo's name")
     found = session.scalars(select(PhotoRow.id).where(PhotoRow.name == name)).first()
     if found is None:
@@ -228,18 +305,18 @@ def find_photo(session: Session, name: str) -> int:
     return found
 
 
-def _skip_of(photo_id: int, rater_id: int) -> Delete:
+def _delete_skip(photo_id: int, rater_id: int) -> Delete:
     return delete(Skip).where(Skip.photo_id == photo_id, Skip.rater_id == rater_id)
 
 
-def _record(session: Session, rating: Rating) -> JudgedPhoto:
-    """The rating with the decisions that were given one by one."""
+def _record(session: Session, rating: Rating) -> RatingRecord:
+    """Return the rating with the decisions that were given one by one."""
     stated = session.execute(
         select(Decision.tag, Decision.decision)
         .where(Decision.rating_id == rating.id, ~Decision.implied)
         .order_by(Decision.tag)
     )
-    return JudgedPhoto(
+    return RatingRecord(
         photo=session.get_one(PhotoRow, rating.photo_id).name,
         rater=session.get_one(Rater, rating.rater_id).name,
         model=session.get_one(ModelVersion, rating.model_id).digest,

@@ -1,4 +1,4 @@
-"""What goes into the database and comes out of it, as plain values."""
+"""The plain values that go into the database and come out of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from lablr.bundle import Bundle
 from lablr.errors import JudgementError
 
 __all__ = [
-    "JudgedPhoto",
+    "Consensus",
     "ModelRecord",
-    "PhotoToJudge",
+    "PhotoToRate",
     "PredictedTag",
     "RaterProgress",
+    "RatingRecord",
     "StoredPhoto",
     "TagLike",
 ]
@@ -34,7 +35,7 @@ class TagLike(Protocol):
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """Whose predictions are stored: a bundle by its digest, with a name for people."""
+    """The bundle that predicted, by its digest, with a name for people."""
 
     digest: str
     name: str
@@ -42,7 +43,7 @@ class ModelRecord:
 
     @classmethod
     def of(cls, bundle: Bundle, name: str) -> ModelRecord:
-        """Read from a bundle; without the time of its making, now."""
+        """Describe a bundle; the time is now when it does not say its own."""
         written = str(bundle.provenance.get("created", ""))
         try:
             created = datetime.fromisoformat(written.replace("Z", "+00:00"))
@@ -57,8 +58,8 @@ class ModelRecord:
 class StoredPhoto:
     """A photo by its stable name; ``place`` is a file's path or a link.
 
-    Raises `JudgementError` for what no database keeps: text that is not Unicode
-    (a file's name may be any bytes), a NUL, or more than 4,096 characters.
+    Raises `JudgementError` for text that no database can store: not Unicode (a file's
+    name may be any bytes), with a NUL, or longer than 4,096 characters.
     """
 
     name: str
@@ -82,7 +83,7 @@ class PredictedTag:
 
 
 @dataclass(frozen=True)
-class PhotoToJudge:
+class PhotoToRate:
     """A photo with the first k tags of one model; ``model`` is its digest."""
 
     photo: StoredPhoto
@@ -91,8 +92,8 @@ class PhotoToJudge:
 
 
 @dataclass(frozen=True)
-class JudgedPhoto:
-    """A rating as it is kept; ``decisions`` are those given one by one."""
+class RatingRecord:
+    """A stored rating; ``decisions`` are those given one by one."""
 
     photo: str
     rater: str
@@ -106,24 +107,39 @@ class JudgedPhoto:
 
 @dataclass(frozen=True)
 class RaterProgress:
-    """How far a rater is among the photos of a model.
+    """A rater's progress through the photos of a model.
 
     ``per_minute`` is over the last ratings of one sitting, None before the second.
     """
 
-    n_judged: int
+    n_rated: int
     n_skipped: int
     n_left: int
     per_minute: float | None
 
     @property
     def n_photos(self) -> int:
-        """All photos of the model."""
-        return self.n_judged + self.n_skipped + self.n_left
+        """Count all photos of the model."""
+        return self.n_rated + self.n_skipped + self.n_left
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """What everybody who rated a photo says of it together.
+
+    ``place`` is a file's path. ``accepted`` and ``rejected`` are tags, none in both;
+    ``asked`` are those of them that were decided whatever the answer.
+    """
+
+    photo: str
+    place: str
+    accepted: frozenset[str]
+    rejected: frozenset[str]
+    asked: frozenset[str]
 
 
 def check_text(value: str, what: str) -> None:
-    """Raise `JudgementError` for text that a database cannot keep."""
+    """Raise `JudgementError` for text that a database cannot store."""
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -134,7 +150,7 @@ def check_text(value: str, what: str) -> None:
         )
 
 
-def ranked(tags: Iterable[TagLike | tuple[str, float]]) -> list[PredictedTag]:
+def rank_tags(tags: Iterable[TagLike | tuple[str, float]]) -> list[PredictedTag]:
     """Give tags, best first, their ranks from 1.
 
     Raises `JudgementError` for a tag that comes twice or a probability that is none.

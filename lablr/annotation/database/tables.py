@@ -1,4 +1,4 @@
-"""What is kept of predictions and judgements: the tables of the database.
+"""The tables of the database: predictions, ratings, and the desk.
 
 ::
 
@@ -43,7 +43,7 @@ __all__ = [
     "Decision",
     "DeskChange",
     "DeskDescription",
-    "DeskPhoto",
+    "DeskPhotoRow",
     "DeskStep",
     "DeskWritten",
     "ModelVersion",
@@ -59,7 +59,7 @@ __all__ = [
 VERDICTS = ("top_right", "one_of_k_right", "none_right")
 # "typed" is a tag that a person added: right, and not among those that were shown.
 DECISIONS = ("yes", "no", "typed")
-# What a person says of a tag at the desk; "cleared": nothing any more.
+# A person's decision about a tag at the desk; "cleared": none any more.
 MARKS = ("accepted", "typed", "rejected", "cleared")
 
 
@@ -80,14 +80,14 @@ class Moment(TypeDecorator[datetime]):
     def process_result_value(
         self, value: datetime | None, dialect: Dialect
     ) -> datetime | None:
-        """Give the time its zone back."""
+        """Return the time with its zone."""
         if value is None or value.tzinfo is not None:
             return None if value is None else value.astimezone(timezone.utc)
         return value.replace(tzinfo=timezone.utc)
 
 
 class Table(DeclarativeBase):
-    """Root of the tables; constraints have names, so that migrations can name them."""
+    """Base of the tables; constraints have names, so that migrations can name them."""
 
     metadata = MetaData(
         naming_convention={
@@ -106,7 +106,7 @@ class Table(DeclarativeBase):
 
 
 class ModelVersion(Table):
-    """A bundle whose predictions are stored; its digest says which."""
+    """A bundle whose predictions are stored, by its digest."""
 
     __tablename__ = "model_versions"
 
@@ -128,7 +128,7 @@ class PhotoRow(Table):
 
 
 class Prediction(Table):
-    """A tag at a rank (from 1) of what a model says of a photo.
+    """A tag at a rank (from 1) that a model predicted for a photo.
 
     ``entropy`` is that of the probability, in bits, for the queue's order: not every
     SQLite can take a logarithm.
@@ -148,7 +148,7 @@ class Prediction(Table):
 
 
 class Rater(Table):
-    """Who judges; without a password hash the name alone signs in."""
+    """A person who rates; without a password hash the name alone signs in."""
 
     __tablename__ = "raters"
 
@@ -182,7 +182,7 @@ class Rating(Table):
 
 
 class Decision(Table):
-    """Whether one tag is right for the photo of a rating.
+    """The decision whether one tag is right for the photo of a rating.
 
     ``implied`` ones follow from the verdict; the others a person gave one by one.
     """
@@ -202,7 +202,7 @@ class Decision(Table):
 
 
 class Skip(Table):
-    """A photo that a rater did not want to judge."""
+    """A photo that a rater did not want to rate."""
 
     __tablename__ = "skips"
 
@@ -226,7 +226,7 @@ class Undone(Table):
     at: Mapped[datetime]
 
 
-class DeskPhoto(Table):
+class DeskPhotoRow(Table):
     """A photo's file at the desk: a name below a folder."""
 
     __tablename__ = "desk_photos"
@@ -238,7 +238,7 @@ class DeskPhoto(Table):
 
 
 class DeskDescription(Table):
-    """What the model of a digest made of a file of this size and time of change.
+    """The latent, by the model of a digest, of a file of this size and time of change.
 
     ``latent`` is float32, little-endian; without it ``code`` and ``message`` say why
     there is none.
@@ -268,7 +268,7 @@ class DeskStep(Table):
 
 
 class DeskChange(Table):
-    """What a step says of one tag of one photo; the last one said of it holds."""
+    """The mark that a step gives one tag of one photo; the last one counts."""
 
     __tablename__ = "desk_changes"
     __table_args__ = (CheckConstraint(f"mark IN {MARKS}", name="mark"),)
@@ -285,8 +285,8 @@ class DeskChange(Table):
 class DeskWritten(Table):
     """A tag that is in a photo, or in the sidecar ``beside`` it.
 
-    It holds while that file has this size and time of change: who undoes the writing
-    elsewhere, or changes the file, makes it void.
+    It counts while that file has this size and time of change: undoing the writing
+    elsewhere, or changing the file, makes it void.
     """
 
     __tablename__ = "desk_written"

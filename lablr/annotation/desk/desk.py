@@ -1,7 +1,9 @@
-"""The desk of one folder: its photos, what people say of them, and writing it down."""
+"""The desk of one folder: its photos, the decisions about their tags, and writing."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,27 +11,34 @@ from pathlib import Path
 
 import numpy as np
 
+from lablr.annotation.database.database import Database
 from lablr.annotation.desk.files import (
     FolderPhoto,
-    keep_photo,
     photos_below,
     printable,
     stamp_of,
+    store_photo,
 )
-from lablr.annotation.desk.store import DeskStore, Latent, PhotoState, Said, Seen
+from lablr.annotation.desk.records import (
+    EncodedFile,
+    Latent,
+    PhotoState,
+    TagDecisions,
+)
+from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError, PhotoError
 from lablr.metadata import Keyword, WriteOutcome, list_runs, undo, write_tags
 from lablr.metadata.sidecars import sidecar_of
 
-__all__ = ["DROPPED", "Desk", "DeskPhoto", "Writing"]
+__all__ = ["DROPPED", "Desk", "DeskOutcome", "DeskPhoto", "open_desk"]
 
-# How the copies of dropped photos are called at the desk.
+# The prefix of the names of dropped photos at the desk.
 DROPPED = "dropped/"
 
 
 @dataclass(frozen=True)
 class DeskPhoto:
-    """A photo at the desk: its id, its file, and what is kept of it."""
+    """A photo at the desk: its id, its file, and its stored state."""
 
     number: int
     file: FolderPhoto
@@ -37,19 +46,20 @@ class DeskPhoto:
     state: PhotoState
 
     @property
-    def seen(self) -> Seen | None:
-        """What a model made of the file as it is now."""
-        seen = self.state.seen
-        return seen if seen is not None and seen.stamp == self.file.stamp else None
+    def encoded(self) -> EncodedFile | None:
+        """Return the latent of the file as it is now; None when it has changed."""
+        encoded = self.state.encoded
+        is_current = encoded is not None and encoded.stamp == self.file.stamp
+        return encoded if is_current else None
 
     @property
     def tags(self) -> list[str]:
-        """The tags that people want it to have."""
+        """Return the tags that people accepted and typed."""
         return [*self.state.tags("accepted"), *self.state.tags("typed")]
 
     @property
     def written(self) -> list[str]:
-        """The tags that Lablr wrote and nothing has changed since."""
+        """Return the tags that Lablr wrote into files that have not changed since."""
         inside = [one for one in self.state.written if not one.beside]
         beside = [one for one in self.state.written if one.beside]
         if any(one.stamp != self.file.stamp for one in inside):
@@ -60,7 +70,7 @@ class DeskPhoto:
 
     @property
     def keywords(self) -> list[Keyword]:
-        """What is to be written, and where it is from."""
+        """Return the tags to be written, with their origins."""
         return [
             *(Keyword(tag, "accepted") for tag in self.state.tags("accepted")),
             *(Keyword(tag, "typed") for tag in self.state.tags("typed")),
@@ -68,8 +78,8 @@ class DeskPhoto:
 
 
 @dataclass(frozen=True)
-class Writing:
-    """What became of one photo, by its id; None for one that the desk has not."""
+class DeskOutcome:
+    """The outcome of writing one photo, by its id; None for one not at the desk."""
 
     number: int | None
     name: str
@@ -77,11 +87,11 @@ class Writing:
 
 
 class Desk:
-    """A folder of photos, and a place for copies of those that are dropped.
+    """A folder of photos, and a place for copies of dropped ones.
 
-    folder : its photos are worked on where they are.
-    dropped : where copies go; it may be the folder itself.
-    state : of `lablr.metadata`, which keeps what can be undone.
+    folder : its photos are tagged where they are.
+    dropped : the folder of the copies; it may be the same one.
+    state : the folder of `lablr.metadata` with the journals for undo.
     """
 
     def __init__(
@@ -92,26 +102,26 @@ class Desk:
         self._state = state
         self._store = store
         self._files: dict[int, FolderPhoto] = {}
-        self._taking_in = threading.Lock()
-        self._looking = [threading.Lock() for _ in range(16)]
+        self._files_lock = threading.Lock()
+        self._encoding_locks = [threading.Lock() for _ in range(16)]
 
     @property
     def name(self) -> str:
-        """The folder, as any output can hold it."""
+        """Return the folder's path, printable."""
         return printable(str(self.folder))
 
     # --- photos
 
     def photos(self) -> list[DeskPhoto]:
-        """Every photo that is there now, by name; raises `DeskError`."""
+        """Return every photo that exists now, by name; raises `DeskError`."""
         numbers = self._store.numbers(self._scan())
         self._files = {number: file for file, number in numbers.items()}
         return sorted(self._with_states(self._files), key=lambda photo: photo.name)
 
-    def some(self, ids: Sequence[int]) -> list[DeskPhoto]:
-        """The photos of these ids, in their order.
+    def photos_by_id(self, ids: Sequence[int]) -> list[DeskPhoto]:
+        """Return the photos of these ids, in their order.
 
-        Raises `DeskError` (422) for an id of none.
+        Raises `DeskError` (422) for an unknown id.
         """
         files = {number: self._files.get(number) for number in ids}
         if None in files.values():
@@ -123,18 +133,18 @@ class Desk:
         return self._with_states(known)
 
     def photo(self, number: int) -> DeskPhoto:
-        """One photo, its file as it is now; raises `DeskError` (404) without it."""
+        """Return one photo, its file as it is now; raises `DeskError` (404)."""
         try:
-            (photo,) = self.some([number])
+            (photo,) = self.photos_by_id([number])
         except DeskError as error:
             raise DeskError(error.code, str(error), http_status=404) from None
         return DeskPhoto(number, photo.file.current(), photo.name, photo.state)
 
-    def take_in(self, name: str, content: bytes) -> DeskPhoto:
-        """Keep a copy of a dropped photo; raises `PhotoError` and `DeskError`."""
-        file = keep_photo(self._dropped, name, content)
+    def add_dropped(self, name: str, content: bytes) -> DeskPhoto:
+        """Store a copy of a dropped photo; raises `PhotoError` and `DeskError`."""
+        file = store_photo(self._dropped, name, content)
         ((_, number),) = self._store.numbers([file]).items()
-        with self._taking_in:
+        with self._files_lock:
             self._files = {**self._files, number: file}
         return self._with_states({number: file})[0]
 
@@ -156,41 +166,42 @@ class Desk:
         is_own = file.folder == self.folder
         return file.name if is_own else f"{DROPPED}{file.name}"
 
-    # --- what a model sees
+    # --- latents
 
     def latent_of(
         self, photo: DeskPhoto, model: str, encode: Callable[[Path], Latent]
     ) -> Latent:
-        """The latent (d,) of a photo; encoded once for a file and a model.
+        """Return the latent (d,) of a photo, encoded once for a file and a model.
 
-        encode : raises `PhotoError` for a file that is no photo; why is kept, but
-            the next time the file is tried again.
+        encode : raises `PhotoError` for a file that is no photo; the reason is stored,
+            but the next time the file is tried again.
         """
-        with self._looking[photo.number % len(self._looking)]:
-            seen = self._store.states([photo.number], latents=True)[photo.number].seen
-            is_same = seen and (seen.model, seen.stamp) == (model, photo.file.stamp)
-            if seen and is_same and seen.latent is not None:
-                return seen.latent
+        with self._encoding_locks[photo.number % len(self._encoding_locks)]:
+            state = self._store.states([photo.number], latents=True)[photo.number]
+            found, stamp = state.encoded, photo.file.stamp
+            is_current = found and (found.model, found.stamp) == (model, stamp)
+            if found and is_current and found.latent is not None:
+                return found.latent
             try:
                 latent = encode(photo.file.path)
             except PhotoError as error:
                 if error.http_status < 500:  # else it is the machine's fault
-                    failed = Seen(model, photo.file.stamp, None, error.code, str(error))
-                    self._store.keep_seen(photo.number, failed)
+                    failed = EncodedFile(model, stamp, None, error.code, str(error))
+                    self._store.store_encoded(photo.number, failed)
                 raise
-            self._store.keep_seen(photo.number, Seen(model, photo.file.stamp, latent))
+            self._store.store_encoded(photo.number, EncodedFile(model, stamp, latent))
             return latent
 
     def latents(self, model: str) -> tuple[list[int], Latent]:
-        """The ids of the photos that a model saw as they were listed, and (N, d)."""
+        """Return the ids of the listed photos that a model encoded, and (N, d)."""
         files = self._files
         states = self._store.states(list(files), latents=True)
         found = {
-            number: state.seen.latent
+            number: encoded.latent
             for number, state in states.items()
-            if state.seen is not None
-            and state.seen.latent is not None
-            and state.seen.model == model
+            if (encoded := state.encoded) is not None
+            and encoded.latent is not None
+            and encoded.model == model
         }
         rows = list(found.values())
         return list(found), np.stack(rows) if rows else np.zeros((0, 0), np.float32)
@@ -198,72 +209,74 @@ class Desk:
     # --- steps
 
     def n_steps(self) -> int:
-        """How many steps can be taken back."""
+        """Count the steps that can be undone."""
         return self._store.n_steps()
 
     def record_step(
-        self, ids: Sequence[int], said: Said
+        self, ids: Sequence[int], decisions: TagDecisions
     ) -> tuple[int | None, list[DeskPhoto]]:
-        """Keep a step; returns its number and the photos that it changed.
+        """Store a step; returns its number and the photos that it changed.
 
-        Raises `DeskError` for an id of no photo.
+        Raises `DeskError` for an unknown id.
         """
-        self.some(ids)
-        step, changed = self._store.record_step(ids, said)
-        return step, self.some(changed)
+        self.photos_by_id(ids)
+        step, changed = self._store.record_step(ids, decisions)
+        return step, self.photos_by_id(changed)
 
     def undo(self, n_steps: int | None = None) -> tuple[str, list[DeskPhoto]]:
-        """Take the last step back; see `DeskStore.undo`.
+        """Undo the last step; see `DeskStore.undo`.
 
-        Photos whose files are not there any more are not among those returned.
+        Photos whose files are gone are not among those returned.
         """
-        said, ids = self._store.undo(n_steps)
+        text, ids = self._store.undo(n_steps)
         if not {*ids} <= {*self._files}:
             self.photos()
         files = self._files
-        there = [n for n in ids if n in files and stamp_of(files[n].path)]
-        return said, self.some(there)
+        existing = [n for n in ids if n in files and stamp_of(files[n].path)]
+        return text, self.photos_by_id(existing)
 
     # --- writing
 
     def write(
         self, ids: Sequence[int] | None, sidecar: bool, dry_run: bool
-    ) -> Generator[Writing, None, None]:
-        """Write the tags of photos; yields what became of each.
+    ) -> Generator[DeskOutcome, None, None]:
+        """Write the tags of photos; yields the outcome of each.
 
         ids : None for all with tags that are not written yet.
 
-        Raises `DeskError`, and as `lablr.metadata.write_tags` when the first is asked
-        for.
+        Raises `DeskError`, and the errors of `lablr.metadata.write_tags`, when the
+        first is asked for.
         """
         every = self.photos()
         if ids is None:
             chosen = [one for one in every if {*one.tags} - {*one.written}]
         else:
-            chosen = [one for one in self.some(ids) if one.tags]
+            chosen = [one for one in self.photos_by_id(ids) if one.tags]
         by_path = {photo.file.path: photo for photo in chosen}
         before = {path: stamp_of(_target(path, sidecar)) for path in by_path}
-        wanted = {path: photo.keywords for path, photo in by_path.items()}
-        if not wanted:
+        keywords = {path: photo.keywords for path, photo in by_path.items()}
+        if not keywords:
             return
-        writing = write_tags(
-            wanted, state=self._state, sidecar=sidecar, dry_run=dry_run
+        outcomes = write_tags(
+            keywords, state=self._state, sidecar=sidecar, dry_run=dry_run
         )
-        for outcome in writing:
+        for outcome in outcomes:
             photo = by_path[outcome.photo]
             after = stamp_of(outcome.target)
             if outcome.status in ("written", "unchanged") and after and not dry_run:
                 tags, stamps = photo.tags, (before[outcome.photo], after)
-                self._store.keep_written(photo.number, tags, sidecar, *stamps)
-            yield Writing(photo.number, photo.name, outcome)
+                self._store.store_written(photo.number, tags, sidecar, *stamps)
+            yield DeskOutcome(photo.number, photo.name, outcome)
 
-    def undo_writing(self, run: str | None = None) -> Generator[Writing, None, None]:
-        """Take a run of writing back, by default the desk's last; yields each file.
+    def undo_writing(
+        self, run: str | None = None
+    ) -> Generator[DeskOutcome, None, None]:
+        """Undo a run of writing, by default the last; yields each file's outcome.
 
-        Raises `DeskError` when there is none of this desk, and as
-        `lablr.metadata.undo` when the first is asked for.
+        Raises `DeskError` when this desk has none, and the errors of
+        `lablr.metadata.undo`, when the first is asked for.
         """
-        name = self._run(run)
+        name = self._run_to_undo(run)
         by_path = {photo.file.path: photo for photo in self.photos()}
         for outcome in undo(self._state, name):
             photo = by_path.get(outcome.photo)
@@ -273,10 +286,10 @@ class Desk:
                 self._store.restamp(photo.number, photo.file.stamp, after)
             number = None if photo is None else photo.number
             shown = outcome.photo.name if photo is None else photo.name
-            yield Writing(number, shown, outcome)
+            yield DeskOutcome(number, shown, outcome)
 
-    def _run(self, name: str | None) -> str:
-        """The run to take back: one that changed nothing outside the desk."""
+    def _run_to_undo(self, name: str | None) -> str:
+        """Return the run to undo: one that changed nothing outside the desk."""
         runs = [
             run
             for run in list_runs(self._state)
@@ -302,3 +315,29 @@ class Desk:
 
 def _target(photo: Path, sidecar: bool) -> Path:
     return sidecar_of(photo) if sidecar else photo
+
+
+def open_desk(
+    folder: Path | None, database: Callable[[], Database], state: Path
+) -> Desk:
+    """Open the desk of a folder; without one, the desk of loose dropped photos.
+
+    database : returns the database at every use.
+    state : the folder of Lablr's journals and of copies of dropped photos.
+
+    Raises `DeskError` for a folder that does not exist, or cannot be made.
+    """
+    copies = state.resolve() / "desk" / "dropped"
+    if folder is None:
+        place = dropped = copies / "loose"
+        try:
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise DeskError("no_folder", f"{place}: {error.strerror}") from error
+    else:
+        place = folder.resolve()
+        if not place.is_dir():
+            raise DeskError("no_folder", f"there is no folder {place}")
+        # each desk has its own copies
+        dropped = copies / hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+    return Desk(place, dropped, state, DeskStore(database, str(place)))

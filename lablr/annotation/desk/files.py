@@ -1,7 +1,7 @@
-"""The files of the desk: which photos a folder holds, and copies of dropped ones.
+"""The photo files of a desk: those in its folder, and copies of dropped ones.
 
 No link is followed, to a file or a folder, so nothing outside the folder is shown or
-written; what is hidden (the backups of `lablr.metadata` are) is not looked at.
+written; hidden files and folders (the backups of `lablr.metadata`) are left out.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from lablr.system.whole_file import write_bytes
 __all__ = [
     "FolderPhoto",
     "Stamp",
-    "keep_photo",
     "photos_below",
     "printable",
     "stamp_of",
+    "store_photo",
 ]
 
 MAX_PHOTOS = 50_000
@@ -38,16 +38,13 @@ SUFFIXES = {
     "GIF": (".gif",),
 }
 
-# Size in bytes and time of change in ns: whether a file is the one that was looked at.
+# Size in bytes and time of change in ns: they tell whether a file has changed.
 Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class FolderPhoto:
-    """A photo below a folder, whose links are resolved.
-
-    ``name`` is its path there with ``/`` between, as any output can hold it.
-    """
+    """A photo below a folder, whose links are resolved."""
 
     folder: Path
     path: Path
@@ -55,14 +52,14 @@ class FolderPhoto:
 
     @property
     def name(self) -> str:
-        """What it is called at the desk."""
+        """Return the path below the folder, printable."""
         return printable(self.path.relative_to(self.folder).as_posix())
 
     def current(self) -> FolderPhoto:
-        """The same file as it is now.
+        """Return the same file as it is now.
 
-        Raises `DeskError` (404) when it is gone, no plain file any more, or a folder
-        on the way to it has become a link.
+        Raises `DeskError` (404) when it is gone, is no longer a plain file, or a
+        folder on the way to it has become a link.
         """
         stamp = stamp_of(self.path)
         if stamp is None or self.path.parent.resolve() != self.path.parent:
@@ -73,7 +70,7 @@ class FolderPhoto:
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """The stamp of a plain file; None for everything else."""
+    """Return the stamp of a plain file; None for everything else."""
     try:
         status = path.lstat()
     except (OSError, ValueError):
@@ -86,9 +83,9 @@ def _stamp(status: os.stat_result) -> Stamp:
 
 
 def photos_below(folder: Path) -> list[FolderPhoto]:
-    """The photos in a folder and the folders in it, by name.
+    """Return the photos in a folder and the folders in it, by name.
 
-    A folder inside that cannot be read is passed over. Raises `DeskError` when the
+    A folder inside that cannot be read is left out. Raises `DeskError` when the
     folder itself cannot be, or holds more than `MAX_PHOTOS`.
     """
     found: list[FolderPhoto] = []
@@ -128,24 +125,24 @@ def _is_photo(entry: os.DirEntry[str]) -> bool:
 
 
 def printable(name: str) -> str:
-    """A file's name as JSON and databases can hold it, whatever its bytes."""
+    """Return a file's name as JSON and databases can store it, whatever its bytes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 # --- dropped photos
 
 
-def keep_photo(folder: Path, name: str, content: bytes) -> FolderPhoto:
+def store_photo(folder: Path, name: str, content: bytes) -> FolderPhoto:
     """Write a photo whole into a folder, under its name or one like it.
 
-    The same bytes under the same name are there once. Raises `PhotoError` for what is
-    no photo, `DeskError` when the disk refuses it.
+    The same bytes under the same name are stored once. Raises `PhotoError` for bytes
+    that are no photo, `DeskError` when the disk refuses them.
     """
     suffixes = SUFFIXES[photo_kind(content)]
     last = name.replace("\\", "/").rpartition("/")[2]
     given = Path(last).suffix.lower()
     suffix = given if given in suffixes else suffixes[0]
-    stem = _plain(Path(last).stem) or "photo"
+    stem = _valid_stem(Path(last).stem) or "photo"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked_folder(folder):  # nobody else takes a name in it
@@ -167,25 +164,25 @@ def _write_new(folder: Path, stem: str, suffix: str, content: bytes) -> Path:
         if not os.path.lexists(path):
             write_bytes(path, content)
             return path
-        if _holds(path, content):
+        if _has_content(path, content):
             return path
     raise AssertionError("there are enough numbers")
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _has_content(path: Path, content: bytes) -> bool:
     try:
         return read_bytes(path, FOLDER_LIMITS) == content
     except PhotoError:
         return False
 
 
-def _plain(stem: str) -> str:
-    """What a file may be called anywhere: letters, digits, marks and ``-_ ().``."""
-    kept = (
+def _valid_stem(stem: str) -> str:
+    """Return a name valid on any system: letters, digits, marks and ``-_ ().``."""
+    valid = (
         character
         for character in unicodedata.normalize("NFC", stem)
         if unicodedata.category(character)[0] in "LNM" or character in "-_ ()."
     )
     # A name has 255 bytes at most, and so has the one under which it is written.
-    short = "".join(kept).encode()[:MAX_STEM].decode(errors="ignore")
+    short = "".join(valid).encode()[:MAX_STEM].decode(errors="ignore")
     return short.strip(" .")

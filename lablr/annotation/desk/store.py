@@ -1,18 +1,16 @@
-"""What the desk keeps: what people said, what a model saw, what is written.
+"""Store the desk: decisions as steps, latents of files, and tags written into them.
 
-What people say is a list of steps, each of changes to tags of photos; what holds of a
-tag is the last that was said of it. Taking a step back removes it from the end.
+A step is a list of changes to the tags of photos, and the last change of a tag counts.
+Undo removes the last step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
@@ -21,99 +19,33 @@ from lablr.annotation.database.engine import lock_for_storing
 from lablr.annotation.database.tables import (
     DeskChange,
     DeskDescription,
-    DeskPhoto,
+    DeskPhotoRow,
     DeskStep,
     DeskWritten,
 )
 from lablr.annotation.desk.files import FolderPhoto, Stamp, printable
+from lablr.annotation.desk.records import (
+    EncodedFile,
+    PhotoState,
+    TagDecisions,
+    WrittenTag,
+)
 from lablr.errors import DeskError
-from lablr.metadata.keywords import same
 
-__all__ = ["DeskStore", "Latent", "PhotoState", "Said", "Seen", "WrittenInFile"]
+__all__ = ["DeskStore"]
 
-Latent = npt.NDArray[np.float32]
 # SQLite takes 32,766 values in a statement.
 AT_ONCE = 10_000
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What a model made of a file: a latent (d,), or a code and a message."""
-
-    model: str
-    stamp: Stamp
-    latent: Latent | None = None
-    code: str | None = None
-    message: str | None = None
-
-
-@dataclass(frozen=True)
-class WrittenInFile:
-    """A tag in a photo, or in the sidecar beside it, while that file has the stamp."""
-
-    tag: str
-    beside: bool
-    stamp: Stamp
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a step asks for: tags by their marks (`MARKS`).
-
-    Raises `DeskError` when a tag is in two of them, or in none.
-    """
-
-    tags: Mapping[str, Sequence[str]]
-
-    def __post_init__(self) -> None:
-        every = [same(tag) for tags in self.tags.values() for tag in {*map(same, tags)}]
-        if not every:
-            raise DeskError("no_tag", "A step needs a tag.")
-        if len(every) != len({*every}):
-            raise DeskError("contradiction", "A step says two things of one tag.")
-
-
-@dataclass
-class PhotoState:
-    """What is kept of a photo; ``marks`` by `same`, each a tag and its mark."""
-
-    marks: dict[str, tuple[str, str]] = field(default_factory=dict)
-    seen: Seen | None = None
-    written: list[WrittenInFile] = field(default_factory=list)
-
-    def tags(self, mark: str) -> list[str]:
-        """The tags of a mark, as they were said one after the other."""
-        return [tag for tag, own in self.marks.values() if own == mark]
-
-    def mark(self, tag: str, mark: str) -> None:
-        """Let a mark hold from now on."""
-        self.marks.pop(same(tag), None)
-        if mark != "cleared":
-            self.marks[same(tag)] = tag, mark
-
-    def changes(self, said: Said) -> list[tuple[str, str]]:
-        """What a step would change: pairs of tag and mark.
-
-        A tag that the photo has stays as it came to it, accepted or typed.
-        """
-        return [
-            (self.marks.get(same(tag), (tag,))[0] if mark == "cleared" else tag, mark)
-            for mark, tags in said.tags.items()
-            for tag in {same(tag): tag for tag in tags}.values()
-            if self._differs(tag, mark)
-        ]
-
-    def _differs(self, tag: str, mark: str) -> bool:
-        _, now = self.marks.get(same(tag), (tag, "cleared"))
-        kept = ("accepted", "typed")
-        return now != mark and not (now in kept and mark in kept)
-
-
 class DeskStore:
-    """The rows of one desk in a database, which ``database`` gives at every use.
+    """The rows of one desk in a database.
 
-    desk : its folder, whose steps are undone by themselves. Raises `DatabaseError`.
+    database : returns the database at every use.
+    desk : its folder; undo takes back only the steps of this desk.
+
+    Every method raises `DatabaseError` when the database fails.
     """
 
     def __init__(
@@ -127,7 +59,7 @@ class DeskStore:
         self._clock = clock
 
     def numbers(self, files: Iterable[FolderPhoto]) -> dict[FolderPhoto, int]:
-        """The ids of files; those that are new get one."""
+        """Return the ids of files; new files get one."""
         keys = {(printable(str(file.folder)), file.name): file for file in files}
         with self._database().reading() as session:
             known = _known(session, keys)
@@ -138,30 +70,30 @@ class DeskStore:
                 new = [key for key in keys if key not in known]
                 for part in _parts(new):
                     rows = [{"folder": folder, "name": name} for folder, name in part]
-                    session.execute(insert(DeskPhoto), rows)
+                    session.execute(insert(DeskPhotoRow), rows)
                 known = _known(session, keys)
         return {file: known[key] for key, file in keys.items()}
 
     def states(
         self, ids: Sequence[int], latents: bool = False
     ) -> dict[int, PhotoState]:
-        """What is kept of photos; their latents only where these are asked for."""
+        """Return the state of photos, with their latents only if asked for."""
         with self._database().reading() as session:
             return _states(session, ids, latents)
 
     def n_steps(self) -> int:
-        """How many steps can be taken back."""
+        """Count the steps that can be undone."""
         with self._database().reading() as session:
             return _n_steps(session, self._desk)
 
     # --- steps
 
     def record_step(
-        self, ids: Sequence[int], said: Said
+        self, ids: Sequence[int], decisions: TagDecisions
     ) -> tuple[int | None, list[int]]:
-        """Keep a step; returns its number and the photos that it changed.
+        """Store a step; returns its number and the photos that it changed.
 
-        Where it changes nothing it is none, and None is returned.
+        A step that changes nothing is not stored, and its number is None.
         """
         with self._database().writing() as session:
             lock_for_storing(session)
@@ -169,7 +101,7 @@ class DeskStore:
             changes = [
                 (number, *change)
                 for number in dict.fromkeys(ids)
-                for change in states[number].changes(said)
+                for change in states[number].changes(decisions)
             ]
             if not changes:
                 return None, []
@@ -183,11 +115,11 @@ class DeskStore:
             return step.id, list(dict.fromkeys(number for number, *_ in changes))
 
     def undo(self, n_steps: int | None = None) -> tuple[str, list[int]]:
-        """Take the last step back; returns what it had said, and of which photos.
+        """Undo the last step; returns a description of it, and its photos.
 
-        n_steps : how many steps there were when this was wished for; None: no matter.
+        n_steps : the number of steps that the caller knows of; None: any.
 
-        Raises `DeskError` (409) when there is none, or there were others since.
+        Raises `DeskError` (409) when there is none, or the number is another.
         """
         with self._database().writing() as session:
             lock_for_storing(session)
@@ -205,34 +137,35 @@ class DeskStore:
             last = select(func.max(DeskStep.id)).where(DeskStep.desk == self._desk)
             step = session.get_one(DeskStep, session.execute(last).scalar_one())
             of_step = DeskChange.step_id == step.id
-            changes = select(DeskChange).where(of_step).order_by(DeskChange.id)
-            rows = session.scalars(changes).all()
-            said = _said([(row.tag, row.mark, row.photo_id) for row in rows])
-            ids = list(dict.fromkeys(row.photo_id for row in rows))
+            columns = DeskChange.tag, DeskChange.mark, DeskChange.photo_id
+            changes = select(*columns).where(of_step).order_by(DeskChange.id)
+            rows = [(tag, mark, photo) for tag, mark, photo in session.execute(changes)]
+            text = _describe(rows)
+            ids = list(dict.fromkeys(photo_id for *_, photo_id in rows))
             session.execute(delete(DeskChange).where(of_step))
             session.execute(delete(DeskStep).where(DeskStep.id == step.id))
-            return said, ids
+            return text, ids
 
-    # --- what a model saw, what is written
+    # --- latents, and tags in files
 
-    def keep_seen(self, number: int, seen: Seen) -> None:
-        """Keep what a model made of a photo instead of what was kept."""
-        latent = None if seen.latent is None else seen.latent.astype("<f4").tobytes()
-        size, mtime_ns = seen.stamp
+    def store_encoded(self, number: int, encoded: EncodedFile) -> None:
+        """Store the latent of a photo, or why it has none, in place of the last one."""
+        vector = encoded.latent
+        size, mtime_ns = encoded.stamp
         row = DeskDescription(
             photo_id=number,
-            model=seen.model,
+            model=encoded.model,
             size=size,
             mtime_ns=mtime_ns,
-            latent=latent,
-            code=seen.code,
-            message=seen.message,
+            latent=None if vector is None else vector.astype("<f4").tobytes(),
+            code=encoded.code,
+            message=encoded.message,
         )
         with self._database().writing() as session:
             lock_for_storing(session)
             session.merge(row)
 
-    def keep_written(
+    def store_written(
         self,
         number: int,
         tags: Iterable[str],
@@ -240,10 +173,10 @@ class DeskStore:
         before: Stamp | None,
         after: Stamp,
     ) -> None:
-        """Keep that tags are in a photo, or beside it, whose stamp was another before.
+        """Store that tags were written into a photo, or beside it, changing its stamp.
 
-        What was written until then still is. The picture is the same, too, so what a
-        model saw of it holds.
+        Tags written before are still there. The picture is the same, too, so its
+        latent holds.
         """
         with self._database().writing() as session:
             lock_for_storing(session)
@@ -260,7 +193,7 @@ class DeskStore:
                 _restamp(session, number, before, after)
 
     def restamp(self, number: int, before: Stamp, after: Stamp) -> None:
-        """Say that a file's picture is the same after a change as before."""
+        """Store that a change of a file left its picture the same."""
         with self._database().writing() as session:
             lock_for_storing(session)
             _restamp(session, number, before, after)
@@ -281,9 +214,9 @@ def _known(
     session: Session, keys: Mapping[tuple[str, str], FolderPhoto]
 ) -> dict[tuple[str, str], int]:
     folders = {folder for folder, _ in keys}
-    found = select(DeskPhoto).where(DeskPhoto.folder.in_(folders))
-    rows = session.scalars(found)
-    return {(row.folder, row.name): row.id for row in rows}
+    columns = DeskPhotoRow.folder, DeskPhotoRow.name, DeskPhotoRow.id
+    rows = session.execute(select(*columns).where(DeskPhotoRow.folder.in_(folders)))
+    return {(folder, name): number for folder, name, number in rows}
 
 
 def _n_steps(session: Session, desk: str) -> int:
@@ -316,18 +249,19 @@ def _read_states(
         DeskDescription.message,
         *((DeskDescription.latent,) if latents else ()),
     )
-    seen = select(*columns).where(DeskDescription.photo_id.in_(ids))
-    for number, model, size, mtime_ns, code, message, *rest in session.execute(seen):
+    encoded = select(*columns).where(DeskDescription.photo_id.in_(ids))
+    for number, model, size, mtime_ns, code, message, *rest in session.execute(encoded):
         latent = np.frombuffer(rest[0], "<f4") if rest and rest[0] else None
-        found[number].seen = Seen(model, (size, mtime_ns), latent, code, message)
+        stamp = size, mtime_ns
+        found[number].encoded = EncodedFile(model, stamp, latent, code, message)
     written = select(DeskWritten).where(DeskWritten.photo_id.in_(ids))
     for row in session.scalars(written.order_by(DeskWritten.tag)):
         stamp = row.size, row.mtime_ns
-        found[row.photo_id].written.append(WrittenInFile(row.tag, row.beside, stamp))
+        found[row.photo_id].written.append(WrittenTag(row.tag, row.beside, stamp))
 
 
-def _said(changes: Iterable[tuple[str, str, int]]) -> str:
-    """What a step had said, for people."""
+def _describe(changes: Iterable[tuple[str, str, int]]) -> str:
+    """Describe a step for people."""
     tags: dict[str, dict[str, None]] = {}
     photos = set()
     for tag, mark, photo in changes:

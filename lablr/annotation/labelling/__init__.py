@@ -1,15 +1,15 @@
-"""Label many photos: records in, rows of tags out, however often it is stopped.
+"""Label many photos: records in, rows of tags out, resumable wherever it stops.
 
 ::
 
     inputs    lines or a corpus    -> items      (a Wanted photo, or why it Failed)
     outcomes  blocks of items      -> blocks of outcomes (Labelled, or why it Failed)
-    journal   blocks of outcomes   -> whole lines on the disk, from which to go on
+    journal   blocks of outcomes   -> whole lines on the disk, to resume from
     formats   blocks of outcomes   -> CSV, JSON lines or Parquet
     run       joins them
 
-An `Engine` is what makes outcomes of blocks: any function from an iterable of blocks
-to their outcomes in the same order, such as `in_threads`.
+An `Engine` is any function from an iterable of blocks to their outcomes in the same
+order, such as `in_threads`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Outcomes as files: CSV, JSON lines and Parquet, a block at a time.
+"""Write outcomes as CSV, JSON lines or Parquet, a block at a time.
 
 CSV and Parquet have a row for each photo with tags and the columns
-``id,link,tag_1,probability_1,...``; what failed stands in a file of its own, see
+``id,link,tag_1,probability_1,...``; failures have a file of their own, see
 `write_failures`. JSON lines hold both, in order.
 """
 
@@ -24,7 +24,7 @@ Blocks = Iterable[Sequence[Outcome]]
 Write = Callable[[BinaryIO, Blocks, int], None]
 
 MAX_CELLS_OF_GROUP = 1 << 17  # of a Parquet row group: some megabytes of memory
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
+# How a spreadsheet's formulas begin (OWASP, CSV injection).
 FORMULA = ("=", "+", "-", "@")
 
 
@@ -38,7 +38,7 @@ def write_csv(
 ) -> None:
     """Write rows of CSV, UTF-8 without a mark, one line each (RFC 4180).
 
-    Ids and links are written as they came. With ``spreadsheet``, one that begins like
+    Ids and links are written unchanged. With ``spreadsheet``, one that begins like
     a formula gets an apostrophe before it.
     """
     own = _quoted if spreadsheet else str
@@ -123,6 +123,6 @@ FORMATS: dict[str, Write] = {
 
 
 def check_format(name: str) -> None:
-    """Raise MissingExtra now rather than when everything is labelled."""
+    """Raise MissingExtra for a format before anything is labelled."""
     if name == "parquet":
         _pyarrow()

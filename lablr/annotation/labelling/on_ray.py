@@ -1,7 +1,7 @@
-"""Labelling on the machines of a Ray cluster: the blocks of one machine, elsewhere.
+"""Label on the machines of a Ray cluster.
 
-The photos are read there, so they lie at the same path on every machine; the model
-travels with the work. Blocks are those of `blocks_of`, so outcomes are the same.
+The machines read the photos, so these must be at the same path everywhere; the model
+is sent with the work. Blocks are those of `blocks_of`, so outcomes are the same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lablr.ranking.tagger import Tagger
 
 __all__ = ["on_ray"]
 
-# Sent together: a core is busy with them for some ten seconds.
+# Blocks sent together: some ten seconds of work for a core.
 BLOCKS_TOGETHER = 32
 
 
@@ -40,7 +40,7 @@ def on_ray(bundle: Bundle, k: int, ranking: str, address: str | None = None) -> 
     Raises `MissingExtra` without Ray; the engine `EngineError` when the cluster cannot
     be reached or fails.
     """
-    load_ray()  # now, and not when a journal has been begun
+    load_ray()  # fail before a journal is begun
 
     def outcomes(blocks: Iterable[Block]) -> Outcomes:
         prepare = partial(_prepare, bundle, k, ranking)

@@ -1,6 +1,6 @@
-"""What is asked for and what becomes of it, a block at a time.
+"""Label photos a block at a time: requests in, outcomes out, in the same order.
 
-A block is always of the same items, whoever labels it and whenever: its photos are
+A block always holds the same items, whatever labels it and whenever: its photos are
 ranked together, so its numbers are the same to the last bit.
 """
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 BLOCK_SIZE = 16
-N_DECIMALS = 6  # of a probability; the last digits are the processor's
+N_DECIMALS = 6  # of a probability; further digits depend on the processor
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Labelled:
     tags: tuple[tuple[str, float], ...]
 
     def to_record(self) -> dict[str, Any]:
-        """What JSON shows of it."""
+        """Return the photo for JSON."""
         tags = [{"tag": tag, "probability": p} for tag, p in self.tags]
         return {"id": self.id, "link": self.link, "photo": self.photo, "tags": tags}
 
@@ -71,7 +71,7 @@ def blocks_of(items: Iterable[Wanted | Failed]) -> Iterator[Block]:
 
 
 class Labeller:
-    """Labels one block: what runs in each thread, process or machine.
+    """Labels one block, in whatever thread, process or machine it runs.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Labeller:
 
     @property
     def description(self) -> dict[str, Any]:
-        """All on which the outcomes depend, but the photos."""
+        """Return everything that the outcomes depend on, except the photos."""
         return {
             "model": self._tagger.bundle_digest,
             "tags": self.n_tags,
@@ -118,8 +118,8 @@ def in_threads(
 ) -> Engine:
     """Return the engine of one machine: a block a thread, on all cores by default.
 
-    While one block is encoded others are decoded. At most two blocks more than there
-    are threads are held.
+    While one block is encoded others are decoded. At most two more blocks than threads
+    are held.
     """
     n = n_threads or available_threads()
     return lambda blocks: map_in_order(labeller, blocks, n, n_ahead=n + 2)

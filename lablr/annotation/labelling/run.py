@@ -1,9 +1,9 @@
-"""One run of labelling, from its input to a file that is whole, or to a stream.
+"""Run labelling from an input to a whole file, or to a stream.
 
-A file is written when everything is labelled; until then all lies in the journal
-beside it, in whole blocks. A run that goes on holds every block of the journal against
-the input, and then labels what is left. So a run that was stopped anywhere gives the
-file that it would have given, to the last byte.
+A file is written when everything is labelled; until then the journal beside it holds
+all outcomes, in whole blocks. A resumed run compares every block of the journal with
+the input, then labels the rest. So a run that was stopped anywhere gives the file that
+it would have given, to the last byte.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ Store = Callable[[Iterator[Labelled]], object]
 
 @dataclass
 class LabelCounts:
-    """What became of the items: attempted = labelled + failed.
+    """The counts of a run: attempted = labelled + failed.
 
-    ``resumed`` of them had been attempted by the runs before.
+    ``resumed`` of them were attempted by earlier runs.
     """
 
     attempted: int = 0
@@ -69,7 +69,7 @@ class LabelCounts:
 
 @dataclass(frozen=True)
 class Output:
-    """The file to write, its format (one of FORMATS), and its neighbours' names."""
+    """The file to write, its format (one of FORMATS), and the files beside it."""
 
     path: Path
     format: str = "csv"
@@ -77,7 +77,7 @@ class Output:
 
     @property
     def write(self) -> Write:
-        """The function that writes the format."""
+        """Return the function that writes the format."""
         if self.spreadsheet and self.format == "csv":
             return partial(write_csv, spreadsheet=True)
         return FORMATS[self.format]
@@ -92,7 +92,7 @@ class Output:
 
     @property
     def is_finished(self) -> bool:
-        """Whether a run has written it and taken its journal away."""
+        """Say whether a run has written the file and removed its journal."""
         return self.path.exists() and not self.journal.exists()
 
 
@@ -108,37 +108,44 @@ def label(
 ) -> LabelCounts:
     """Label every item of ``source`` and write ``output``, whole.
 
-    ``engine`` makes outcomes of blocks (default: `in_threads`). ``store`` is given
-    all photos with tags before the file is written; a run that is stopped there gives
-    them again, so it must not mind those it has. Memory does not grow
-    with the items. Raises LabelError when the file is there already, when its journal
-    is of another run or input, or when it cannot be written; MissingExtra for Parquet
-    without pyarrow; OSError or CorpusError when the input cannot be read. What was
-    labelled by then is kept for ``resume``.
+    ``engine`` makes outcomes of blocks (default: `in_threads`). ``store`` receives all
+    photos with tags before the file is written, and again when a run is stopped there
+    and resumed, so it must accept those that it has. Memory does not grow with the
+    items. Raises LabelError when the file exists already, when its journal is of
+    another run or input, or when it cannot be written; MissingExtra for Parquet
+    without pyarrow; OSError or CorpusError when the input cannot be read. The photos
+    labelled by then are kept for ``resume``.
     """
     check_format(output.format)
     if output.is_finished:
         raise LabelError(f"{output.path} is there already: name another file")
     journal = LabelJournal(output.journal, labeller.description, resume)
     try:
-        blocks = blocks_of(source.items())
-        counts = LabelCounts()
-        for block in _checked(journal, blocks):
-            counts.add(block)
-        counts.resumed = counts.attempted
-        total = source.count()
-        left = None if total is None else total - counts.resumed
-        engine = engine or in_threads(labeller)
-        with closing(engine(blocks)) as outcomes:
-            for block in _watched(outcomes, left, progress):
-                journal.add_block(block)
-                counts.add(block)
+        counts = _fill(journal, source, engine or in_threads(labeller), progress)
         if store is not None:
             photos = _labelled(journal.blocks())
             store(iter(progress(photos, counts.labelled, "storing predictions")))
         _finish(output, journal, labeller.n_tags, has_failed=counts.failed > 0)
     finally:
         journal.close()
+    return counts
+
+
+def _fill(
+    journal: LabelJournal, source: Input, engine: Engine, progress: Progress
+) -> LabelCounts:
+    """Label the blocks that the journal lacks, into it."""
+    blocks = blocks_of(source.items())
+    counts = LabelCounts()
+    for block in _checked(journal, blocks):
+        counts.add(block)
+    counts.resumed = counts.attempted
+    total = source.count()
+    left = None if total is None else total - counts.resumed
+    with closing(engine(blocks)) as outcomes:
+        for block in _watched(outcomes, left, progress):
+            journal.add_block(block)
+            counts.add(block)
     return counts
 
 
@@ -152,9 +159,9 @@ def label_to_stream(
     spreadsheet: bool = False,
     progress: Progress = silent,
 ) -> LabelCounts:
-    """Label every item of ``source`` and write as it goes, a block at a time.
+    """Label every item of ``source`` and write each block as it is done.
 
-    What fails stands in JSON lines in its place, and in the log for other formats.
+    Failures are in their places in JSON lines, and in the log for other formats.
     """
     check_format(format_name)
     counts = LabelCounts()
@@ -176,7 +183,7 @@ def label_to_stream(
 def _checked(
     journal: LabelJournal, blocks: Iterator[Block]
 ) -> Iterator[Sequence[Outcome]]:
-    """Yield the blocks of the journal, each held against that of the input."""
+    """Yield the blocks of the journal, each compared with that of the input."""
     for number, done in enumerate(journal.blocks()):
         block = next(blocks, ())
         if [(one.id, one.photo) for one in block] != [(d.id, d.photo) for d in done]:
@@ -217,14 +224,14 @@ def _log_failures(block: Sequence[Outcome]) -> None:
 def _finish(
     output: Output, journal: LabelJournal, n_tags: int, has_failed: bool
 ) -> None:
-    """Write the files of the journal; the journal goes when they are on the disk."""
+    """Write the files from the journal, and remove it when they are on the disk."""
     try:
         if has_failed and output.format != "jsonl":
             write_whole(
                 output.failures, lambda file: write_failures(file, journal.blocks())
             )
         else:
-            output.failures.unlink(missing_ok=True)  # of a file that was here before
+            output.failures.unlink(missing_ok=True)  # left by an earlier run
         write_whole(
             output.path, lambda file: output.write(file, journal.blocks(), n_tags)
         )

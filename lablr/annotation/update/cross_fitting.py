@@ -1,4 +1,4 @@
-"""Ratios of judged photos by Gaussians that did not learn from them.
+"""Score annotated photos by Gaussians that did not learn from them.
 
 Each Gaussian meets a few dozen photos once, see `mahalanobis.log_densities`.
 """
@@ -7,62 +7,63 @@ from __future__ import annotations
 
 import numpy as np
 
-from lablr.annotation.update.model import CorpusModel, Groups
-from lablr.annotation.update.photos import Bools, Columns, Floats, JudgedPhotos
+from lablr.annotation.update.annotated_photos import AnnotatedPhotos, Bools, Floats
+from lablr.annotation.update.corpus_model import CorpusModel, TagMoments
 from lablr.latent_space.calibration import Calibration, out_of_fold
 from lablr.latent_space.mahalanobis import log_densities
 from lablr.latent_space.moments import Moments
 
-__all__ = ["cross_calibrated", "cross_fitted_ratios", "ratios"]
+__all__ = ["cross_calibrate", "cross_fit_ratios", "log_likelihood_ratios"]
 
 
-def ratios(
-    model: CorpusModel, groups: Groups, latents: Floats, wanted: Bools
+def log_likelihood_ratios(
+    model: CorpusModel, moments: TagMoments, latents: Floats, decided: Bools
 ) -> Floats:
-    """Log-likelihood ratios (N, T) of latents (N, d), 0 where not `wanted`.
+    """Return ratios (N, T) of latents (N, d), 0 where nothing was `decided` (N, T).
 
-    As `TagGaussians` has them, but without prior odds. Raises `FitError` when a
+    They are those of `TagGaussians`, without prior odds. Raises `FitError` when a
     covariance is not positive definite.
     """
-    tied = groups.tag.within_covariance()
-    columns = np.flatnonzero(wanted.any(axis=0))
+    tied = moments.tag.within_covariance()
+    columns = np.flatnonzero(decided.any(axis=0))
+    groups = (
+        Moments(*(part[columns] for part in vars(moment).values()))
+        for moment in (moments.tag, moments.rest)
+    )
     tag, rest = (
         log_densities(
-            own.means, model.covariances(own, tied), latents, wanted[:, columns]
+            group.means, model.covariances(group, tied), latents, decided[:, columns]
         )
-        for own in (_chosen(part, columns) for part in (groups.tag, groups.rest))
+        for group in groups
     )
-    found = np.zeros(wanted.shape)
-    found[:, columns] = tag - rest
-    return found
+    ratio = np.zeros(decided.shape)
+    ratio[:, columns] = tag - rest
+    return ratio
 
 
-def cross_fitted_ratios(
-    model: CorpusModel, photos: JudgedPhotos, weight: float
+def cross_fit_ratios(
+    model: CorpusModel, photos: AnnotatedPhotos, weight: float
 ) -> Floats:
-    """Ratios (N, T) of the decided pairs, each photo's learned from the other parts."""
-    everything = photos.sums(weight)
+    """Return ratios (N, T) of decided pairs, each photo's fitted on other parts."""
+    total = photos.sums(weight)
 
-    def predict(_: Bools, own: Bools) -> Floats:
-        part = photos.rows(own)
-        others = model.groups(everything - part.sums(weight))
-        return ratios(model, others, part.latents.astype(np.float64), part.decided)
+    def predict(_: Bools, held_out: Bools) -> Floats:
+        part = photos.rows(held_out)
+        others = model.moments(total - part.sums(weight))
+        latents = part.latents.astype(np.float64)
+        return log_likelihood_ratios(model, others, latents, part.decided)
 
     return out_of_fold(photos.folds, len(photos.tags), predict)
 
 
-def cross_calibrated(prior: Calibration, ratio: Floats, photos: JudgedPhotos) -> Floats:
-    """Probabilities (N, T) of ratios, each photo's calibrated by the other parts."""
+def cross_calibrate(
+    prior: Calibration, ratio: Floats, photos: AnnotatedPhotos
+) -> Floats:
+    """Return probabilities (N, T), each photo's calibrated on the other parts."""
 
-    def predict(others: Bools, own: Bools) -> Floats:
-        learned = photos.rows(others)
-        calibration = prior.updated(ratio[others], learned.accepted, learned.asked)
-        return calibration.probability(ratio[own])
+    def predict(others: Bools, held_out: Bools) -> Floats:
+        known = photos.rows(others)
+        calibration = prior.updated(ratio[others], known.accepted, known.asked)
+        return calibration.probability(ratio[held_out])
 
     return out_of_fold(photos.folds, ratio.shape[1], predict)
-
-
-def _chosen(groups: Moments, columns: Columns) -> Moments:
-    if len(columns) == len(groups.n):
-        return groups
-    return Moments(*(part[columns] for part in vars(groups).values()))

@@ -8,16 +8,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from desk_makers import Client, desk_app, folder, small_model, state
+from desk_makers import Client, desk_app
 from photo_makers import jpeg, photo, save
 from PIL import Image
 
 from lablr.errors import UnsupportedPhoto
 from lablr.photos import photo_kind
 from webapp import create_app
-from webapp.http.settings import SettingError
-
-__all__ = ["folder", "small_model", "state"]
+from webapp.desk import photos
+from webapp.state import state_of
+from webapp.state.settings import SettingError
 
 A, B, C = "tag00000", "tag00001", "tag00002"
 
@@ -213,7 +213,7 @@ def test_suggestions_listen_and_leave_out_what_was_decided(desk):
 def test_at_most_so_many_photos_are_called_similar(desk, folder, monkeypatch):
     for number in range(3):
         shutil.copy(folder / "china.jpg", folder / f"again-{number}.jpg")
-    monkeypatch.setattr("webapp.desk.photos.MAX_SIMILAR", 2)
+    monkeypatch.setattr(photos, "MAX_SIMILAR", 2)
     for number in desk.ids("again-0.jpg", "again-1.jpg", "again-2.jpg"):
         desk.ask(number)
     small, china = desk.ids("small.png", "china.jpg")
@@ -225,7 +225,7 @@ def test_at_most_so_many_photos_are_called_similar(desk, folder, monkeypatch):
 
 def test_a_photo_is_encoded_once_until_it_changes(desk, folder, app, china_jpg):
     (number,) = desk.ids("china.jpg")
-    looked = app.extensions["lablr.metrics"].stages["encode"]
+    looked = state_of(app).metrics.stages["encode"]
     desk.ask(number)
     n_looks = looked_at(looked)
     desk.ask(number)
@@ -233,7 +233,7 @@ def test_a_photo_is_encoded_once_until_it_changes(desk, folder, app, china_jpg):
     again = Client(restarted.test_client())
     assert again.photos()["china.jpg"]["state"] == "suggested"
     again.ask(number)
-    assert looked_at(restarted.extensions["lablr.metrics"].stages["encode"]) == 0
+    assert looked_at(state_of(restarted).metrics.stages["encode"]) == 0
     assert looked_at(looked) == n_looks == 1
     Image.open(china_jpg).rotate(90).save(folder / "china.jpg")
     assert desk.photos()["china.jpg"]["state"] == "new"
@@ -309,31 +309,31 @@ def test_the_same_step_sent_again_is_none(desk):
     assert (kept["accepted"], kept["typed"]) == ([A], ["sea", B])
 
 
-@pytest.mark.parametrize(
-    ("step", "code"),
-    [
-        ({"photos": [99], "accept": [A]}, "unknown_photo"),
-        ({"photos": [], "accept": [A]}, "unknown_photo"),
-        ({"photos": ["1"], "accept": [A]}, "unknown_photo"),
-        ({"photos": [True], "accept": [A]}, "unknown_photo"),
-        ({"photos": [2**63], "accept": [A]}, "unknown_photo"),
-        ({"accept": [A]}, "unknown_photo"),
-        ({"photos": [1]}, "no_tag"),
-        ({"photos": [1], "accept": [A], "reject": [A]}, "contradiction"),
-        ({"photos": [1], "type": ["Sea"], "clear": ["sea"]}, "contradiction"),
-        ({"photos": [1], "accept": ["no tag of the model"]}, "unknown_tag"),
-        ({"photos": [1], "type": [" "]}, "bad_tag"),
-        ({"photos": [1], "type": ["a\0b"]}, "bad_tag"),
-        ({"photos": [1], "type": ["\ud800"]}, "bad_tag"),
-        ({"photos": [1], "type": ["x" * 1001]}, "bad_tag"),
-        ({"photos": [1], "type": [1]}, "bad_tag"),
-        ({"photos": [1], "type": "sea"}, "bad_tag"),
-        ({"photos": [1], "type": [f"t{n}" for n in range(201)]}, "bad_tag"),
-    ],
-)
-def test_bad_steps_are_refused_and_not_kept(desk, step, code):
+BAD_STEPS = [
+    ({"photos": [99], "accept": [A]}, "unknown_photo"),
+    ({"photos": [], "accept": [A]}, "unknown_photo"),
+    ({"photos": ["1"], "accept": [A]}, "unknown_photo"),
+    ({"photos": [True], "accept": [A]}, "unknown_photo"),
+    ({"photos": [2**63], "accept": [A]}, "unknown_photo"),
+    ({"accept": [A]}, "unknown_photo"),
+    ({"photos": [1]}, "no_tag"),
+    ({"photos": [1], "accept": [A], "reject": [A]}, "contradiction"),
+    ({"photos": [1], "type": ["Sea"], "clear": ["sea"]}, "contradiction"),
+    ({"photos": [1], "accept": ["no tag of the model"]}, "unknown_tag"),
+    ({"photos": [1], "type": [" "]}, "bad_tag"),
+    ({"photos": [1], "type": ["a\0b"]}, "bad_tag"),
+    ({"photos": [1], "type": ["\ud800"]}, "bad_tag"),
+    ({"photos": [1], "type": ["x" * 1001]}, "bad_tag"),
+    ({"photos": [1], "type": [1]}, "bad_tag"),
+    ({"photos": [1], "type": "sea"}, "bad_tag"),
+    ({"photos": [1], "type": [f"t{n}" for n in range(201)]}, "bad_tag"),
+]
+
+
+def test_bad_steps_are_refused_and_not_kept(desk):
     desk.photos()
-    assert desk.refused("steps", step) == code
+    for step, code in BAD_STEPS:
+        assert (desk.refused("steps", step), step) == (code, step)
     assert desk.client.get("/desk/photos").json["n_steps"] == 0
 
 

@@ -1,4 +1,4 @@
-"""What the desk keeps, on SQLite and PostgreSQL."""
+"""What the desk stores."""
 
 from __future__ import annotations
 
@@ -8,36 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alembic import command
-from alembic.config import Config
-from database_makers import (
-    MODEL,
-    clock,
-    database,
-    database_url,
-    drawn_photos,
-    postgresql,
-    rows_of,
-)
-from desk_makers import Client, desk_app, folder, small_model, state
+from database_makers import on_both, rows_of
+from desk_makers import Client, desk_app
 from judging_pages import SECRET
 
-from lablr.annotation.database.database import Database
-from lablr.annotation.database.engine import make_engine, parse_url
-from lablr.annotation.database.migrations import VERSIONS
-from lablr.annotation.desk import DeskStore, FolderPhoto, Said
-from lablr.annotation.desk.store import Seen
+from lablr.annotation.desk.files import FolderPhoto
+from lablr.annotation.desk.records import EncodedFile, TagDecisions
+from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError
-
-__all__ = [
-    "clock",
-    "database",
-    "database_url",
-    "folder",
-    "postgresql",
-    "small_model",
-    "state",
-]
+from webapp.state import state_of
 
 FOLDER = Path("/photos")
 
@@ -46,8 +25,8 @@ def files(*names: str) -> list[FolderPhoto]:
     return [FolderPhoto(FOLDER, FOLDER / name, (1, 1 << 60)) for name in names]
 
 
-def accepted(*tags: str) -> Said:
-    return Said({"accepted": tags})
+def accepted(*tags: str) -> TagDecisions:
+    return TagDecisions({"accepted": tags})
 
 
 @pytest.fixture
@@ -62,8 +41,8 @@ def store(open_store) -> DeskStore:
 
 def test_steps_are_taken_back_one_by_one(store):
     ids = [*store.numbers(files("a.jpg", "b.jpg")).values()]
-    store.record_step(ids, Said({"accepted": ["dog"], "rejected": ["cat"]}))
-    store.record_step(ids[:1], Said({"typed": ["Zürich"], "cleared": ["dog"]}))
+    store.record_step(ids, TagDecisions({"accepted": ["dog"], "rejected": ["cat"]}))
+    store.record_step(ids[:1], TagDecisions({"typed": ["Zürich"], "cleared": ["dog"]}))
     assert store.states(ids)[ids[0]].tags("accepted") == []
     said, changed = store.undo()
     assert (said, changed) == ("typed Zürich; cleared dog on 1 photo", ids[:1])
@@ -86,19 +65,23 @@ def test_another_desk_is_another(store, open_store):
     assert store.n_steps() == 1
 
 
+@on_both
 def test_a_latent_comes_back_as_it_was(store):
     (number,) = store.numbers(files("a.jpg")).values()
     latent = np.random.default_rng(0).normal(size=8).astype(np.float32)
     stamp = 5 << 32, 1_700_000_000_123_456_789
-    store.keep_seen(number, Seen("model", stamp, latent))
-    seen = store.states([number], latents=True)[number].seen
+    store.store_encoded(number, EncodedFile("model", stamp, latent))
+    seen = store.states([number], latents=True)[number].encoded
     assert (seen.model, seen.stamp) == ("model", stamp)
     assert seen.latent.tobytes() == latent.tobytes()
-    store.keep_seen(number, Seen("model", stamp, None, "broken_photo", "Broken."))
-    seen = store.states([number], latents=True)[number].seen
+    store.store_encoded(
+        number, EncodedFile("model", stamp, None, "broken_photo", "Broken.")
+    )
+    seen = store.states([number], latents=True)[number].encoded
     assert (seen.latent, seen.code, seen.message) == (None, "broken_photo", "Broken.")
 
 
+@on_both
 def test_many_at_once_take_steps(open_store, database):
     stores = [open_store() for _ in range(4)]
     names = [f"{n}.jpg" for n in range(20)]
@@ -121,31 +104,13 @@ def test_many_at_once_take_steps(open_store, database):
     assert stores[0].n_steps() == rows_of(database, "desk_changes") == 0
 
 
+@on_both
 def test_thousands_of_photos_are_one_step(store):
-    numbers = store.numbers(files(*(f"{n}.jpg" for n in range(12_000))))
+    numbers = store.numbers(files(*(f"{n}.jpg" for n in range(11_000))))
     ids = [*numbers.values()]
-    store.record_step(ids, accepted("dog", "cat"))
-    assert sum(map(len, (s.marks for s in store.states(ids).values()))) == 24_000
-    assert store.undo()[0] == "accepted dog, cat on 12,000 photos"
-
-
-def test_a_database_of_before_the_desk_is_brought_up(database_url):
-    engine = make_engine(parse_url(database_url))
-    if engine.dialect.name == "sqlite":
-        Path(engine.url.database).touch()
-    config = Config()
-    config.set_main_option("script_location", str(VERSIONS.parent))
-    config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    engine.dispose()
-    with Database(database_url) as database:
-        database.store_predictions(MODEL, drawn_photos(2))
-        store = DeskStore(lambda: database, "/photos")
-        (number,) = store.numbers(files("a.jpg")).values()
-        store.record_step([number], accepted("dog"))
-        assert store.n_steps() == 1
+    store.record_step(ids, accepted("dog"))
+    assert sum(map(len, (s.marks for s in store.states(ids).values()))) == 11_000
+    assert store.undo()[0] == "accepted dog on 11,000 photos"
 
 
 def test_the_desk_uses_the_database_of_judgements(
@@ -164,4 +129,4 @@ def test_the_desk_uses_the_database_of_judgements(
     assert again.post("undo", {})["n_steps"] == 0
     assert not (state / "desk" / "desk.sqlite").exists()
     for app in apps:
-        app.extensions["lablr.judging"].database.close()
+        state_of(app).judging.database.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import itertools
 import json
@@ -10,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -19,8 +17,6 @@ from label_makers import (
     files_of,
     ids_of,
     labeller,
-    lines,  # noqa: F401, a fixture
-    many_lines,
     opened,
     read_objects,
     read_rows,
@@ -330,30 +326,3 @@ def test_what_a_thread_raises_is_raised_in_its_turn():
     with pytest.raises(ZeroDivisionError):
         next(results)
     assert list(map_in_order(invert, [], 2, 2)) == []
-
-
-def test_memory_does_not_grow_with_the_lines(tmp_path):
-    held: list[int] = []
-
-    def one_by_one(blocks):  # with threads it is chance how many photos are read
-        yield from map(labeller(), blocks)
-
-    def measured(items, total, label_text):
-        for number, item in enumerate(items):
-            yield item
-            if number % 48 == 0:
-                gc.collect()  # empties the interpreter's own store of freed tuples, too
-                held.append(tracemalloc.get_traced_memory()[0])
-
-    source = opened(many_lines(tmp_path, 384))
-    output = Output(tmp_path / "out.csv")
-    tracemalloc.start()
-    try:
-        label(source, output, labeller(), engine=one_by_one, progress=measured)
-    finally:
-        tracemalloc.stop()
-    assert len(held) == 8
-    # An outcome that stayed would be over 600 bytes. The interpreter's own caches fill,
-    # and it may make its table of names anew: the largest step does not count.
-    steps = sorted(after - before for before, after in itertools.pairwise(held[1:]))
-    assert sum(steps[:-1]) < 5 * 48 * 200

@@ -1,4 +1,4 @@
-"""What goes wrong around the bot: the network, Telegram, restarts."""
+"""Faults around the bot: the network, Telegram, restarts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from bot_here import (
     SOCKETS_LEFT,
     in_a_loop_of_its_own,
     running_bot,
-    tagger,  # noqa: F401
-    telegram,  # noqa: F401
 )
 from telegram_server import TOKEN, TelegramServer
 
@@ -21,14 +19,13 @@ from lablr.bot.redaction import secret_part
 from lablr.bot.replies import NOT_FETCHED
 from lablr.errors import BotError
 
-OK_WITHOUT = b'{"ok": true}'
 PROXY_PAGE = b"<html>502: the address /bot" + TOKEN.encode() + b"/x is away</html>"
 
 pytestmark = SOCKETS_LEFT
 
 
 def once(method: str, status: int, body: bytes):
-    """A fault of the first call of a method."""
+    """Return a fault of the first call of a method."""
     return lambda called, n_before: (
         (status, body) if called == method and n_before == 0 else None
     )
@@ -43,73 +40,79 @@ def said(status: int, **more) -> bytes:
 
 
 @pytest.mark.parametrize("method", ["sendMessage", "getUpdates"])
-@pytest.mark.parametrize(
-    ("status", "body", "least_s"),
-    [
-        (429, said(429, parameters={"retry_after": 7}), 7),
-        (429, b"slow down", 1),
-        (429, said(429, parameters={"retry_after": "soon"}), 1),
-        (500, said(500), 1),
-        (502, PROXY_PAGE, 1),
-        (503, b"", 1),
-    ],
-)
-def test_it_waits_and_tries_again(telegram, tagger, method, status, body, least_s):
-    telegram.fault = once(method, status, body)
+def test_it_waits_and_tries_again(telegram, tagger, method):
+    faults = [
+        (429, said(429, parameters={"retry_after": 7})),
+        (429, b"slow down"),
+        (429, said(429, parameters={"retry_after": "soon"})),
+        (500, said(500)),
+        (502, PROXY_PAGE),
+        (503, b""),
+    ]
+    turns = iter([turn for fault in faults for turn in (fault, None)])
+    telegram.fault = lambda called, n_before: (
+        next(turns, None) if called == method else None
+    )
     with running_bot(telegram, tagger) as bot:
-        asked = telegram.say("/help")
-        assert len(telegram.answers_to(asked)) == 1
-    assert bot.waits == [least_s]
+        for _ in faults:
+            assert len(telegram.answers_to(telegram.say("/help"))) == 1
+        telegram.wait_until(lambda: len(bot.waits) == len(faults))
+    assert bot.waits == [7, 1, 1, 1, 1, 1]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"not json",
-        b"[]",
-        b"null",
-        b"[" * 100_000,
-        OK_WITHOUT,
-        b'{"ok": true, "result": 5}',
-        b'{"ok": true, "result": [5]}',
-        b'{"ok": true, "result": [{"message": {}}]}',
-        b'{"ok": true, "result": [{"update_id": "1"}]}',
-        b'{"ok": false}',
-        b"\xff\xfe",
-        PROXY_PAGE,
-    ],
-)
-def test_a_malformed_answer_does_not_end_it(telegram, tagger, body):
-    telegram.fault = once("getUpdates", 200, body)
+def test_malformed_answers_do_not_end_it(telegram, tagger):
+    bodies = iter(
+        [
+            b"",
+            b"not json",
+            b"[]",
+            b"null",
+            b"[" * 100_000,
+            b'{"ok": true}',
+            b'{"ok": true, "result": 5}',
+            b'{"ok": true, "result": [5]}',
+            b'{"ok": true, "result": [{"message": {}}]}',
+            b'{"ok": true, "result": [{"update_id": "1"}]}',
+            b'{"ok": false}',
+            b"\xff\xfe",
+            PROXY_PAGE,
+        ]
+    )
+    telegram.fault = lambda method, n_before: (
+        next(((200, body) for body in bodies), None) if method == "getUpdates" else None
+    )
     with running_bot(telegram, tagger) as bot:
         assert len(telegram.answers_to(telegram.say("/help"))) == 1
-    assert bot.waits == [1.0]
+    assert bot.waits == [1, 2, 4, 8, 16, *[30] * 8]
 
 
-@pytest.mark.parametrize(
-    "method", ["sendChatAction", "getFile", "file", "sendPhoto", "setMyCommands"]
-)
-def test_a_malformed_answer_to_one_photo_leaves_the_next(
-    telegram, tagger, china_jpg, method
-):
-    telegram.fault = once(method, 200, b'{"ok": true, "result": "?"}')
+def test_a_malformed_answer_to_one_photo_leaves_the_next(telegram, tagger, china_jpg):
+    malformed = (200, b'{"ok": true, "result": "?"}')
+    methods = ("setMyCommands", "sendChatAction", "getFile", "file")
+    firsts = {*((method, 0) for method in methods), ("sendPhoto", 1)}
+    telegram.fault = lambda method, n_before: (
+        malformed if (method, n_before) in firsts else None
+    )
     photo = china_jpg.read_bytes()
     with running_bot(telegram, tagger):
-        telegram.send_photo(photo)
-        (sent,) = telegram.answers_to(telegram.send_photo(photo))
-    assert sent.picture
+        asked = [telegram.send_photo(photo) for _ in range(5)]
+        telegram.answers_to(asked[4])
+        answers = {sent.answers: sent for sent in telegram.sent}
+    assert answers[asked[0]].text == NOT_FETCHED  # getFile
+    assert answers[asked[1]].text.startswith("This is not a JPEG")  # file
+    assert answers[asked[2]].picture
+    assert asked[3] not in answers  # sendPhoto
+    assert answers[asked[4]].picture
 
 
-@pytest.mark.parametrize(
-    "message", ["text", 5, [], {}, {"message_id": 1}, {"chat": {"id": 7}}]
-)
-def test_an_update_of_a_wrong_shape_is_passed_over(telegram, tagger, message):
-    telegram.deliver_raw({"update_id": 1000, "message": message})
-    telegram.deliver_raw({"update_id": 1001, "poll": {"id": "1"}})
+def test_updates_of_a_wrong_shape_are_passed_over(telegram, tagger):
+    messages = ["text", 5, [], {}, {"message_id": 1}, {"chat": {"id": 7}}]
+    for number, message in enumerate(messages, start=1000):
+        telegram.deliver_raw({"update_id": number, "message": message})
+    telegram.deliver_raw({"update_id": 1006, "poll": {"id": "1"}})
     with running_bot(telegram, tagger):
         assert len(telegram.answers_to(telegram.say("/help"))) == 1
-    assert telegram.confirmed == 1003
+    assert telegram.confirmed == 1008
 
 
 def test_a_photo_that_cannot_be_fetched_is_said(telegram, tagger, china_jpg):

@@ -11,10 +11,8 @@ import pytest
 from bot_here import (
     SOCKETS_LEFT,
     running_bot,
-    tagger,  # noqa: F401
-    telegram,  # noqa: F401
 )
-from telegram_server import TelegramServer
+from telegram_server import TelegramServer, serving
 
 from lablr.bot.webhook import MAX_BODY_BYTES, SECRET_HEADER
 from lablr.errors import BotError
@@ -42,11 +40,22 @@ class Caller:
         return self.post(json.dumps(update).encode(), **headers)
 
 
-@pytest.fixture
-def caller(telegram, tagger):
+@pytest.fixture(scope="module")
+def called_bot(tagger):
     settings = {"webhook": "https://example.org/hook", "port": 0}
-    with running_bot(telegram, tagger, **settings) as bot:
-        yield Caller(telegram, int(bot.said.rpartition(" ")[2]))
+    with serving() as server, running_bot(server, tagger, **settings) as bot:
+        yield server, int(bot.said.rpartition(" ")[2])
+
+
+@pytest.fixture
+def telegram(called_bot) -> TelegramServer:
+    called_bot[0].sent.clear()
+    return called_bot[0]
+
+
+@pytest.fixture
+def caller(called_bot) -> Caller:
+    return Caller(*called_bot)
 
 
 def test_the_webhook_is_set_with_a_secret(caller, telegram):
@@ -99,7 +108,7 @@ def test_who_does_not_know_the_secret_is_refused(caller, telegram, secret):
         (b"[" * 100_000, 400),
         (b'{"update_id": true}', 400),
         (b'{"update_id": 1, "message": 5}', 200),
-        (b'{"update_id": 1}', 200),
+        (b'{"update_id": 2}', 200),
         (b" " * (MAX_BODY_BYTES + 1), 400),
     ],
 )
@@ -115,8 +124,10 @@ def test_what_is_no_update_is_refused(caller, telegram, body, status):
 
 def test_a_taken_port_is_named(caller, telegram, tagger):
     settings = {"webhook": "https://example.org/hook", "port": caller._port}
+    registered = telegram.webhook
     with (
         pytest.raises(BotError, match=f"cannot listen on .* {caller._port}"),
         running_bot(telegram, tagger, **settings),
     ):
         pass
+    assert telegram.webhook is registered

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import runpy
 import shutil
@@ -11,7 +10,6 @@ import socket
 import click
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 from places import ROOT
 
 from lablr import bundle
@@ -188,45 +186,6 @@ def test_evaluate_refuses_a_corpus_that_is_not_there(run_lablr, tmp_path):
     done = run_lablr("evaluate", tmp_path / "nonesuch")
     assert done.returncode == 1
     assert done.stderr.startswith(b"lablr: error: ")
-
-
-# --- map
-
-
-@pytest.mark.parametrize("with_photo", [False, True])
-def test_map_draws_a_picture(run_lablr, tmp_path, china_jpg, with_photo):
-    photo = ["--photo", china_jpg] if with_photo else []
-    done = run_lablr("map", "-o", "map.PNG", *photo, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, b"map.PNG\n"), done.stderr
-    with Image.open(io.BytesIO((tmp_path / "map.PNG").read_bytes())) as picture:
-        assert picture.format == "PNG"
-        assert min(picture.size) >= 400
-        assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
-
-
-@pytest.mark.parametrize("with_photo", [False, True])
-def test_map_writes_a_page_that_needs_no_network(
-    run_lablr, tmp_path, china_jpg, with_photo
-):
-    photo = ["--photo", china_jpg] if with_photo else []
-    done = run_lablr("map", "--out", "map.html", *photo, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    page = (tmp_path / "map.html").read_text(encoding="utf-8")
-    (figure,) = [
-        line.removeprefix("const figure = ").removesuffix(";")
-        for line in page.splitlines()
-        if line.startswith("const figure = ")
-    ]
-    n_circles = len(json.loads(figure)["layout"]["shapes"])
-    assert n_circles == 20 if with_photo else n_circles >= 20
-    assert page.count("<script>") == page.count("</script>") == 2
-    assert "<script src" not in page
-
-
-def test_map_says_where_it_cannot_write(run_lablr, tmp_path):
-    done = run_lablr("map", "--out", tmp_path / "no" / "map.png")
-    assert done.returncode == 1
-    assert done.stderr.decode().startswith(f"lablr: error: {tmp_path}/no/map.png: ")
 
 
 # --- serve

@@ -14,13 +14,12 @@ from model_makers import GREY, SIZE, draw_photos, encoder_onnx, make_bundle
 from PIL import Image
 from skimage.data import astronaut
 
-from lablr.annotation.consensus import read_judgements
+from lablr.annotation.consensus import read_consensus
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.records import ModelRecord, StoredPhoto
+from lablr.annotation.database.records import Consensus, ModelRecord, StoredPhoto
 from lablr.annotation.update import (
     DEFAULT_WEIGHT,
-    Judgement,
-    encode_judgements,
+    encode_annotated_photos,
     previous_folder,
 )
 from lablr.bundle import Bundle
@@ -218,10 +217,10 @@ def test_photos_that_are_gone_are_left_out(world, judgements, tmp_path) -> None:
     encoder = Encoder(encoder_onnx(), GREY)
     yes = frozenset({"bright"})
     said = [
-        Judgement("gone", "gone.png", yes, frozenset(), yes),
-        Judgement("there", places[0].name, frozenset(), yes, yes),
+        Consensus("gone", "gone.png", yes, frozenset(), yes),
+        Consensus("there", places[0].name, frozenset(), yes, yes),
     ]
-    found = encode_judgements(said, encoder, False, base=folder / "photos")
+    found = encode_annotated_photos(said, encoder, False, base=folder / "photos")
     assert found.names == ("there",)
     assert found.rejected.tolist() == [[True]]
     expected = encoder.encode(read_image(places[0], SIZE)[None])
@@ -265,7 +264,7 @@ def shown(tmp_path: Path) -> Database:
 def said(database: Database) -> dict[str, tuple[set[str], set[str], set[str]]]:
     return {
         one.photo: (set(one.accepted), set(one.rejected), set(one.asked))
-        for one in read_judgements(database)
+        for one in read_consensus(database)
     }
 
 

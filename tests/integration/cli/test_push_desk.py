@@ -15,8 +15,8 @@ from flickr_server.members import OwnPhoto
 from push_makers import Pusher, raws
 
 from lablr.annotation import desk_database, open_database
-from lablr.annotation.desk import Desk, Said, open_desk
-from lablr.annotation.desk.on_flickr import number_in
+from lablr.annotation.desk import Desk, TagDecisions, open_desk
+from lablr.annotation.desk.flickr_tags import flickr_number
 from lablr.cli import main
 from lablr.flickr.account import keep_account
 
@@ -43,7 +43,7 @@ from lablr.flickr.account import keep_account
     ],
 )
 def test_the_names_that_flickr_gives(name, number):
-    assert number_in(name) == number
+    assert flickr_number(name) == number
 
 
 SEA, CAT = "53061940521", "53061940522"
@@ -86,7 +86,7 @@ def desk_of(folder: Path, state: Path, url: str | None = None) -> Iterator[Desk]
 
 def decide(desk: Desk, name: str, **tags: list[str]) -> None:
     (number,) = [photo.number for photo in desk.photos() if photo.name == name]
-    desk.record_step([number], Said(tags))
+    desk.record_step([number], TagDecisions(tags))
 
 
 def lablr(*words: str):

@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 
 import pytest
+from model_makers import N_LATENT
 from photo_makers import jpeg
-from serving import MULTIPART, form_of, n_latent
+from serving import MULTIPART, form_of
+from small_app import small_app
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
-from webapp import create_app
-from webapp.http.access import RateLimit, client_of
-from webapp.http.settings import SettingError, Settings
+from lablr.system.rate_limit import RateLimit
+from webapp.http.access import client_of
+from webapp.state import state_of
+from webapp.state.settings import SettingError, Settings
 
 TOKEN = 'a fjord=27, "_a.~+/=='  # noqa: S105  # every kind of sign it may have
-LATENT = {"latent": [0.0] * n_latent()}
+LATENT = {"latent": [0.0] * N_LATENT}
 
 
 def photo_form() -> dict:
@@ -27,7 +30,7 @@ def calls() -> list[tuple[str, str, dict]]:
     return [
         ("POST", "/api/v1/suggestions", photo_form()),
         ("POST", "/api/v1/suggestions/batch", photo_form()),
-        ("POST", "/api/v1/explanations?tag=sky", photo_form()),
+        ("POST", "/api/v1/explanations?tag=tag00000", photo_form()),
         ("POST", "/api/v1/rankings", {"json": LATENT}),
         ("GET", "/api/v1/tags", {}),
         ("GET", "/metrics", {}),
@@ -64,7 +67,7 @@ def bearer(token: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def closed():
     """The application that asks for a token."""
-    return create_app({"API_TOKEN": TOKEN}).test_client()
+    return small_app(API_TOKEN=TOKEN).test_client()
 
 
 @pytest.mark.parametrize(
@@ -136,8 +139,8 @@ def test_only_the_page_takes_the_field(closed):
     assert closed.post("/api/v1/suggestions", data=data).status_code == 401
 
 
-def test_templates_know_whether_a_token_is_needed(app, closed):
-    for one, needed in ((app, False), (closed.application, True)):
+def test_templates_know_whether_a_token_is_needed(closed):
+    for one, needed in ((small_app(), False), (closed.application, True)):
         with one.test_request_context("/"):
             template = one.jinja_env.from_string("{{ token_needed }}")
             context: dict = {}
@@ -241,7 +244,7 @@ def test_a_client_is_an_address_or_a_site(address, client):
 @pytest.fixture
 def limited():
     """The application that takes three photos a minute."""
-    return create_app({"RATE_LIMIT": 3}).test_client()
+    return small_app(RATE_LIMIT=3).test_client()
 
 
 def assert_limited(response) -> None:
@@ -280,8 +283,8 @@ def test_a_batch_costs_its_photos_and_a_refusal_reads_nothing(limited):
     assert int(refused.headers["Retry-After"]) in range(60, 81)
 
 
-def test_no_limit_unless_set(app):
-    assert app.extensions["lablr.rate_limit"] is None
+def test_no_limit_unless_set():
+    assert state_of(small_app()).rate_limit is None
     with pytest.raises(SettingError, match="LABLR_RATE_LIMIT must be"):
         Settings.read({"RATE_LIMIT": "-1"})
 
@@ -290,8 +293,8 @@ def test_no_limit_unless_set(app):
 
 
 def test_without_room_no_body_is_read():
-    app = create_app({"MAX_RUNNING": 1, "MAX_WAITING": 0, "API_TOKEN": TOKEN})
-    with app.extensions["lablr.admission"].admit():
+    app = small_app(MAX_RUNNING=1, MAX_WAITING=0, API_TOKEN=TOKEN)
+    with state_of(app).admission.admit():
         for url in ("/", "/api/v1/suggestions", "/api/v1/suggestions/batch"):
             refused = send_unread(app, url)
             assert refused.status_code == 503

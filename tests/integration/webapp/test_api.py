@@ -7,17 +7,17 @@ import tempfile
 import threading
 
 import pytest
-from bad_photos import bad_photos
+from bad_photos import a_few_bad_photos
 from photo_makers import jpeg
 from serving import MULTIPART, form_of
+from small_app import small_app
 from werkzeug.test import EnvironBuilder
 
-from lablr import Tagger
 from lablr.ranking.tagger import RANKINGS
 from lablr.tags import LANGUAGES
-from webapp import create_app
-from webapp.http.admission import Admission, Busy
-from webapp.http.settings import SettingError, Settings
+from webapp.state import state_of
+from webapp.state.admission import Admission, Busy
+from webapp.state.settings import SettingError, Settings
 
 URL = "/api/v1/suggestions"
 SECURITY_HEADERS = {
@@ -47,10 +47,11 @@ def assert_error(response, status: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("ranking", RANKINGS)
-def test_a_photo_gets_what_the_library_gives(client, china_jpg, ranking):
+def test_a_photo_gets_what_the_library_gives(client, app, china_jpg, ranking):
     response = post(client, china_jpg.read_bytes(), k=7, ranking=ranking)
     assert response.status_code == 200
-    expected = Tagger.load().suggest(china_jpg, k=7, ranking=ranking).to_dict()
+    tagger = state_of(app).model.tagger
+    expected = tagger.suggest(china_jpg, k=7, ranking=ranking).to_dict()
     assert response.json["sure"] == expected["sure"]
     assert response.json["ranking"] == ranking
     for found, tag in zip(response.json["tags"], expected["tags"], strict=True):
@@ -62,7 +63,7 @@ def test_a_photo_gets_what_the_library_gives(client, china_jpg, ranking):
 def test_k_zero_is_every_tag(client, app, china_jpg):
     found = post(client, china_jpg.read_bytes(), k=0).json["tags"]
     assert sorted(tag["tag"] for tag in found) == sorted(
-        app.extensions["lablr.model"].tagger.tags
+        state_of(app).model.tagger.tags
     )
 
 
@@ -94,7 +95,7 @@ def test_figures_come_for_plotly(client, china_jpg, width):
 
 def test_tags_are_listed(client, app):
     response = client.get("/api/v1/tags")
-    tagger = app.extensions["lablr.model"].tagger
+    tagger = state_of(app).model.tagger
     assert response.json == {
         "tags": list(tagger.tags),
         "rankings": list(tagger.rankings),
@@ -112,7 +113,7 @@ def test_health(client, app):
     assert client.get("/livez").json == {"status": "alive"}
     assert client.get("/readyz").json == {
         "status": "ready",
-        "bundle": app.extensions["lablr.model"].tagger.bundle_digest,
+        "bundle": state_of(app).model.tagger.bundle_digest,
     }
 
 
@@ -235,7 +236,7 @@ def test_wrong_addresses_and_methods(client):
 
 
 def test_an_unexpected_error_tells_nothing(caplog):
-    app = create_app({"PROPAGATE_EXCEPTIONS": False})
+    app = small_app()
 
     @app.get("/api/v1/broken")
     def broken():
@@ -247,13 +248,13 @@ def test_an_unexpected_error_tells_nothing(caplog):
     assert response.json["error"]["request_id"] in caplog.text
 
 
-def test_every_bad_photo_gets_its_answer_and_leaves_nothing(
+def test_every_kind_of_bad_photo_gets_its_answer_and_leaves_nothing(
     client, china_jpg, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     wrong = []
-    for case in bad_photos():
+    for case in a_few_bad_photos():
         response = post(client, case.payload)
         expected = case.expected.code if case.expected else None
         code = response.json.get("error", {}).get("code")
@@ -276,11 +277,11 @@ def test_a_large_photo_stays_out_of_temporary_files(
 # --- Admission ------------------------------------------------------------------------
 
 
-def test_beyond_its_places_the_model_is_busy_and_health_is_not(china_jpg):
-    app = create_app({"MAX_RUNNING": 1, "MAX_WAITING": 0})
+def test_beyond_its_places_the_model_is_busy_and_health_is_not():
+    app = small_app(MAX_RUNNING=1, MAX_WAITING=0)
     client = app.test_client()
-    with app.extensions["lablr.admission"].admit():
-        refused = post(client, china_jpg.read_bytes())
+    with state_of(app).admission.admit():
+        refused = post(client, jpeg())
         assert_error(refused, 503, "busy")
         assert int(refused.headers["Retry-After"]) > 0
         assert client.get("/livez").status_code == 200
@@ -288,7 +289,7 @@ def test_beyond_its_places_the_model_is_busy_and_health_is_not(china_jpg):
         page = client.post("/", data={"photo": (io.BytesIO(jpeg()), "a.jpg")})
         assert page.status_code == 503
         assert "busy" in page.text
-    assert post(client, china_jpg.read_bytes()).status_code == 200
+    assert post(client, jpeg()).status_code == 200
 
 
 def test_a_place_to_wait_is_given_up_in_time():

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from serving import ROOT, Server, running_server
+from small_app import small_server
 
 from webapp.http.errors import CODES
 
@@ -75,7 +76,7 @@ def test_a_console_example_runs(block, server, folder):
 def test_the_token_example_needs_its_token(folder, tmp_path_factory):
     (block,) = [block for block in blocks("sh") if "Authorization" in block]
     temporary = tmp_path_factory.mktemp("closed")
-    with running_server(temporary, LABLR_API_TOKEN=TOKEN) as closed:
+    with small_server(temporary, LABLR_API_TOKEN=TOKEN) as closed:
         typed = block.replace(ADDRESS, closed.url)
         assert json.loads(run(["bash", "-euc", typed], folder))["tags"]
         with pytest.raises(AssertionError, match="unauthorized"):

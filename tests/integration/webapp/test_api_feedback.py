@@ -13,6 +13,7 @@ from lablr import Feedback
 from lablr.bundle import Bundle
 from lablr.ranking.reach import Reach
 from webapp import create_app
+from webapp.state import state_of
 
 URL = "/api/v1/rankings"
 LATENT = np.random.default_rng(0).normal(3, 2, N_LATENT).astype(np.float32)
@@ -52,7 +53,7 @@ def rank(client, **query):
 
 
 def tagger_of(client):
-    return client.application.extensions["lablr.model"].tagger
+    return state_of(client.application).model.tagger
 
 
 @pytest.mark.parametrize("ranking", ["calibrated", "mahalanobis"])

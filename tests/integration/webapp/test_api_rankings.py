@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from model_makers import N_LATENT
 from serving import MULTIPART, form_of
+from small_app import small_app
 
 from lablr.ranking.tagger import RANKINGS
-from webapp import create_app
+from webapp.state import state_of
 
 URL = "/api/v1/rankings"
 
@@ -39,7 +41,7 @@ def assert_bad_latent(response, status: int = 400) -> None:
 
 
 def test_the_latent_is_the_librarys(app, latent, china_jpg):
-    tagger = app.extensions["lablr.model"].tagger
+    tagger = state_of(app).model.tagger
     assert latent == tagger.suggest(china_jpg).latent.tolist()
 
 
@@ -138,7 +140,7 @@ def test_the_parameters_are_held_here_too(client, latent):
     assert refused.json["error"]["code"] == "bad_parameter"
 
 
-def test_ranking_does_not_wait_for_photos(latent):
-    app = create_app({"MAX_RUNNING": 1, "MAX_WAITING": 0})
-    with app.extensions["lablr.admission"].admit():
+def test_ranking_does_not_wait_for_photos():
+    app, latent = small_app(MAX_RUNNING=1, MAX_WAITING=0), [0.0] * N_LATENT
+    with state_of(app).admission.admit():
         assert rank(app.test_client(), {"latent": latent}).status_code == 200

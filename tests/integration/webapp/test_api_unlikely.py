@@ -7,22 +7,16 @@ import json
 import pytest
 from serving import BOUNDARY, MULTIPART, SUGGESTIONS, form_of
 
-from lablr.ranking.tagger import Tagger
 from lablr.ranking.unlikely import unlikely_tags
 from lablr.tags import Vocabulary
-from webapp import create_app
+from webapp.state import state_of
 
 OWN = ["building", "Surfing", "dogs", "Aunt Mary"]
 
 
 @pytest.fixture(scope="module")
-def client():
-    return create_app({"TESTING": True}).test_client()
-
-
-@pytest.fixture(scope="module")
-def suggestion(china_jpg):
-    return Tagger.load().suggest(china_jpg, k=0)
+def suggestion(app, china_jpg):
+    return state_of(app).model.tagger.suggest(china_jpg, k=0)
 
 
 def ask(client, photo, **query):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_makers import Client, desk_app, folder, small_model, state
+
+from webapp.state import state_of
 
 __all__ = ["folder", "small_model", "state"]
 
@@ -70,7 +73,7 @@ def test_others_need_the_token(app, folder, small_model):
     elsewhere = {"REMOTE_ADDR": "192.0.2.1"}
     assert app.test_client().get("/desk", environ_base=elsewhere).status_code == 403
     # a server that others can reach is not open to who sits here, either
-    app.extensions["lablr.listens_on"] = "0.0.0.0"  # noqa: S104
+    replace(state_of(app), listens_on="0.0.0.0").store(app)  # noqa: S104
     assert app.test_client().get("/desk/photos").status_code == 403
     app = desk_app(folder, small_model, API_TOKEN="open sesame")
     client = app.test_client()

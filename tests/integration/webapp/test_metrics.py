@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 
 import pytest
+from model_makers import N_LATENT
 from photo_makers import jpeg
 from prometheus_client.parser import text_string_to_metric_families
-from serving import MULTIPART, form_of, n_latent
+from serving import MULTIPART, form_of
+from small_app import small_app
 
 import lablr
-from webapp import create_app
-from webapp.http.metrics import STAGES
+from webapp.state import state_of
+from webapp.state.metrics import STAGES
 
 URL = "/api/v1/suggestions"
 
@@ -19,7 +21,7 @@ URL = "/api/v1/suggestions"
 @pytest.fixture
 def own_app():
     """An application that nobody else has counted with."""
-    return create_app({"MAX_RUNNING": 1, "MAX_WAITING": 0})
+    return small_app(MAX_RUNNING=1, MAX_WAITING=0)
 
 
 def samples(client) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -52,7 +54,7 @@ def test_requests_and_stages_are_counted(own_app):
     assert send(client).status_code == 200
     assert send(client, figures="wide", latent=1).status_code == 200
     assert send(client, b"no photo").status_code == 415
-    latent = [0.0] * n_latent()
+    latent = [0.0] * N_LATENT
     assert client.post("/api/v1/rankings", json={"latent": latent}).status_code == 200
     photos = [(io.BytesIO(data), "a.jpg") for data in (jpeg(), b"no photo", jpeg())]
     batch = client.post(f"{URL}/batch", data={"photo": photos})
@@ -78,7 +80,7 @@ def test_requests_and_stages_are_counted(own_app):
 
 def test_the_queue_is_seen(own_app):
     client = own_app.test_client()
-    with own_app.extensions["lablr.admission"].admit():
+    with state_of(own_app).admission.admit():
         assert send(client).status_code == 503
         found = samples(client)
         assert found["lablr_photos_running", ()] == 1
@@ -89,7 +91,7 @@ def test_the_queue_is_seen(own_app):
 
 
 def test_the_bundle_is_named(client, app):
-    digest = app.extensions["lablr.model"].tagger.bundle_digest
+    digest = state_of(app).model.tagger.bundle_digest
     found = samples(client)
     assert found["lablr_bundle_info", (digest, lablr.__version__)] == 1
     assert found["process_resident_memory_bytes", ()] > 1e6

@@ -18,7 +18,8 @@ from serving import MULTIPART, SUGGESTIONS, Server, form_of, running_server
 
 from lablr.bundle import Bundle
 from webapp import create_app
-from webapp.model import ServedModel, tagger
+from webapp.state import state_of, tagger
+from webapp.state.model import ServedModel
 
 
 def bundle_of(n_tags: int) -> Bundle:
@@ -127,7 +128,7 @@ def test_a_request_keeps_its_model(folder, bundles):
     with app.app_context():
         before = tagger()
         bundles[1].save(folder)
-        app.extensions["lablr.model"].refresh()
+        state_of(app).model.refresh()
         assert tagger() is before
     with app.app_context():
         assert tagger().bundle_digest == bundles[1].digest
@@ -165,7 +166,7 @@ def test_a_watch_outlives_what_nobody_thought_of(folder, bundles, caplog, monkey
         raise RuntimeError("out of the blue")
 
     with monkeypatch.context() as patched:
-        patched.setattr("webapp.model.Tagger.load", fail)
+        patched.setattr("webapp.state.model.Tagger.load", fail)
         bundles[1].save(folder)
         model.watch(0.01)
         assert looked.wait(60)

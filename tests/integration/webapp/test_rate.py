@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from judging_pages import SECRET, Form, field, stored
 from PIL import Image
+from small_app import small_app
 from werkzeug.security import generate_password_hash
 
 from lablr.annotation.database.database import Database
 from lablr.annotation.export import write_export
 from lablr.annotation.results import results_of
 from lablr.photos import bounded_image
-from webapp import create_app
 from webapp.http.secret_key import kept_secret
-from webapp.http.settings import SettingError
+from webapp.state.settings import SettingError
 
 JSON = {"Accept": "application/json"}
 
@@ -34,7 +34,7 @@ def path(tmp_path: Path, china_jpg: Path, flower_jpg: Path) -> Path:
 
 def app_on(path: Path, **settings: str):
     given = {"DATABASE": str(path), "SECRET_KEY": SECRET, **settings}
-    return create_app({"TESTING": True, "PROPAGATE_EXCEPTIONS": False, **given})
+    return small_app(**given)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def verdicts(path: Path) -> int:
 
 
 def test_judging_is_off_without_a_database():
-    client = create_app({"TESTING": True}).test_client()
+    client = small_app().test_client()
     for address in ("/rate", "/results"):
         page = client.get(address)
         assert "Judging is off" in page.text

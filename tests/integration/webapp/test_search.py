@@ -184,8 +184,7 @@ def test_any_words_find_photos_where_the_model_knows_their_space(place, tmp_path
     """The text model is the real one; the photos' places are drawn."""
     from lablr.encoders.text import SentenceEncoder
     from lablr.ranking.tagger import Tagger
-    from lablr.search import Query, Search, build
-    from lablr.search.features import Viewer
+    from lablr.search import FeatureExtractor, Query, Search, build
 
     plain = Bundle.load(place / "bundle")
     embeddings = SentenceEncoder.load().embed(list(plain.tags))
@@ -202,14 +201,14 @@ def test_any_words_find_photos_where_the_model_knows_their_space(place, tmp_path
 
     arrays = semantic.to_arrays() | calibrated.to_arrays()
     bundle = replace(plain, methods={"semantic": arrays})
-    viewer = Viewer(Tagger(bundle))
-    index = build(str(place / "photos"), tmp_path / "index", viewer).index
+    extractor = FeatureExtractor(Tagger(bundle))
+    index = build(str(place / "photos"), tmp_path / "index", extractor).index
     phrase = "a very sleepy walrus"
-    found = Search(index, viewer).find(Query(plus=(phrase,)), k=0)
+    found = Search(index, extractor).find(Query(plus=(phrase,)), k=0)
     (vector,) = semantic.vectors_of(SentenceEncoder.load().embed([phrase]))
     for one in found:
-        image = viewer.tagger.read(index.path(one.row))[None]
-        (seen,) = semantic.vectors(viewer.tagger.encode(image))
+        image = extractor.tagger.read(index.path(one.row))[None]
+        (seen,) = semantic.vectors(extractor.tagger.encode(image))
         assert one.similarity == pytest.approx(seen @ vector, abs=2e-3)
     assert [one.similarity for one in found] == sorted(
         (one.similarity for one in found), reverse=True

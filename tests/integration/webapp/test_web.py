@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 import pytest
-from bad_photos import bad_photos
+from bad_photos import a_few_bad_photos
 from photo_makers import jpeg
 from serving import MULTIPART, form_of
 
@@ -17,6 +17,7 @@ from webapp.http.assets import plotly_file_name
 from webapp.http.security import CONTENT_SECURITY_POLICY
 from webapp.pages.photo import card_html
 from webapp.pages.samples import SAMPLES, available_samples
+from webapp.state import state_of
 
 
 def post(client, payload: bytes, name: str = "photo.jpg"):
@@ -40,7 +41,7 @@ def test_a_posted_photo_gets_its_whole_result_without_javascript(
 ):
     page = post(client, china_jpg.read_bytes())
     assert page.status_code == 200
-    expected = app.extensions["lablr.model"].tagger.suggest(china_jpg, k=10)
+    expected = state_of(app).model.tagger.suggest(china_jpg, k=10)
     listed = re.findall(r'<th scope="row"><bdi>(\w+)</bdi></th>', page.text)
     assert listed == [score.tag for score in expected.tags]
     assert f"{expected.tags[0].squared_mahalanobis:.1f}" in page.text
@@ -75,13 +76,13 @@ def test_an_oversized_body_keeps_the_form(client):
     assert "10 MiB" in error_message(page.text)
 
 
-def test_every_bad_photo_is_answered_on_the_page(
+def test_every_kind_of_bad_photo_is_answered_on_the_page(
     client, china_jpg, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     wrong = []
-    for case in bad_photos():
+    for case in a_few_bad_photos():
         page = post(client, case.payload)
         said = error_message(page.text)
         if page.status_code != (case.status or 200) or bool(said) != bool(case.status):
@@ -174,9 +175,9 @@ def test_security_headers_are_on_every_kind_of_answer(client):
 
 def test_about_shows_the_model_card(client, app):
     page = client.get("/about")
-    title = re.search(
-        r"^# (.+)$", app.extensions["lablr.model"].tagger.model_card, re.MULTILINE
-    )[1]
+    title = re.search(r"^# (.+)$", state_of(app).model.tagger.model_card, re.MULTILINE)[
+        1
+    ]
     assert f"<h1>{title}</h1>" in page.text
     assert "/api/v1/suggestions" in page.text
 

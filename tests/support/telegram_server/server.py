@@ -1,4 +1,4 @@
-"""The server: methods of the Bot API, files, and what goes wrong with them.
+"""The server: methods of the Bot API, files, and their faults.
 
 Source: https://core.telegram.org/bots/api (making requests, getUpdates, getFile).
 """
@@ -37,7 +37,7 @@ class Sent:
 
     @property
     def text(self) -> str:
-        """What the message says, as HTML."""
+        """The text of the message, as HTML."""
         return self.fields.get("text") or self.fields.get("caption") or ""
 
     @property
@@ -46,16 +46,16 @@ class Sent:
 
     @property
     def answers(self) -> int:
-        """The message it is a reply to."""
+        """The number of the message that it replies to."""
         return json.loads(self.fields["reply_parameters"])["message_id"]
 
 
 class TelegramServer(ThreadingHTTPServer):
     """The Bot API on a free port of 127.0.0.1, for one bot.
 
-    fault : says what goes wrong with a method (or ``"file"``) called the n-th time.
+    fault : returns the fault of a method (or ``"file"``) called the n-th time.
     endless : files that are sent until the client hangs up.
-    before : called with a method's name when it has come and is not answered.
+    before : called with a method's name before the method is answered.
     """
 
     daemon_threads = True
@@ -105,7 +105,7 @@ class TelegramServer(ThreadingHTTPServer):
     def deliver(
         self, content: Fields, chat: int = 7, kind: str = "private", **more: Any
     ) -> int:
-        """Put a message into the queue; returns its number."""
+        """Queue a message; returns its number."""
         with self.changed:
             self._next_message += 1
             message = {
@@ -120,7 +120,7 @@ class TelegramServer(ThreadingHTTPServer):
             return self._next_message
 
     def deliver_raw(self, update: Fields) -> Fields:
-        """Put any update into the queue, as the next or under its own number."""
+        """Queue any update, as the next or under its own number."""
         with self.changed:
             self._next_update += 1
             self._updates.append(update)
@@ -128,7 +128,7 @@ class TelegramServer(ThreadingHTTPServer):
         return update
 
     def next_update(self, content: Fields, chat: int = 7) -> Fields:
-        """An update that is not put into the queue: for a webhook."""
+        """Return an update that is not queued: for a webhook."""
         self.deliver(content, chat)
         with self.changed:
             return self._updates.pop()
@@ -150,14 +150,14 @@ class TelegramServer(ThreadingHTTPServer):
     # --- what the tests look at
 
     def wait_until(self, is_so: Callable[[], object], timeout_s: float = 240) -> None:
-        """Wait for what the bot does; each of its requests is a reason to look."""
+        """Wait until the bot has done something; looks at each of its requests."""
         with self.changed:
             assert self.changed.wait_for(is_so, timeout_s), [
                 (sent.method, sent.text) for sent in self.sent
             ]
 
     def answers_to(self, *messages: int, timeout_s: float = 240) -> list[Sent]:
-        """What the bot sent in reply to messages, once each has an answer."""
+        """Return what the bot sent in reply to messages, once each has an answer."""
         self.wait_until(
             lambda: set(messages) <= {sent.answers for sent in self.sent}, timeout_s
         )
@@ -169,7 +169,7 @@ class TelegramServer(ThreadingHTTPServer):
     # --- methods
 
     def answer(self, method: str, fields: Fields, picture: bytes | None) -> Any:
-        """The result of a method; raises _Refused."""
+        """Return the result of a method; raises _Refused."""
         if method in ("sendMessage", "sendPhoto"):
             return self._take(Sent(method, fields, picture))
         if method == "getUpdates":
@@ -325,18 +325,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def handle(self) -> None:
-        """Serve a connection; a client that hangs up is none of the tests' concern."""
+        """Serve a connection, until the client hangs up."""
         try:
             super().handle()
         except ConnectionError:
             self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _form(kind: str, body: bytes) -> tuple[Fields, bytes | None]:
-    """The fields of a form, and the file in it."""
+    """Return the fields of a form, and the file in it."""
     if not kind.startswith("multipart/"):
         return dict(parse_qsl(body.decode())), None
     boundary = b"--" + kind.partition("boundary=")[2].encode()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from model_makers import N_LATENT, draw_photos, make_bundle
 
 from lablr import Feedback, NotInBundle
-from lablr.annotation.update.model import listening_arrays
+from lablr.annotation.update.corpus_model import coupling_arrays
 from lablr.bundle import Bundle
 from lablr.errors import BundleError
 from lablr.latent_space.cooccurrence import Cooccurrence
@@ -222,7 +222,7 @@ def test_what_was_learned_travels_with_the_bundle(tmp_path) -> None:
 def test_other_tags_keep_their_coupling() -> None:
     names = bundle().tags
     tags = (names[3], "new", names[0])
-    arrays = listening_arrays(bundle(), ("a", "b"), tags)
+    arrays = coupling_arrays(bundle(), ("a", "b"), tags)
     moved = TagCoupling.from_arrays(arrays, tags)
     assert moved.given[0, 2] == pytest.approx(tagger().coupling.given[3, 0])
     assert moved.without[0, 2] == pytest.approx(

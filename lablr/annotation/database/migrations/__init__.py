@@ -1,4 +1,4 @@
-"""The way from every older form of the tables to the present one, by Alembic.
+"""Migrate the tables of every earlier version to the present one, by Alembic.
 
 A new step is a module of ``versions`` whose ``down_revision`` is `HEAD`, which then
 becomes its own name; a test holds the tables and the steps equal.
@@ -46,7 +46,7 @@ def upgrade(connection: Connection) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    """The version that the tables say they have; None for an empty database."""
+    """Return the version of the tables; None for an empty database."""
     names = inspect(connection).get_table_names()
     if "alembic_version" in names:
         found = connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -122,7 +122,7 @@ def _key(
     primary_key: bool = False,
     nullable: bool = False,
 ) -> sa.Column[int]:
-    """A column that names a row of the table ``of``."""
+    """Return a column that references the table ``of``."""
     key = sa.ForeignKey(f"{of}.id", name=f"fk_{table}_{column}", ondelete=ondelete)
     return sa.Column(
         column, sa.Integer(), key, primary_key=primary_key, nullable=nullable

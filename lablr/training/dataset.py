@@ -17,7 +17,7 @@ import hashlib
 import io
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class TrainingSet:
     ----------
     images : N rows (S, S, 3) uint8; zeros where a photo is unreadable.
     tags : the T tags, sorted.
-    records : which tags and which source each photo has.
+    labels : the tags, source and split of each photo.
     absence : (sources, T) float32, how much a missing tag says in each source.
     readable : (N,) bool.
     train_rows, validation_rows : row numbers of the readable photos of each split.
@@ -52,7 +52,7 @@ class TrainingSet:
 
     images: Rows
     tags: tuple[str, ...]
-    records: _Records
+    labels: Labels
     absence: npt.NDArray[np.float32]
     readable: npt.NDArray[np.bool_]
     train_rows: npt.NDArray[np.int64]
@@ -69,13 +69,12 @@ class TrainingSet:
         `TrainingError` when no training or no validation photo is left, or the cache
         cannot be written.
         """
-        records = _Records.read(corpus)
-        digest = f"{records.fingerprint}-{size}"
-        shape = (len(records), size, size, 3)
+        labels = Labels.read(corpus)
+        digest = f"{labels.fingerprint}-{size}"
+        shape = (len(labels.source_of), size, size, 3)
         images, readable = _decoded(corpus, shape, digest, store)
-        is_validation = np.frombuffer(records.is_validation, bool)
-        train_rows = np.flatnonzero(readable & ~is_validation)
-        validation_rows = np.flatnonzero(readable & is_validation)
+        train_rows = np.flatnonzero(readable & ~labels.is_validation)
+        validation_rows = np.flatnonzero(readable & labels.is_validation)
         if not len(train_rows) or not len(validation_rows):
             raise TrainingError(
                 f"{len(train_rows)} readable training photos and "
@@ -83,9 +82,9 @@ class TrainingSet:
             )
         return cls(
             images=store.opened(images),
-            tags=tuple(records.tag_names),
-            records=records,
-            absence=absence_weights(records.counts(), unknown).astype(np.float32),
+            tags=labels.tags,
+            labels=labels,
+            absence=absence_weights(labels.counts(), unknown).astype(np.float32),
             readable=readable,
             train_rows=train_rows,
             validation_rows=validation_rows,
@@ -94,81 +93,73 @@ class TrainingSet:
 
     def membership(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return (n, T), 1 where a photo of these rows has a tag."""
-        found = np.zeros((len(rows), len(self.tags)), np.float32)
-        for has_tag, row in zip(found, rows.tolist(), strict=True):
-            has_tag[self.records.tags_of(row)] = 1
+        found: npt.NDArray[np.float32] = self.labels.carries[rows].toarray()
         return found
 
     def evidence(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the weight (n, T) of each tag of these rows, or of its absence."""
         # A source has the tags of its photos, so a tag that is there says all.
-        sources = np.frombuffer(self.records.sources, np.int32)
-        return self.absence[sources[rows]]
+        return self.absence[self.labels.source_of[rows]]
 
 
-@dataclass
-class _Records:
-    """The tags, source and split of each record, as numbers side by side.
+@dataclass(frozen=True)
+class Labels:
+    """The tags, source and split of each of N records.
 
     Attributes
     ----------
-    tag_names, source_names : number of a tag or a source, by its name.
-    tags, ends : the tags' numbers of photo after photo, and where each photo's end.
-    sources : the number of each photo's source.
-    is_validation : a byte a photo.
+    tags, sources : T and S names.
+    carries : sparse (N, T) float32, 1 where a photo has a tag.
+    source_of : (N,), the number of each photo's source.
+    is_validation : (N,) bool.
     fingerprint : names the records and the files that they lead to.
     """
 
-    tag_names: dict[str, int]
-    source_names: dict[str, int] = field(default_factory=dict)
-    tags: array[int] = field(default_factory=lambda: array("i"))
-    ends: array[int] = field(default_factory=lambda: array("q", [0]))
-    sources: array[int] = field(default_factory=lambda: array("i"))
-    is_validation: bytearray = field(default_factory=bytearray)
-    fingerprint: str = ""
+    tags: tuple[str, ...]
+    sources: tuple[str, ...]
+    carries: Any
+    source_of: npt.NDArray[np.int32]
+    is_validation: npt.NDArray[np.bool_]
+    fingerprint: str
 
     @classmethod
-    def read(cls, corpus: Corpus) -> _Records:
-        """Number the tags, sources and splits of the records, which are held.
+    def read(cls, corpus: Corpus) -> Labels:
+        """Number the tags and sources of the records, which are held.
 
         The corpus digest does not change when a photo is replaced by another of the
         same name; the size and the time of its file do, which are read without it.
         """
+        from scipy.sparse import csr_matrix
+
         tags = sorted(corpus.read().tag_counts())
-        records = cls({tag: number for number, tag in enumerate(tags)})
+        number = {tag: n for n, tag in enumerate(tags)}
+        sources: dict[str, int] = {}
+        columns, ends, source_of = array("i"), array("q", [0]), array("i")
+        is_validation = bytearray()
         sha256 = hashlib.sha256(corpus.digest.encode())
         for photo in corpus.photos():
-            records._add(photo)
+            columns.extend(number[tag] for tag in photo.tags)
+            ends.append(len(columns))
+            source_of.append(sources.setdefault(photo.source, len(sources)))
+            is_validation.append(photo.split == "val")
             sha256.update(_file_state(photo).encode())
-        records.fingerprint = sha256.hexdigest()[:16]
-        return records
-
-    def _add(self, photo: Photo) -> None:
-        self.tags.extend(self.tag_names[tag] for tag in photo.tags)
-        self.ends.append(len(self.tags))
-        names = self.source_names
-        self.sources.append(names.setdefault(photo.source, len(names)))
-        self.is_validation.append(photo.split == "val")
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def tags_of(self, row: int) -> array[int]:
-        """Return the numbers of a photo's tags."""
-        return self.tags[self.ends[row] : self.ends[row + 1]]
+        ones = np.ones(len(columns), np.float32)
+        shape = (len(source_of), len(tags))
+        return cls(
+            tags=tuple(tags),
+            sources=tuple(sources),
+            carries=csr_matrix((ones, columns, ends), shape),
+            source_of=np.array(source_of, np.int32),
+            is_validation=np.frombuffer(is_validation, np.bool_),
+            fingerprint=sha256.hexdigest()[:16],
+        )
 
     def counts(self) -> npt.NDArray[np.float64]:
-        """Count the photos of each source with each tag: (sources, T)."""
-        ends = np.frombuffer(self.ends, np.int64)
-        n_tags = ends[1:] - ends[:-1]
-        sources = np.frombuffer(self.sources, np.int32)
-        counts = np.zeros((len(self.source_names), len(self.tag_names)))
-        np.add.at(
-            counts,
-            (np.repeat(sources, n_tags), np.frombuffer(self.tags, np.int32)),
-            1,
-        )
-        return counts
+        """Count the photos of each source with each tag: (S, T)."""
+        own = [
+            self.carries[self.source_of == n].sum(0) for n in range(len(self.sources))
+        ]
+        return np.array(own, np.float64).reshape(len(own), len(self.tags))
 
 
 def _file_state(photo: Photo) -> str:

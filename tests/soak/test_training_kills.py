@@ -9,8 +9,10 @@ import shlex
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
+import torch
 from places import ROOT
 from training_makers import Heard, one_core  # noqa: F401
 from training_runs import (
@@ -19,6 +21,7 @@ from training_runs import (
     VAES,
     assert_equal_runs,
     cache,  # noqa: F401
+    checkpoint_of,
     corpus,  # noqa: F401
     finished,  # noqa: F401
     history_of,
@@ -115,13 +118,28 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(
     assert_equal_runs(tmp_path, finished(kind))
 
 
-def test_half_precision_learns_nearly_the_same(corpus, cache, finished, tmp_path):
-    # The first steps are skipped, while the scale of the gradients is found.
-    config = dataclasses.replace(CONFIGS["fine-tuned"], precision="float16")
-    history = train(corpus, tmp_path, VAES["fine-tuned"], config, cache_folder=cache)
-    for record, wanted in zip(history, history_of(finished("fine-tuned")), strict=True):
+# In float16 the first steps are skipped, while the scale of the gradients is found.
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("bfloat16", 0.05), ("float16", 0.25)]
+)
+def test_a_run_in_mixed_precision_learns_nearly_the_same(
+    corpus, cache, finished, tmp_path, precision, tolerance
+):
+    config = dataclasses.replace(CONFIGS["fine-tuned"], precision=precision)
+    stop = Heard("epoch 3 of 3", 1)
+    run = partial(train, corpus, tmp_path, VAES["fine-tuned"], config)
+    with pytest.raises(KeyboardInterrupt):
+        run(cache_folder=cache, progress=stop)
+    history = run(cache_folder=cache, resume=True)
+    expected = history_of(finished("fine-tuned"))
+    assert history != expected
+    for record, wanted in zip(history, expected, strict=True):
         for name in ("objective", "validation_objective"):
-            assert record[name] == pytest.approx(wanted[name], rel=0.25)
+            assert record[name] == pytest.approx(wanted[name], rel=tolerance)
+    assert history[-1]["objective"] < history[0]["objective"]
+    kept = checkpoint_of(tmp_path)["average"].values()
+    weights = [weight for weight in kept if weight.is_floating_point()]
+    assert {weight.dtype for weight in weights} == {torch.float32}
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_half(corpus, tmp_path):

@@ -131,13 +131,12 @@ def encoded_photos(
     digest = hashlib.sha256(model).hexdigest()[:16]
     views = _kept_views(photos, encoder, digest, config, store)
     every = np.arange(len(photos.images))
-    records = photos.records
-    names = np.array(list(records.source_names), np.str_)
+    names = np.array(photos.labels.sources, np.str_)
     return HeadPhotos(
         views=views.load(),
         membership=photos.membership(every).astype(np.bool_),
         evidence=photos.evidence(every),
-        sources=names[np.frombuffer(records.sources, np.int32)],
+        sources=names[photos.labels.source_of],
         train_rows=photos.train_rows,
         validation_rows=photos.validation_rows,
         tags=photos.tags,

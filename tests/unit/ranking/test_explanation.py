@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -247,11 +248,14 @@ def test_what_the_progress_raises_ends_it(tagger, halves):
 # --- The command ----------------------------------------------------------------------
 
 
-def why(*words: object) -> Result:
-    return CliRunner().invoke(main, ["why", *map(str, words)])
+@pytest.fixture
+def why(tagger, monkeypatch) -> Callable[..., Result]:
+    """Run ``lablr why WORD...`` over the model that is loaded already."""
+    monkeypatch.setattr(Tagger, "load", lambda *_: tagger)
+    return lambda *words: CliRunner().invoke(main, ["why", *map(str, words)])
 
 
-def test_the_command_explains_and_paints(tmp_path, halves):
+def test_the_command_explains_and_paints(why, tmp_path, halves):
     photo, out = tmp_path / "halves.png", tmp_path / "seen.png"
     photo.write_bytes(halves)
     done = why(photo, "Flower!", "--overlay", out)
@@ -271,7 +275,7 @@ def test_the_command_explains_and_paints(tmp_path, halves):
     assert set(tmp_path.iterdir()) == {photo, out}
 
 
-def test_the_command_prints_json(china_jpg):
+def test_the_command_prints_json(why, china_jpg):
     done = why(china_jpg, "building", "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
@@ -290,7 +294,7 @@ def test_the_command_prints_json(china_jpg):
     ],
 )
 def test_the_command_says_what_is_wrong(
-    monkeypatch, tmp_path, flower_jpg, words, code, said
+    why, monkeypatch, tmp_path, flower_jpg, words, code, said
 ):
     (tmp_path / "photo.jpg").write_bytes(flower_jpg.read_bytes())
     monkeypatch.chdir(tmp_path)

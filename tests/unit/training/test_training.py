@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -152,26 +150,6 @@ def test_photos_in_memory_train_as_photos_on_disk(corpus, cache, finished, tmp_p
     held = {"cache": "memory", "cache_folder": cache}
     train(corpus, tmp_path, VAES["frozen"], CONFIGS["frozen"], **held)
     assert_equal_runs(tmp_path, finished("frozen"))
-
-
-def test_a_run_in_mixed_precision_learns_nearly_the_same(
-    corpus, cache, finished, tmp_path
-):
-    config = dataclasses.replace(CONFIGS["fine-tuned"], precision="bfloat16")
-    stop = Heard("epoch 3 of 3", 1)
-    run = partial(train, corpus, tmp_path, VAES["fine-tuned"], config)
-    with pytest.raises(KeyboardInterrupt):
-        run(cache_folder=cache, progress=stop)
-    history = run(cache_folder=cache, resume=True)
-    expected = history_of(finished("fine-tuned"))
-    assert history != expected
-    for record, wanted in zip(history, expected, strict=True):
-        for name in ("objective", "validation_objective"):
-            assert record[name] == pytest.approx(wanted[name], rel=0.05)
-    assert history[-1]["objective"] < history[0]["objective"]
-    kept = checkpoint_of(tmp_path)["average"].values()
-    weights = [weight for weight in kept if weight.is_floating_point()]
-    assert {weight.dtype for weight in weights} == {torch.float32}
 
 
 # --- stopping and going on

@@ -12,6 +12,7 @@ from lablr.cli.options import (
     corpus_argument,
     model_card_option,
     out_option,
+    path_option,
     precision_option,
 )
 from lablr.cli.progress_bar import progress_bar
@@ -21,11 +22,10 @@ __all__ = ["combine_command"]
 
 @click.command("combine")
 @corpus_argument
-@click.option(
+@path_option(
     "--method",
     "runs",
     multiple=True,
-    type=click.Path(path_type=Path),
     metavar="RUN",
     help="A run of 'lablr train --method'; may be given several times.",
 )

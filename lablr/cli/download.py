@@ -14,6 +14,7 @@ from lablr.cli.options import (
     dry_run_option,
     json_option,
     out_option,
+    path_option,
 )
 from lablr.cli.progress_bar import progress_bar
 
@@ -29,12 +30,7 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
 
 @click.command("download")
 @click.option("--tags", metavar="A,B", help="Tags, with commas between them.")
-@click.option(
-    "--tags-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file of one tag a line.",
-)
+@path_option("--tags-file", metavar="FILE", help="A file of one tag a line.")
 @click.option(
     "--popular",
     type=click.IntRange(min=1),
@@ -46,7 +42,6 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     "--per-tag",
     type=click.IntRange(1, 4000),
     default=100,
-    show_default=True,
     help="Photos a tag; a search of Flickr gives at most 4,000.",
 )
 @out_option("DIR", "The folder of the corpus.")
@@ -54,13 +49,11 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     "--sort",
     type=click.Choice(["relevance", "interestingness"]),
     default="relevance",
-    show_default=True,
     help="Which photos of a tag come first.",
 )
 @click.option(
     "--licenses",
     default="open",
-    show_default=True,
     help="open (Creative Commons and public domain), commercial (those that allow "
     "it), all, or Flickr's numbers such as 4,5,9.",
 )
@@ -68,7 +61,6 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     "--size",
     type=click.Choice(SIZES),
     default="c",
-    show_default=True,
     help="Flickr's letter: c is 800 pixels at the long side, z 640, l 1024, o the "
     "original; where there is none, the next smaller.",
 )
@@ -76,7 +68,6 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     "--threads",
     type=click.IntRange(1, 32),
     default=16,
-    show_default=True,
     help="Pictures fetched at a time.",
 )
 @credentials_option

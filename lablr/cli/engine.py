@@ -18,7 +18,6 @@ _engine_option = click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
-    show_default=True,
     help="Work on this machine, or on the machines of a Ray cluster; needs the extra"
     ' "scale".',
 )

@@ -52,6 +52,7 @@ COLUMNS = {
     "--min-photos",
     type=click.IntRange(min=0),
     default=0,
+    show_default=False,
     help="Leave tags that the model knows from fewer training photos of a source out"
     " of its means over tags (macro AP, ROC AUC).",
 )

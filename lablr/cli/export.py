@@ -27,7 +27,6 @@ FORMATS = ("tsv", "csv", "json")
     "kind",
     type=click.Choice(FORMATS),
     default=FORMATS[0],
-    show_default=True,
     help="json is one object a line.",
 )
 @out_option(

@@ -47,6 +47,7 @@ FORMATS = ("csv", "jsonl", "parquet")
     "--out",
     "-o",
     default=STDOUT,
+    show_default=False,
     metavar="OUT",
     help="The file to write, .csv, .jsonl or .parquet; - is standard output.",
 )

@@ -36,7 +36,6 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     "database",
     metavar="DATABASE",
     default="judgements.sqlite",
-    show_default=True,
     help="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",
 )
 @bundle_option
@@ -52,7 +51,6 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     # lablr.annotation.update.DEFAULT_WEIGHT, written again so that --help need not load
     # NumPy; a test holds the two equal.
     default=3.0,
-    show_default=True,
     help="How many training photos a judged photo counts for.",
 )
 @path_option(
@@ -124,11 +122,7 @@ def learn_command(
 
 
 def _learn(
-    bundle: Bundle,
-    database: str,
-    weight: float,
-    corpus: Path | None,
-    base: Path | None,
+    bundle: Bundle, database: str, weight: float, corpus: Path | None, base: Path | None
 ) -> Update:
     """Read the judgements, encode their photos and learn from them."""
     from lablr.annotation import open_database

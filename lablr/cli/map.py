@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.options import bundle_option
+from lablr.cli.options import bundle_option, path_option
 
 if TYPE_CHECKING:
     from lablr.ranking.tagger import Suggestion, Tagger
@@ -45,19 +45,17 @@ def _known_suffix(context: click.Context, option: click.Parameter, out: Path) ->
 
 
 @click.command("map")
-@click.option(
+@path_option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    is_folder=False,
     required=True,
     callback=_known_suffix,
     metavar="FILE",
     help="File to write: a picture (.png), or a page to zoom into (.html).",
 )
-@click.option(
-    "--photo",
-    type=click.Path(path_type=Path),
-    help="Show where this photo falls, among its most relevant tags.",
+@path_option(
+    "--photo", help="Show where this photo falls, among its most relevant tags."
 )
 @bundle_option
 def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = [
     "runs_option",
     "split_option",
     "state_option",
+    "table_options",
     "undo_option",
     "vocabulary_option",
 ]
@@ -71,19 +72,19 @@ def out_option(metavar: str, text: str, **options: Any) -> Decorator:
 def share_option(flag: str, text: str, **options: Any) -> Decorator:
     """Return an option of a number from 0 to 1."""
     kind = click.FloatRange(0, 1)
-    return click.option(flag, type=kind, show_default=True, help=text, **options)
+    return click.option(flag, type=kind, help=text, **options)
 
 
 def k_option(default: int, text: str) -> Decorator:
     """Return ``-k``, how many; 0 means all."""
     kind = click.IntRange(min=0)
-    return click.option("-k", type=kind, default=default, show_default=True, help=text)
+    return click.option("-k", type=kind, default=default, help=text)
 
 
 def split_option(text: str) -> Decorator:
     """Return ``--split``, which photos of a corpus are taken."""
     text = f"{text}; 'all' takes every photo."
-    return click.option("--split", default="val", show_default=True, help=text)
+    return click.option("--split", default="val", help=text)
 
 
 def precision_option(text: str) -> Decorator:
@@ -104,6 +105,18 @@ def undo_option(text: str) -> Decorator:
     )
 
 
+def table_options(rows: Iterable[tuple[str, Any, str]]) -> Decorator:
+    """Return the options of a table: (name of the parameter, its type, its help)."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name, kind, text in reversed([*rows]):
+            flag = "--" + name.removeprefix("n_").replace("_", "-")
+            command = click.option(flag, name, type=kind, help=text)(command)
+        return command
+
+    return add
+
+
 # --- options that are everywhere the same
 
 corpus_argument = click.argument("corpus", type=click.Path(path_type=Path))
@@ -121,7 +134,6 @@ database_option = from_environment(
     "--database",
     metavar="URL",
     default="judgements.sqlite",
-    show_default=True,
     help="An SQLite file, or postgresql://USER@HOST/NAME.",
 )
 
@@ -146,7 +158,6 @@ language_option = from_environment(
     "--language",
     metavar="CODE",
     default="en",
-    show_default=True,
     help="Show tags in a language: de, en, es, fa, fr, or one of your own file.",
 )
 
@@ -167,7 +178,6 @@ ranking_option = click.option(
     "--ranking",
     type=click.Choice(RANKINGS + METHODS),
     default=RANKINGS[0],
-    show_default=True,
     help="Order tags by the Gaussians' probability, log-likelihood ratio or distance, "
     "or by another method of the model.",
 )
@@ -175,13 +185,18 @@ ranking_option = click.option(
 accepted_option = click.option(
     "--accepted",
     default="",
+    show_default=False,
     metavar="TAG,TAG",
     help="Tags that were accepted or typed; the others are ranked again by what goes"
     " together.",
 )
 
 rejected_option = click.option(
-    "--rejected", default="", metavar="TAG,TAG", help="Tags that were rejected."
+    "--rejected",
+    default="",
+    show_default=False,
+    metavar="TAG,TAG",
+    help="Tags that were rejected.",
 )
 
 reach_option = share_option(

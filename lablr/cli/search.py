@@ -8,12 +8,7 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
-from lablr.cli.options import (
-    bundle_option,
-    from_environment,
-    json_option,
-    k_option,
-)
+from lablr.cli.options import bundle_option, from_environment, json_option, k_option
 from lablr.cli.report import emit
 
 __all__ = ["search_command"]

@@ -13,10 +13,7 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, print_message
-from lablr.cli.options import (
-    bundle_option,
-    from_environment,
-)
+from lablr.cli.options import bundle_option, from_environment
 from lablr.cli.supervisor import Supervisor
 
 __all__ = ["host_option", "port_option", "run_server", "serve_command"]
@@ -27,14 +24,12 @@ BACKLOG = 1024  # connections that wait while a worker is replaced
 host_option = click.option(
     "--host",
     default="127.0.0.1",
-    show_default=True,
     help="Address to listen on; 0.0.0.0 is every address of this machine.",
 )
 port_option = click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
-    show_default=True,
     help="Port to listen on; 0 lets the system choose a free one.",
 )
 

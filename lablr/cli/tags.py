@@ -13,6 +13,7 @@ from lablr.cli.options import (
     bundle_option,
     json_option,
     language_option,
+    path_option,
     vocabulary_option,
 )
 from lablr.cli.report import emit
@@ -25,10 +26,9 @@ __all__ = ["tags_command"]
 
 
 @click.command("tags")
-@click.option(
+@path_option(
     "--check",
     "checked",
-    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Check a vocabulary file: its problems, and what it does to the tags.",
 )

@@ -10,7 +10,7 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
-from lablr.cli.options import bundle_option, json_option
+from lablr.cli.options import bundle_option, json_option, path_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def _png(context: click.Context, option: click.Parameter, out: Path | None) -> o
 @click.command("why")
 @click.argument("photo", type=click.Path(path_type=Path))
 @click.argument("tag")
-@click.option(
+@path_option(
     "--overlay",
-    type=click.Path(path_type=Path, dir_okay=False),
+    is_folder=False,
     callback=_png,
     metavar="FILE",
     help="Write the photo as a PNG, with where the tag was seen painted on it.",

@@ -40,7 +40,6 @@ ORIGINS = ("suggested", "accepted", "typed")
     "--origin",
     type=click.Choice(ORIGINS),
     default="typed",
-    show_default=True,
     help="What the tags are: kept beside them in the file.",
 )
 @click.option(

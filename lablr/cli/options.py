@@ -44,8 +44,6 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
 METHODS = ("blend", "classifier", "triplet", "semantic", "neighbours", "conse")
 
-# --- kinds of options
-
 
 def from_environment(variable: str, *names: str, **options: Any) -> Decorator:
     """Return an option that an environment variable sets, too."""
@@ -116,8 +114,6 @@ def table_options(rows: Iterable[tuple[str, Any, str]]) -> Decorator:
 
     return add
 
-
-# --- options that are everywhere the same
 
 corpus_argument = click.argument("corpus", type=click.Path(path_type=Path))
 

@@ -55,8 +55,6 @@ N_AHEAD = 4  # photos a thread that may wait for their turn
 class ResizeConfig:
     """The size, fit and quality of resized photos.
 
-    Parameters
-    ----------
     size : side of the square, in pixels.
     fit : "letterbox" keeps the whole photo, scaled down where it is larger, on black;
         "crop" is the square that the encoder sees (`lablr.photos.read_image`).

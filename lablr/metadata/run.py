@@ -139,9 +139,6 @@ def _vault(journal: WriteJournal, change: FileChange) -> Path:
     return files.vault_of(change.target, journal.name)
 
 
-# --- one file
-
-
 def _attempt(
     photo: Path,
     keywords: Sequence[Keyword],

@@ -15,8 +15,6 @@ __all__ = ["Check", "check_vocabulary"]
 class Check:
     """Counts of a file's entries, and what its writer may not have meant.
 
-    Attributes
-    ----------
     entries : how many there are.
     known : entries that change or block a tag that the model suggests.
     never, always : entries of that use.

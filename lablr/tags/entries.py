@@ -157,9 +157,6 @@ class _Fields:
         self.problems.append(f"{self._row.place}: {short(name)} {what}")
 
 
-# ------------------------------------------------------------------- all entries
-
-
 def _twins(entries: Sequence[VocabularyEntry]) -> Iterator[str]:
     """Tell of words that belong to two entries."""
     owners = by_word(entries)

@@ -70,8 +70,6 @@ class CleanTags:
 class Hygiene:
     """The rules, and the words they lead to.
 
-    Attributes
-    ----------
     known : tags in normal form; of two that mean the same, the earlier is used.
     groups : words for one thing, in normal form; the first is used when none of them
         is known.

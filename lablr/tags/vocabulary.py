@@ -21,8 +21,6 @@ __all__ = ["Vocabulary"]
 class Vocabulary:
     """The labels of tags, and which of them are wanted.
 
-    Attributes
-    ----------
     entries : of the person's own file; their words go before all others.
     language : the code of the language that tags are shown in.
     translated : tag -> label in that language, as it comes with Lablr.

@@ -175,9 +175,6 @@ class TagsQuery(Parameters):
     )
 
 
-# ------------------------------------------------------------------------- ranking
-
-
 def suggest(photo: bytes, asked: SuggestionQuery) -> Suggestion:
     """Rank all tags for a photo once there is room; `shown` cuts to what was asked."""
     with state().admission.admit():
@@ -241,9 +238,6 @@ def _answer_in_time(photo: bytes, asked: SuggestionQuery, end: float) -> dict[st
         return as_json(_rank_photo(photo, asked), asked)
     except (PhotoError, Busy) as error:
         return {"error": error_of(error)}
-
-
-# ------------------------------------------------------------------------- answers
 
 
 def shown(suggestion: Suggestion, k: int) -> Suggestion:

@@ -63,9 +63,6 @@ class RankedQuery(Parameters):
     k: int = value(10, N_TAGS, "How many tags; 0 is all of them.")
 
 
-# ----------------------------------------------------------------------------- photos
-
-
 @blueprint.get("")
 def show() -> str:
     """Show the page, which asks for everything else."""
@@ -147,9 +144,6 @@ def _refused(name: str, error: PhotoError | DeskError) -> dict[str, Any]:
     }
     said = {"code": error.code, "message": str(error)}
     return {"id": None, "name": name, "state": "failed", **nothing, "error": said}
-
-
-# ------------------------------------------------------------------------ suggestions
 
 
 @blueprint.get(f"{ONE}/suggestions")

@@ -29,9 +29,6 @@ MARKS = {
 }
 
 
-# ------------------------------------------------------------------------------ steps
-
-
 @blueprint.post("/steps")
 def create_step() -> Response:
     """Keep what a person decides for some photos, as one step."""
@@ -56,9 +53,6 @@ def create_undo() -> Response:
     said, changed = desk().undo(n_steps)
     photos = [shown(photo) for photo in changed]
     return jsonify(n_steps=desk().n_steps(), said=said, photos=photos)
-
-
-# ---------------------------------------------------------------------------- writing
 
 
 @blueprint.post("/write")
@@ -128,9 +122,6 @@ def _written(one: DeskOutcome) -> dict[str, Any]:
 
 def _line(values: dict[str, Any]) -> str:
     return json.dumps(values) + "\n"
-
-
-# ---------------------------------------------------------------------------- bodies
 
 
 def _json() -> dict[str, Any]:

@@ -104,9 +104,6 @@ def csrf_token() -> str:
     return token
 
 
-# --------------------------------------------------------------------------- raters
-
-
 def current_rater() -> str:
     """Return the name of the rater who asks; pages behind `guard` have one."""
     name: str = session["rater"]

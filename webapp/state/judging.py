@@ -135,8 +135,6 @@ class Judging:
             return False
         return [status.st_dev, status.st_ino] == identity
 
-    # --- raters
-
     def may_judge(self, name: str) -> bool:
         """Return whether a signed-in rater is still one."""
         return not self.raters or name in self.raters

@@ -177,9 +177,6 @@ def _explained(error: RefusedByFlickr) -> LablrError:
     return error
 
 
-# --- one photo
-
-
 def _one(
     session: FlickrSession,
     account: Account,

@@ -24,7 +24,7 @@ from lablr.cli.report import Item, Report, report_runs
 
 if TYPE_CHECKING:
     from lablr.flickr.account import Account
-    from lablr.flickr.push import PushOutcome
+    from lablr.flickr.push.run import PushOutcome
     from lablr.flickr.session import FlickrSession
     from lablr.metadata import Keyword
     from lablr.metadata.keywords import Origin
@@ -121,7 +121,7 @@ def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None
     elif options["sign_out"]:
         _sign_out(state)
     elif options["lists_runs"]:
-        from lablr.flickr.push import list_runs
+        from lablr.flickr.push.run import list_runs
 
         report_runs(list_runs(state), "photo", as_json, unknown="unsettled")
     elif options["undone"] is not None:
@@ -148,7 +148,7 @@ def _check_usage(photos: tuple[str, ...], options: dict[str, Any]) -> None:
 def _push(
     state: Path, photos: tuple[str, ...], options: dict[str, Any], as_json: bool
 ) -> None:
-    from lablr.flickr.push import push
+    from lablr.flickr.push.run import push
 
     if options["desk"] is None:
         wanted = _wanted(photos, options)
@@ -163,7 +163,7 @@ def _push(
 def _wanted(
     photos: tuple[str, ...], options: dict[str, Any]
 ) -> dict[str, list[Keyword]]:
-    from lablr.flickr.push import read_photo_id, read_tag, read_wanted
+    from lablr.flickr.push.wanted import read_photo_id, read_tag, read_wanted
 
     if options["source"] is None:
         words = [word for option in options["tags"] for word in option.split(",")]
@@ -201,7 +201,7 @@ def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyw
 
 
 def _undo(state: Path, options: dict[str, Any], as_json: bool) -> None:
-    from lablr.flickr.push import undo
+    from lablr.flickr.push.undoing import undo
 
     session, account = _signed_in(state, options["credentials"])
     outcomes = undo(session, account, state=state, run=options["undone"] or None)

@@ -77,18 +77,10 @@ class DownloadState:
 
     def same_pictures(self) -> Iterator[tuple[str, DownloadOutcome]]:
         """Yield the photos whose bytes came under too many ids, as skipped."""
-        ids: dict[str, list[str]] = {}
+        n_ids = Counter(o.sha256 for o in self.outcomes.values() if o.sha256)
         for photo_id, outcome in self.outcomes.items():
-            if outcome.sha256:
-                ids.setdefault(outcome.sha256, []).append(photo_id)
-        for twins in ids.values():
-            for photo_id in twins if len(twins) > MAX_TWINS else ():
-                outcome = self.outcomes[photo_id]
-                if outcome.kind == "ok":
-                    yield (
-                        photo_id,
-                        replace(outcome, kind="skipped", reason=SAME_PICTURE),
-                    )
+            if outcome.kind == "ok" and n_ids[outcome.sha256] > MAX_TWINS:
+                yield photo_id, replace(outcome, kind="skipped", reason=SAME_PICTURE)
 
     def records(self) -> Iterator[dict[str, object]]:
         """Yield the objects of ``photos.jsonl``, in the order of the search."""

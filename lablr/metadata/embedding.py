@@ -64,9 +64,8 @@ def load_exiv2() -> Any:
     try:
         return importlib.import_module("pyexiv2")
     except ImportError as error:
-        raise MissingExtra(
-            "meta", "write tags into photos; sidecars need nothing"
-        ) from (error)
+        what = "write tags into photos; sidecars need nothing"
+        raise MissingExtra("meta", what) from error
 
 
 def lists_in(photo: bytes) -> Lists:
@@ -171,13 +170,11 @@ def _add(image: Any, iptc: Mapping[str, Any], found: Lists, to_lists: Lists) -> 
         image.modify_raw_xmp(merged.decode())
     if IPTC in to_lists:
         # With the character set, every text in IPTC becomes UTF-8, not the tags only.
-        texts = {key: value for key, value in iptc.items() if not _is_ascii(value)}
+        texts = {
+            key: value for key, value in iptc.items() if not "".join(value).isascii()
+        }
         keywords = [*found.get(IPTC, ()), *to_lists[IPTC]]
         image.modify_iptc({**texts, _CHARACTER_SET: _UTF_8, _KEYWORDS: keywords})
-
-
-def _is_ascii(value: str | list[str]) -> bool:
-    return "".join(value).isascii()
 
 
 def _joined(found: Lists, to_lists: Lists) -> Lists:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lablr.errors import MissingExtra, PhotoError, WritingError
 from lablr.metadata.embedding import lists_in
 from lablr.metadata.files import read_snapshot
-from lablr.metadata.keywords import Lists, same, tags_of
+from lablr.metadata.keywords import same, tags_of
 from lablr.metadata.sidecars import sidecar_of
 from lablr.metadata.xmp import read_lists
 
@@ -21,19 +21,8 @@ def tags_in(photo: Path) -> tuple[str, ...]:
     What cannot be read holds none, and without the extra "meta" no photo does.
     """
     found: dict[str, str] = {}
-    for lists in (_inside(photo), _beside(photo)):
-        for tag in tags_of(lists):
-            found.setdefault(same(tag), tag)
+    for path, read in ((photo, lists_in), (sidecar_of(photo), read_lists)):
+        with suppress(PhotoError, WritingError, MissingExtra, OSError):
+            for tag in tags_of(read(read_snapshot(path, to_replace=False).content)):
+                found.setdefault(same(tag), tag)
     return tuple(found.values())
-
-
-def _inside(photo: Path) -> Lists:
-    with suppress(PhotoError, WritingError, MissingExtra, OSError):
-        return lists_in(read_snapshot(photo, to_replace=False).content)
-    return {}
-
-
-def _beside(photo: Path) -> Lists:
-    with suppress(PhotoError, WritingError, OSError):
-        return read_lists(read_snapshot(sidecar_of(photo), to_replace=False).content)
-    return {}

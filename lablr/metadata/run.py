@@ -78,7 +78,7 @@ def write_tags(
                 place = photo.absolute()
                 yield _attempt(place, keywords, sidecar, carry_out, run.name, photo)
         finally:
-            journal.end(run)
+            journal.add(end=run.name)
 
 
 def undo(state: Path, run: str | None = None) -> Iterator[WriteOutcome]:
@@ -90,7 +90,7 @@ def undo(state: Path, run: str | None = None) -> Iterator[WriteOutcome]:
     """
     with _journal(state) as journal:
         chosen = journal.choose(run)
-        journal.begin_undo(chosen)
+        journal.add(undo=chosen.name)
         left, is_through = set(chosen.left), False
         try:
             for number in chosen.to_undo:
@@ -112,7 +112,7 @@ def forget(state: Path, run: str) -> int:
     with _journal(state) as journal:
         chosen = journal.choose(run)
         n_files = len(chosen.left)
-        journal.begin_undo(chosen)
+        journal.add(undo=chosen.name)
         _close(journal, chosen, set(), passed_over=True)
         return n_files
 
@@ -131,7 +131,7 @@ def _journal(state: Path) -> Iterator[WriteJournal]:
             _settle(journal, run)
             for vault in {_vault(journal, change) for change in run.changes}:
                 files.tidy(vault)
-            journal.end(run)
+            journal.add(end=run.name)
         yield journal
 
 
@@ -192,7 +192,7 @@ def _carry_out(
         mtime_ns=snapshot.status.st_mtime_ns if snapshot else 0,
         keywords=[(keyword.tag, keyword.origin) for keyword in keywords],
     )
-    journal.about_to_replace(run, change)
+    journal.add(run=run.name, **change.to_dict())
     try:
         if snapshot is None or change.backup is None:
             files.create(plan.target, plan.content, vault)
@@ -216,7 +216,7 @@ def _settle(journal: WriteJournal, run: WriteRun) -> None:
             # It is counted itself.
             if journal.backups_in_use()[change.backup] <= 1:
                 _drop_backup(change)
-            journal.void(run, number)
+            journal.add(void=run.name, number=number)
     files.tidy(_vault(journal, change))
 
 
@@ -282,7 +282,7 @@ def _close(
             _drop_backup(change)
     for vault in {_vault(journal, change) for change in done}:
         files.tidy(vault)
-    journal.end_undo(run, left, passed_over)
+    journal.add(undone=run.name, left=sorted(left), passed_over=passed_over)
 
 
 def _drop_backup(change: FileChange) -> None:

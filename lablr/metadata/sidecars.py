@@ -71,7 +71,5 @@ def beside(
 def _inside(photo: bytes) -> tuple[Lists, tuple[str, ...]]:
     try:
         return lists_in(photo), ()
-    except MissingExtra as error:
-        return {}, (f"the tags inside the photo were not looked at: {error}",)
-    except WritingError as error:
+    except (MissingExtra, WritingError) as error:
         return {}, (f"the tags inside the photo were not looked at: {error}",)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["flush_folder", "write_bytes", "write_whole"]
+from lablr.errors import LablrError
+
+__all__ = ["flush_folder", "refused_as", "write_bytes", "write_whole"]
 
 
 def write_whole(
@@ -60,6 +62,17 @@ def write_whole(
 def write_bytes(path: Path, content: bytes, **options: Any) -> None:
     """Write these bytes as `write_whole` does, with its options."""
     write_whole(path, lambda file: file.write(content), **options)
+
+
+@contextmanager
+def refused_as(
+    kind: type[LablrError], path: object, what: str = "cannot be written"
+) -> Iterator[None]:
+    """Raise an error of a kind, which names the path, for what the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{path}: {what}: {error.strerror or error}") from error
 
 
 def _create(path: Path, mode: int) -> int:

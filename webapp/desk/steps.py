@@ -11,7 +11,8 @@ from flask import Response, jsonify, request, stream_with_context
 
 from lablr.annotation.desk import DeskOutcome, TagDecisions
 from lablr.errors import DeskError, LablrError, MissingExtra, WritingError
-from lablr.metadata import Keyword, same, tags_of
+from lablr.metadata import Keyword
+from lablr.metadata.keywords import same, tags_of
 from webapp.desk.guard import blueprint
 from webapp.desk.photos import desk, shown
 from webapp.http.parameters import MAX_NUMBER

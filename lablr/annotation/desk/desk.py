@@ -27,7 +27,8 @@ from lablr.annotation.desk.records import (
 )
 from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError, PhotoError
-from lablr.metadata import Keyword, WriteOutcome, list_runs, undo, write_tags
+from lablr.metadata import Keyword, undo, write_tags
+from lablr.metadata.run import WriteOutcome, list_runs
 from lablr.metadata.sidecars import sidecar_of
 
 __all__ = ["DROPPED", "Desk", "DeskOutcome", "DeskPhoto", "open_desk"]

@@ -40,6 +40,10 @@ log = logging.getLogger(__name__)
 MAX_TAGS = 75  # of one photo
 MAX_UNANSWERED = 3  # photos in a row; then the run ends
 NO_PHOTO = "1"  # for getInfo and addTags
+NOT_THERE = (
+    "Flickr has no such photo, or does not show it to you: it may be removed, or "
+    "private."
+)
 # Refusals that concern one photo or its tags; all others end the run.
 OF_THE_PHOTO = {NO_PHOTO, "2", "116"}
 SIGNED_OUT, NOT_ALLOWED = "98", "99"
@@ -143,7 +147,8 @@ def in_turn(
         except RefusedByFlickr as error:
             if error.number not in OF_THE_PHOTO:
                 raise
-            outcome = PushOutcome(photo, "failed", run, error=_explained(error))
+            said = PushError(NOT_THERE) if error.number == NO_PHOTO else error
+            outcome = PushOutcome(photo, "failed", run, error=said)
         except (DownloadError, OnePhotoError) as error:
             outcome = PushOutcome(photo, "failed", run, error=error)
         yield outcome
@@ -166,15 +171,6 @@ def _sign_in_explained() -> Iterator[None]:
         raise PushError(
             f"{what[error.number]}; sign in again with: lablr push --sign-in"
         ) from error
-
-
-def _explained(error: RefusedByFlickr) -> LablrError:
-    if error.number == NO_PHOTO:
-        return PushError(
-            "Flickr has no such photo, or does not show it to you: it may be removed, "
-            "or private."
-        )
-    return error
 
 
 def _one(
@@ -218,7 +214,8 @@ def _add(
     """Add tags, with the journal; return notes for people."""
     tags = {form_of(text_of(k)): (text_of(k), k.origin) for k in new}
     before = [tag.id for tag in photo.tags]
-    number = journal.about_to_add(run, photo.id, tags, before)
+    number = len(run.changes)
+    journal.add(run=run.name, photo=photo.id, tags=tags, before=before)
     change = run.changes[number]
     try:
         here = _add_once(session, change, run.owner)
@@ -227,7 +224,8 @@ def _add(
             _settle(session, journal, run, number)
         raise
     found = here.tags_since(change.before, change.tags, run.owner)
-    journal.added(run, number, {form: tag.id for form, tag in found.items()})
+    ids = {form: tag.id for form, tag in found.items()}
+    journal.add(added=run.name, number=number, ids=ids)
     unseen = [raw for form, (raw, _) in tags.items() if form not in found]
     return tuple(
         f"Flickr took {raw!r} and does not show it; --undo leaves it alone."
@@ -286,4 +284,4 @@ def _settle(
     except RefusedByFlickr as error:
         if error.number != NO_PHOTO:
             raise
-    journal.added(run, number, ids)
+    journal.add(added=run.name, number=number, ids=ids)

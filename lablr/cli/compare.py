@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.evaluate import figure
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option, json_option, k_option, split_option
 from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import figure
 
 if TYPE_CHECKING:
     from lablr.fitting.compare import Compared

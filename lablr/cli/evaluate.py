@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from lablr.cli.options import (
     split_option,
 )
 from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lablr.fitting.metrics import Report
     from lablr.fitting.rerank_gain import RerankGain
 
-__all__ = ["evaluate_command", "figure"]
+__all__ = ["evaluate_command"]
 
 # Field of a Report -> heading of its column, at least as wide as a figure: 0.123.
 COLUMNS = {
@@ -173,12 +173,3 @@ def _table(reports: list[Report]) -> str:
         )
         lines.append(f"{report.source:{width}}  {report.n_photos:6}  {figures}")
     return "\n".join(lines)
-
-
-def figure(value: float | None, width: int) -> str:
-    """Return a figure at this width, a hyphen where it is undefined."""
-    return (
-        f"{'-':>{width}}"
-        if value is None or math.isnan(value)
-        else f"{value:{width}.3f}"
-    )

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lablr.annotation.database.records import ModelRecord
     from lablr.annotation.labelling import (
         Engine,
-        Fields,
         Input,
         LabelCounts,
         Labelled,
@@ -172,20 +171,11 @@ def _format_of(out: str) -> str:
 
 
 def _input(photos: str, options: dict[str, Any]) -> Input:
-    from lablr.annotation.labelling import open_input
+    from lablr.annotation.labelling import Fields, open_input
 
-    return open_input(photos, fields=_fields(options), base=options["base"])
-
-
-def _fields(options: dict[str, Any]) -> Fields | None:
-    from lablr.annotation.labelling import Fields
-
-    given = {
-        name: options[f"{name}_field"]
-        for name in ("photo", "id", "link")
-        if options[f"{name}_field"]
-    }
-    return Fields(**given) if given else None
+    names = {name: options[f"{name}_field"] for name in ("photo", "id", "link")}
+    given = {name: field for name, field in names.items() if field}
+    return open_input(photos, None, Fields(**given) if given else None, options["base"])
 
 
 def _bundle(options: dict[str, Any]) -> Bundle:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from lablr.cli.options import (
     path_option,
 )
 from lablr.cli.progress_bar import progress_bar
-from lablr.cli.report import emit
+from lablr.cli.report import emit, figure
 
 if TYPE_CHECKING:
     from lablr.annotation.update import Update, UpdateReport
@@ -175,19 +174,15 @@ def _lines(report: UpdateReport) -> list[str]:
             str(tag.n_accepted),
             str(tag.n_rejected),
             "new" if tag.new else f"{tag.shift:.2f} sd",
-            _figure(tag.precision_before),
-            _figure(tag.precision_after),
+            figure(tag.precision_before),
+            figure(tag.precision_after),
         )
         lines.append(f"{tag.tag:{width}}  " + "  ".join(f"{cell:>9}" for cell in cells))
     lines.append(f"{report.n_photos} photos, {report.n_decisions} decisions")
-    for figure in report.figures:
-        worse = "  worse" if figure.worse else ""
+    for one in report.figures:
+        worse = "  worse" if one.worse else ""
         lines.append(
-            f"{figure.figure}: {_figure(figure.before)} -> {_figure(figure.after)}"
-            f" (standard error {_figure(figure.error)}){worse}"
+            f"{one.figure}: {figure(one.before)} -> {figure(one.after)}"
+            f" (standard error {figure(one.error)}){worse}"
         )
     return lines
-
-
-def _figure(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.options import bundle_option, path_option
+from lablr.cli.options import bundle_option, ending_in, path_option
 
 if TYPE_CHECKING:
     from lablr.ranking.tagger import Suggestion, Tagger
 
 __all__ = ["map_command"]
-
-SUFFIXES = (".png", ".html")
 
 PAGE = """\
 <!doctype html>
@@ -36,21 +34,13 @@ Plotly.newPlot("map", figure.data, figure.layout, {{responsive: true}});
 """
 
 
-def _known_suffix(context: click.Context, option: click.Parameter, out: Path) -> Path:
-    if out.suffix.lower() not in SUFFIXES:
-        raise click.BadParameter(
-            f"{out} must end in {' or '.join(SUFFIXES)}", context, option
-        )
-    return out
-
-
 @click.command("map")
 @path_option(
     "-o",
     "--out",
     is_folder=False,
     required=True,
-    callback=_known_suffix,
+    callback=ending_in(".png", ".html"),
     metavar="FILE",
     help="File to write: a picture (.png), or a page to zoom into (.html).",
 )
@@ -95,16 +85,7 @@ def _draw_page(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
     from lablr.figures.charts import latent_map_figure
 
     figure = latent_map_figure(tagger.latent_map, tagger.tags, suggestion)
-    page = PAGE.format(plotly=_plotly_script(), figure=_script_json(figure))
-    return page.encode()
-
-
-def _script_json(figure: dict[str, Any]) -> str:
-    """Return JSON in which a tag named ``</script>`` ends no script."""
-    return json.dumps(figure, allow_nan=False).replace("<", "\\u003c")
-
-
-def _plotly_script() -> str:
-    """Return the script that the plotly package ships."""
     script = resources.files("plotly") / "package_data" / "plotly.min.js"
-    return script.read_text(encoding="utf-8")
+    # A tag named "</script>" must end no script.
+    written = json.dumps(figure, allow_nan=False).replace("<", "\\u003c")
+    return PAGE.format(plotly=script.read_text("utf-8"), figure=written).encode()

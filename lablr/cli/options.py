@@ -17,6 +17,7 @@ __all__ = [
     "credentials_option",
     "database_option",
     "dry_run_option",
+    "ending_in",
     "from_environment",
     "json_option",
     "k_option",
@@ -58,6 +59,18 @@ def path_option(
         path_type=Path, file_okay=not is_folder, dir_okay=is_folder is not False
     )
     return click.option(*names, type=kind, **options)
+
+
+def ending_in(*suffixes: str) -> Callable[..., Path | None]:
+    """Return the callback of a path that must end in one of these, if it is given."""
+
+    def check(context: click.Context, option: click.Parameter, out: Any) -> Path | None:
+        if out is not None and out.suffix.lower() not in suffixes:
+            said = f"{out} must end in {' or '.join(suffixes)}"
+            raise click.BadParameter(said, context, option)
+        return out  # type: ignore[no-any-return]
+
+    return check
 
 
 def out_option(metavar: str, text: str, **options: Any) -> Decorator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from lablr.errors import LablrError
 if TYPE_CHECKING:
     from lablr.system.undoable import UndoableRun
 
-__all__ = ["Item", "Report", "emit", "exit_if", "report_runs", "summary"]
+__all__ = ["Item", "Report", "emit", "exit_if", "figure", "report_runs", "summary"]
 
 
 def emit(
@@ -36,6 +37,12 @@ def summary(counts: Mapping[str, int], note: str = "") -> str:
     """Return "attempted 3 = written 2 + failed 1" of counts that add up to it."""
     parts = " + ".join(f"{kind} {n:,}" for kind, n in counts.items())
     return f"attempted {sum(counts.values()):,}{note} = {parts}"
+
+
+def figure(value: float | None, width: int = 0) -> str:
+    """Return a figure at this width, a hyphen where it is undefined."""
+    is_undefined = value is None or math.isnan(value)
+    return f"{'-':>{width}}" if is_undefined else f"{value:{width}.3f}"
 
 
 def exit_if(has_failed: object) -> None:

@@ -98,7 +98,8 @@ def run_server(host: str, port: int, given: Mapping[str, object | None]) -> NoRe
         app = create_app(config)
         serve(app, listener, on_ready)
 
-    address = _address(host, listener)
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listener.getsockname()[1]}"
     page = "/desk" if "DESK" in config else ""
     said = f"serving on {address}{page} (stop with Ctrl-C)"
     with listener:
@@ -116,8 +117,3 @@ def _listen(host: str, port: int) -> socket.socket:
             # without Python's note on the address, which is named already
             reason = f"{os.strerror(error.errno)}; --port chooses another"
         fail(f"cannot listen on {host} port {port}: {reason}")
-
-
-def _address(host: str, listener: socket.socket) -> str:
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listener.getsockname()[1]}"

@@ -103,7 +103,8 @@ def suggest_command(
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
-    from lablr.tags import ENGLISH, Vocabulary, split_words
+    from lablr.tags import Vocabulary, split_words
+    from lablr.tags.translations import ENGLISH
 
     words = Vocabulary.load(vocabulary, language)
     labelled = vocabulary is not None or language != ENGLISH

@@ -10,7 +10,7 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
-from lablr.cli.options import bundle_option, json_option, path_option
+from lablr.cli.options import bundle_option, ending_in, json_option, path_option
 from lablr.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -25,19 +25,13 @@ __all__ = ["why_command"]
 OVERLAY_SIDE_PX = 1024
 
 
-def _png(context: click.Context, option: click.Parameter, out: Path | None) -> object:
-    if out is not None and out.suffix.lower() != ".png":
-        raise click.BadParameter(f"{out} must end in .png", context, option)
-    return out
-
-
 @click.command("why")
 @click.argument("photo", type=click.Path(path_type=Path))
 @click.argument("tag")
 @path_option(
     "--overlay",
     is_folder=False,
-    callback=_png,
+    callback=ending_in(".png"),
     metavar="FILE",
     help="Write the photo as a PNG, with where the tag was seen painted on it.",
 )

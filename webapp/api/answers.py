@@ -5,7 +5,7 @@ from __future__ import annotations
 from lablr import Tagger
 from lablr.ranking.reach import BASES
 from lablr.ranking.saliency import GRID, regions
-from lablr.tags import LANGUAGES
+from lablr.tags.translations import LANGUAGES
 from webapp.api.explanations import MAX_TAGS
 from webapp.api.latents import MAX_COORDINATE
 from webapp.api.suggestions import MAX_BECAUSE, MAX_EXISTING, N_MAP_TAGS

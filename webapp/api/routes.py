@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from lablr.ranking.reach import Reach
-from lablr.tags import LANGUAGES, translations
+from lablr.tags.translations import LANGUAGES, translations
 from webapp.api.explanations import ExplanationQuery, reasons
 from webapp.api.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.api.openapi import document

@@ -11,7 +11,7 @@ from lablr import Suggestion
 from lablr.figures.charts import PALETTE
 from lablr.figures.map_layout import percent
 from lablr.figures.map_svg import NARROW, WIDE, Sheet, map_svg
-from lablr.tags import LANGUAGES
+from lablr.tags.translations import LANGUAGES
 from webapp.api.suggestions import SuggestionQuery, shown, suggest, unlikely
 from webapp.http.metrics import stage
 from webapp.http.uploads import uploaded_photo
@@ -30,8 +30,10 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     samples.init_app(app)
     app.add_template_filter(percent, "percent")
-    app.add_template_global(_max_photo_bytes, "max_photo_bytes")
-    app.add_template_global(_threshold_percent, "threshold_percent")
+    app.add_template_global(lambda: tagger().limits.max_bytes, "max_photo_bytes")
+    app.add_template_global(
+        lambda: round(100 * tagger().threshold), "threshold_percent"
+    )
     app.jinja_env.globals["palette"] = PALETTE
     app.jinja_env.globals["languages"] = LANGUAGES
 
@@ -78,14 +80,6 @@ def _map(suggestion: Suggestion, asked: SuggestionQuery, sheet: Sheet) -> Markup
     plane, tags = tagger().latent_map, tagger().tags
     svg = map_svg(plane, tags, suggestion, sheet, labels=asked.labels)
     return Markup(svg)  # noqa: S704  # names are escaped in it
-
-
-def _max_photo_bytes() -> int:
-    return tagger().limits.max_bytes
-
-
-def _threshold_percent() -> int:
-    return round(100 * tagger().threshold)
 
 
 @lru_cache(maxsize=4)

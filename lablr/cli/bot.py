@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option, from_environment, path_option
 from lablr.errors import MissingExtra
+from lablr.system.cpu import use_one_blas_thread
 
 if TYPE_CHECKING:
     from lablr.bot.settings import BotSettings

@@ -15,7 +15,7 @@ from lablr.cli.options import (
     path_option,
     precision_option,
 )
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import progress_bar
 
 __all__ = ["combine_command"]
 

@@ -16,7 +16,7 @@ from lablr.cli.options import (
     out_option,
     path_option,
 )
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import progress_bar
 
 __all__ = ["download_command"]
 

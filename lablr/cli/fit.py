@@ -6,16 +6,17 @@ from pathlib import Path
 
 import click
 
-from lablr.cli.engine import chosen_engine, engine_options
 from lablr.cli.messages import print_message
 from lablr.cli.options import (
+    chosen_engine,
     corpus_argument,
+    engine_options,
     model_card_option,
     out_option,
     path_option,
     precision_option,
 )
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import progress_bar
 
 __all__ = ["fit_command"]
 

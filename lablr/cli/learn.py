@@ -16,8 +16,7 @@ from lablr.cli.options import (
     out_option,
     path_option,
 )
-from lablr.cli.progress_bar import progress_bar
-from lablr.cli.report import emit, figure
+from lablr.cli.report import emit, figure, progress_bar
 
 if TYPE_CHECKING:
     from lablr.annotation.update import Update, UpdateReport

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.options import bundle_option, ending_in, path_option
+from lablr.system.cpu import use_one_blas_thread
 
 if TYPE_CHECKING:
     from lablr.ranking.tagger import Suggestion, Tagger
@@ -68,16 +68,14 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     # All tags: the map shows the most relevant ones, wherever they rank.
     suggestion = None if photo is None else tagger.suggest(photo, k=0)
-    draw = _draw_page if out.suffix.lower() == ".html" else _draw_picture
-    drawn = draw(tagger, suggestion)
+    if out.suffix.lower() == ".html":
+        drawn = _draw_page(tagger, suggestion)
+    else:
+        from lablr.figures.map_svg import draw_map_png
+
+        drawn = draw_map_png(tagger.latent_map, tagger.tags, suggestion)
     write_bytes(out, drawn)
     click.echo(out)
-
-
-def _draw_picture(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
-    from lablr.figures.map_svg import draw_map_png
-
-    return draw_map_png(tagger.latent_map, tagger.tags, suggestion)
 
 
 def _draw_page(tagger: Tagger, suggestion: Suggestion | None) -> bytes:

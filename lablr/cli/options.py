@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from lablr.encoders.engines import Engine
 
 __all__ = [
     "METHODS",
     "RANKINGS",
     "accepted_option",
     "bundle_option",
+    "chosen_engine",
     "corpus_argument",
     "credentials_option",
     "database_option",
     "dry_run_option",
     "ending_in",
+    "engine_options",
     "from_environment",
     "json_option",
     "k_option",
@@ -227,3 +232,35 @@ credentials_option = path_option(
     metavar="FILE",
     help="The API key and secret, in a file of mode 600.",
 )
+
+_engine_option = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Work on this machine, or on the machines of a Ray cluster; needs the extra"
+    ' "scale".',
+)
+
+_address_option = click.option(
+    "--ray-address",
+    metavar="HOST:PORT",
+    help="The Ray cluster.  [default: $RAY_ADDRESS, or one on this machine alone]",
+)
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --engine and --ray-address."""
+    return _engine_option(_address_option(command))
+
+
+def chosen_engine(engine: str, ray_address: str | None) -> Engine:
+    """Return the engine of the options; raise a usage error for an idle address."""
+    if engine == "ray":
+        from lablr.encoders.ray_engine import RayEngine
+
+        return RayEngine(ray_address)
+    if ray_address:
+        raise click.UsageError("--ray-address needs --engine ray")
+    from lablr.encoders.engines import LocalEngine
+
+    return LocalEngine()

@@ -119,7 +119,10 @@ def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None
     if options["sign_in"]:
         _sign_in(state, options["credentials"])
     elif options["sign_out"]:
-        _sign_out(state)
+        from lablr.flickr.account import forget_account
+
+        ended = "signed out; your account's settings on Flickr end it there, too"
+        print_message(ended if forget_account(state) else "nobody was signed in")
     elif options["lists_runs"]:
         from lablr.flickr.push.run import list_runs
 
@@ -232,15 +235,6 @@ def _sign_in(state: Path, credentials: Path | None) -> None:
     print_message(
         f"signed in as {shown(account.username)}; kept in {account_file(state)}"
     )
-
-
-def _sign_out(state: Path) -> None:
-    from lablr.flickr.account import forget_account
-
-    if forget_account(state):
-        print_message("signed out; your account's settings on Flickr end it there, too")
-    else:
-        print_message("nobody was signed in")
 
 
 def _report(

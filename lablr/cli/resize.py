@@ -9,8 +9,7 @@ import click
 
 from lablr.cli.messages import shown
 from lablr.cli.options import json_option, out_option
-from lablr.cli.progress_bar import progress_bar
-from lablr.cli.report import emit, exit_if, summary
+from lablr.cli.report import emit, exit_if, progress_bar, summary
 
 __all__ = ["resize_command"]
 

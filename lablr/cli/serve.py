@@ -11,10 +11,10 @@ from typing import NoReturn
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, print_message
 from lablr.cli.options import bundle_option, from_environment
 from lablr.cli.supervisor import Supervisor
+from lablr.system.cpu import use_one_blas_thread
 
 __all__ = ["host_option", "port_option", "run_server", "serve_command"]
 

@@ -110,7 +110,7 @@ def _clean(written: str, words: Vocabulary, tags: Sequence[str], as_json: bool) 
 
 def _check(path: Path, tags: Sequence[str], as_json: bool) -> None:
     from lablr.tags import Vocabulary
-    from lablr.tags.check import check_vocabulary
+    from lablr.tags.vocabulary import check_vocabulary
 
     try:
         found = check_vocabulary(Vocabulary.load(path), tags)

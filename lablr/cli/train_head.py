@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import progress_bar
 
 if TYPE_CHECKING:
     from lablr.corpus import Corpus

@@ -42,7 +42,10 @@ def write_whole(
     unfinished = unfinished or path.with_name(path.name + ".partial")
     mode = 0o600 if private else 0o666
     try:
-        with os.fdopen(_create(unfinished, mode), "wb") as file:
+        # A program that has an older one open does not see the new bytes.
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -73,12 +76,6 @@ def refused_as(
         yield
     except OSError as error:
         raise kind(f"{path}: {what}: {error.strerror or error}") from error
-
-
-def _create(path: Path, mode: int) -> int:
-    # A program that has an older one open does not see the new bytes.
-    path.unlink(missing_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
 
 
 def _name(unfinished: Path, path: Path, is_new: bool) -> None:

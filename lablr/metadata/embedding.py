@@ -16,16 +16,7 @@ from typing import Any
 
 from lablr.errors import MissingExtra, WritingError
 from lablr.metadata.integrity import kind_of, untouched
-from lablr.metadata.keywords import (
-    DIGIKAM,
-    HIERARCHY,
-    IPTC,
-    SUBJECT,
-    Additions,
-    Keyword,
-    Lists,
-    additions,
-)
+from lablr.metadata.keywords import IPTC, MADE, Additions, Keyword, Lists, additions
 from lablr.metadata.xmp import EMPTY_PACKET, add_to_lists, read_lists
 from lablr.photos.formats import read_header
 
@@ -37,13 +28,6 @@ _CHARACTER_SET = "Iptc.Envelope.CharacterSet"
 _UTF_8 = "\x1b%G"
 _MUTE = 4
 
-# What a file of a kind gets where it has none. IPTC has its place in a JPEG; in a PNG
-# it is a habit of some programs, and WebP has no room for it.
-_MAY_MAKE = {
-    "JPEG": (IPTC, SUBJECT, HIERARCHY, DIGIKAM),
-    "PNG": (SUBJECT, HIERARCHY, DIGIKAM),
-    "WebP": (SUBJECT, HIERARCHY, DIGIKAM),
-}
 
 # Offsets of EXIF parts in the file may change; their contents may not.
 _OFFSETS = (
@@ -91,7 +75,10 @@ def embed(photo: bytes, wanted: Sequence[Keyword]) -> tuple[bytes, Lists, Additi
     with _opened(photo) as image:
         iptc = _iptc(image)
         found = _lists(image, iptc)
-        more = additions(found, wanted, _MAY_MAKE[kind])
+        # IPTC has its place in a JPEG; in a PNG it is a habit of some programs, and
+        # WebP has no room for it.
+        may_make = (IPTC, *MADE) if kind == "JPEG" else MADE
+        more = additions(found, wanted, may_make)
         if not more.to_lists:
             return photo, found, more
         others = _other_values(image, iptc)

@@ -17,13 +17,12 @@ from xml.sax.saxutils import escape, quoteattr
 from lablr.errors import WritingError
 from lablr.metadata.keywords import DIGIKAM, XMP_LISTS, Lists
 
-__all__ = ["EMPTY_PACKET", "LABLR_NAMESPACE", "add_to_lists", "read_lists"]
+__all__ = ["EMPTY_PACKET", "add_to_lists", "read_lists"]
 
-LABLR_NAMESPACE = "urn:lablr:keywords:1.0/"
 NAMESPACES: Mapping[str, str] = {
     "dc": "http://purl.org/dc/elements/1.1/",
     "digiKam": "http://www.digikam.org/ns/1.0/",
-    "lablr": LABLR_NAMESPACE,
+    "lablr": "urn:lablr:keywords:1.0/",
     "lr": "http://ns.adobe.com/lightroom/1.0/",
 }
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

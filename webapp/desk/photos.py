@@ -12,7 +12,7 @@ from flask import Response, abort, jsonify, render_template, request, send_file
 
 from lablr.annotation.desk import Desk, DeskPhoto, Latent
 from lablr.errors import DeskError, PhotoError
-from lablr.metadata.reading import tags_in
+from lablr.metadata.sidecars import tags_in
 from lablr.photos import FOLDER_LIMITS, check_size, read_bytes, read_image
 from lablr.ranking.feedback import Feedback
 from lablr.search import FeatureExtractor
@@ -132,7 +132,7 @@ def shown(photo: DeskPhoto) -> dict[str, Any]:
 
 
 def _refused(name: str, error: PhotoError | DeskError) -> dict[str, Any]:
-    none = {mark: () for mark in ("accepted", "typed", "rejected", "written")}
+    none = dict.fromkeys(("accepted", "typed", "rejected", "written"), ())
     said = {"code": error.code, "message": str(error)}
     return {"id": None, "name": name, "state": "failed", **none, "error": said}
 

@@ -7,10 +7,9 @@ from functools import lru_cache
 from flask import Blueprint, Flask, render_template, request
 from markupsafe import Markup
 
-from lablr import Suggestion
 from lablr.figures.charts import PALETTE
 from lablr.figures.map_layout import percent
-from lablr.figures.map_svg import NARROW, WIDE, Sheet, map_svg
+from lablr.figures.map_svg import NARROW, WIDE, map_svg
 from lablr.tags.translations import LANGUAGES
 from webapp.api.suggestions import SuggestionQuery, shown, suggest, unlikely
 from webapp.http.metrics import stage
@@ -55,10 +54,10 @@ def create_suggestion() -> str:
     asked = SuggestionQuery.read({name: form[name] for name in FIELDS & form.keys()})
     suggestion = suggest(photo, asked)
     with stage("draw"):
-        maps = {
-            f"map_{sheet.name}": _map(suggestion, asked, sheet)
-            for sheet in (WIDE, NARROW)
-        }
+        plane, tags, maps = tagger().latent_map, tagger().tags, {}
+        for sheet in (WIDE, NARROW):
+            svg = map_svg(plane, tags, suggestion, sheet, labels=asked.labels)
+            maps[f"map_{sheet.name}"] = Markup(svg)  # noqa: S704  # names are escaped
     return render_template(
         "photo.html",
         suggestion=shown(suggestion, asked.k),
@@ -74,12 +73,6 @@ def create_suggestion() -> str:
 def about() -> str:
     """Show the model card of the bundle."""
     return render_template("about.html", card=card_html(tagger().model_card))
-
-
-def _map(suggestion: Suggestion, asked: SuggestionQuery, sheet: Sheet) -> Markup:
-    plane, tags = tagger().latent_map, tagger().tags
-    svg = map_svg(plane, tags, suggestion, sheet, labels=asked.labels)
-    return Markup(svg)  # noqa: S704  # names are escaped in it
 
 
 @lru_cache(maxsize=4)

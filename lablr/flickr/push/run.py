@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -98,17 +98,13 @@ def push(
     """
     if any(key.origin == "suggested" for tags in wanted.values() for key in tags):
         raise PushError("a person accepts tags before they go to Flickr")
-    if dry_run:
+    with nullcontext() if dry_run else opened(state, session, account) as journal:
+        name = add = None
+        if journal is not None:
+            run = journal.begin(owner=account.nsid)
+            name, add = run.name, partial(_add, session, journal, run)
         yield from in_turn(
-            (photo, None, partial(_one, session, account, photo, keywords, None))
-            for photo, keywords in wanted.items()
-        )
-        return
-    with opened(state, session, account) as journal:
-        run = journal.begin(owner=account.nsid)
-        add = partial(_add, session, journal, run)
-        yield from in_turn(
-            (photo, run.name, partial(_one, session, account, photo, keywords, add))
+            (photo, name, partial(_one, session, account, photo, keywords, add))
             for photo, keywords in wanted.items()
         )
 

@@ -22,7 +22,10 @@ COMMANDS = (
 )
 
 
-@click.group(cls=LablrGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LablrGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
 @click.version_option(__version__, prog_name="lablr", message="%(prog)s %(version)s")
 def main() -> None:
     """Suggest tags for photos, out of the tags that people use on Flickr.

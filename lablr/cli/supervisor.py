@@ -154,7 +154,8 @@ def _signals_told() -> Iterator[socket.socket]:
     told, teller = socket.socketpair()
     teller.setblocking(False)
     with told, teller:
-        before = {number: signal.signal(number, _ignore) for number in STOPS}
+        # a handler of Python's, so that the number is written to the wakeup socket
+        before = {number: signal.signal(number, lambda *_: None) for number in STOPS}
         signal.set_wakeup_fd(teller.fileno())
         try:
             yield told
@@ -162,10 +163,6 @@ def _signals_told() -> Iterator[socket.socket]:
             signal.set_wakeup_fd(-1)
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _ignore(*_: object) -> None:
-    """Handle a signal, so that its number is written to the wakeup socket."""
 
 
 def _named(status: int) -> str:

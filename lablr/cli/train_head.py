@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import progress_bar
 
 if TYPE_CHECKING:
     from lablr.corpus import Corpus
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONSE",
+    "HEAD_OPTIONS",
     "METHODS",
-    "head_options",
     "make_conse_command",
     "refuse_useless",
     "train_head_command",
@@ -53,28 +53,6 @@ HEAD_OPTIONS: tuple[tuple[str, Any, str], ...] = (
 # What every method takes, beside the settings of its configuration.
 COMMON = {"corpus", "out", "method", "tags", "cache_folder"}
 OF_A_BACKBONE = {"backbone", "image_size", "n_latent"}
-
-
-def head_options(command: Any) -> Any:
-    """Add the options that only a ``--method`` uses."""
-    for name, kind, help_text in reversed(HEAD_OPTIONS):
-        flag = "--" + name.replace("_", "-")
-        command = click.option(flag, name, type=kind, help=help_text)(command)
-    command = click.option(
-        "--vectors",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Word vectors as GloVe's, instead of the text model (semantic).",
-    )(command)
-    return click.option(
-        "--encoder",
-        "encoders",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="RUN",
-        help="A finished run or a bundle that a head learns from; several stand side"
-        " by side, as in lablr fit.",
-    )(command)
 
 
 def refuse_useless(context: click.Context, method: str) -> None:

@@ -91,14 +91,11 @@ class Pictures:
             content = read_body(response, self._limits.max_bytes, times.total_s)
         suffix = _SIGNATURES.get(content[:4], ".jpg")
         # Flickr's own "no longer available" is a PNG, also where a JPEG was asked for.
-        if suffix == ".png" and _suffix_of(url) in (".jpg", ".jpeg"):
+        asked = PurePosixPath(urlsplit(url).path).suffix.lower()
+        if suffix == ".png" and asked in (".jpg", ".jpeg"):
             raise Fault("unavailable", transient=False, is_content=True)
         try:
             read_image(content, CHECKED_SIZE, self._limits)
         except PhotoError as error:
             raise Fault(error.code.replace("_", " "), is_content=True) from error
         return Picture(content, suffix)
-
-
-def _suffix_of(url: str) -> str:
-    return PurePosixPath(urlsplit(url).path).suffix.lower()

@@ -69,6 +69,7 @@ class FlickrSession:
         try:
             import flickrapi
             import requests
+            from flickrapi.auth import FlickrAccessToken
         except ModuleNotFoundError as error:
             raise MissingExtra("flickr", "speak to Flickr") from error
         for name in INDISCREET_LOGGERS:
@@ -80,7 +81,7 @@ class FlickrSession:
         self._api = flickrapi.FlickrAPI(
             credentials.key,
             credentials.secret,
-            token=account and _token(account),
+            token=account and FlickrAccessToken(account.token, account.secret, "write"),
             format="parsed-json",
             store_token=False,
             timeout=(self._timeouts.connect_s, self._timeouts.read_s),
@@ -174,10 +175,3 @@ def open_session(
     return FlickrSession(
         read_credentials(file=credentials), Pace(pace_file()), account=account
     )
-
-
-def _token(account: Account) -> Any:
-    """Return an account's token as flickrapi takes it."""
-    from flickrapi.auth import FlickrAccessToken
-
-    return FlickrAccessToken(account.token, account.secret, "write")

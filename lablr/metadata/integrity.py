@@ -105,7 +105,8 @@ def _of_png(photo: bytes) -> Iterator[bytes]:
             raise ValueError("cut short")
         if name == b"iCCP":
             # Exiv2 writes it anew: its name and compression may change.
-            beside.append(zlib.decompressobj().decompress(_profile(body), 64 << 20))
+            packed = body[body.index(b"\0") + 2 :]
+            beside.append(zlib.decompressobj().decompress(packed, 64 << 20))
         elif name in _PNG_TEXTS:
             if not body.startswith(_PNG_TAGS):
                 beside.append(name + body)
@@ -115,10 +116,6 @@ def _of_png(photo: bytes) -> Iterator[bytes]:
             yield photo[position:]
             yield from sorted(beside)
             return
-
-
-def _profile(body: bytes) -> bytes:
-    return body[body.index(b"\0") + 2 :]
 
 
 def _of_webp(photo: bytes) -> Iterator[bytes]:

@@ -23,6 +23,7 @@ __all__ = [
     "HIERARCHY",
     "IPTC",
     "IPTC_MAX_BYTES",
+    "MADE",
     "ORIGINS",
     "SUBJECT",
     "XMP_LISTS",
@@ -46,6 +47,7 @@ IPTC = "IPTC Keywords"
 SUBJECT = "dc:subject"
 HIERARCHY = "lr:hierarchicalSubject"
 DIGIKAM = "digiKam:TagsList"
+MADE = (SUBJECT, HIERARCHY, DIGIKAM)  # of XMP, where a file has none
 
 IPTC_MAX_BYTES = 64
 MAX_BYTES = 1000
@@ -65,7 +67,7 @@ def provenance_list(origin: Origin) -> str:
     return f"lablr:{origin}"
 
 
-XMP_LISTS = (SUBJECT, HIERARCHY, DIGIKAM, *map(provenance_list, ORIGINS))
+XMP_LISTS = (*MADE, *map(provenance_list, ORIGINS))
 
 
 @dataclass(frozen=True)
@@ -222,13 +224,10 @@ def _without_words_of_longer(
 
 
 def _lacking(texts: Iterable[str], present: Iterable[str]) -> list[str]:
-    seen = {*map(same, present)}
-    lacking = []
+    seen, lacking = {*map(same, present)}, dict[str, str]()
     for text in texts:
-        if same(text) not in seen:
-            seen.add(same(text))
-            lacking.append(text)
-    return lacking
+        lacking.setdefault(same(text), text)
+    return [text for form, text in lacking.items() if form not in seen]
 
 
 def _that_fit(texts: Iterable[str], notes: list[str]) -> Iterator[str]:

@@ -30,8 +30,6 @@ OTHER_FORM = (ValueError, TypeError, LookupError, AttributeError, RecursionError
 class Journal:
     """The journal at ``path``, locked until it is closed.
 
-    Parameters
-    ----------
     error : the class of errors raised: when another process holds the journal, when it
         cannot be written, or is damaged.
     busy : what to say when another process holds it.
@@ -41,10 +39,8 @@ class Journal:
         read the file (mode 600).
     makes_folder : make the folder that it lies in.
 
-    Attributes
-    ----------
-    header : the first line that it has; empty without one.
-    is_new : whether it was begun just now; True without a header.
+    Learned by opening: ``header``, the first line that it has (empty without one), and
+    ``is_new``, whether it was begun just now (True without a header).
     """
 
     def __init__(

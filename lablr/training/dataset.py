@@ -2,7 +2,7 @@
 
 Decoding a JPEG costs as much as a training step of a small net, so every photo
 goes through the door once and its square image is kept as a row of one file. What a
-training set holds in memory is the compressed records (`lablr.corpus.held`) and some
+training set holds in memory is the compressed records (`lablr.corpus.corpus`) and some
 30 bytes a photo and 4 a tag beside, however many pixels there are.
 
 The names of the kept files hold what they were made from: the corpus, the size

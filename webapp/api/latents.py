@@ -37,11 +37,8 @@ def posted_latent(encoder: Encoder) -> npt.NDArray[np.float32]:
 
     ``{"latent": [number, ...], "features": "base64 of half-precision numbers"}``
     becomes (d,) or (d + F,) as `Encoder.describe` has them. Other members are ignored,
-    so a whole answer may be sent back as it came.
-
-    Raises
-    ------
-    Refused : it is not that (400), or larger than any latent (413).
+    so a whole answer may be sent back as it came. Raises `Refused` when it is not that
+    (400), or larger than any latent (413).
     """
     n_latent = encoder.n_latent
     try:

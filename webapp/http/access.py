@@ -55,9 +55,6 @@ def _gate() -> None:
         require_token()
 
 
-# --------------------------------------------------------------------------- token
-
-
 def require_token() -> None:
     """Raise `Refused` (401) unless the request brings the server's token, if any."""
     token = state().settings.api_token
@@ -80,9 +77,6 @@ def _given_token() -> str:
     if request.path in FORMS:
         return request.form.get("token", "")
     return ""
-
-
-# ---------------------------------------------------------------------------- rate
 
 
 def charge(cost: float, read: bool = False) -> None:

@@ -10,15 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import (
-    Flask,
-    Response,
-    g,
-    jsonify,
-    make_response,
-    render_template,
-    request,
-)
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from lablr.errors import DatabaseError, DeskError, JudgementError, PhotoError

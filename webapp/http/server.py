@@ -108,9 +108,6 @@ def _proxy(address: str | None) -> dict[str, Any]:
     }
 
 
-# ------------------------------------------------------------------------ stopping
-
-
 def _run(server: Any, sockets: dict[int, Any]) -> None:
     stop = threading.Event()
 

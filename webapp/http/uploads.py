@@ -86,10 +86,8 @@ def uploaded_photos(at_most: int) -> list[bytes]:
 def uploaded_files(at_most: int | None = None) -> list[FileStorage]:
     """Return the files in the field ``photo``.
 
-    Raises
-    ------
-    Refused : no photo (400), more than `at_most` (400).
-    RequestEntityTooLarge : the body is larger than it may be.
+    Raises `Refused` (400) for none or more than `at_most`, RequestEntityTooLarge for a
+    body larger than it may be.
     """
     photos = request.files.getlist("photo")
     # a browser sends an empty part without a name when nothing was chosen

@@ -50,11 +50,9 @@ class State:
     def of(cls, settings: Settings) -> State:
         """Load the model and open what the settings name.
 
-        Raises
-        ------
-        BundleError : the model bundle is missing, altered or from the future.
-        SettingError : a setting names something that cannot be used.
-        MissingExtra : the packages that judging or the desk needs are not installed.
+        Raises BundleError for a model that is missing, altered or from the future,
+        SettingError for a setting that names something that cannot be used, and
+        MissingExtra without the packages that judging or the desk needs.
         """
         model = ServedModel(settings.bundle)
         admission = Admission(

@@ -135,12 +135,6 @@ class Judging:
             return False
         return [status.st_dev, status.st_ino] == identity
 
-    # --- raters
-
-    def may_judge(self, name: str) -> bool:
-        """Return whether a signed-in rater is still one."""
-        return not self.raters or name in self.raters
-
     def sign_in(self, name: str, password: str) -> str | None:
         """Return the rater's name as it is kept; None: name or password is wrong.
 

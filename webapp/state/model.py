@@ -29,8 +29,6 @@ class ServedModel:
 
     folder : the bundle's; None is ``LABLR_BUNDLE`` or the bundled model.
 
-    Attributes
-    ----------
     tagger : the Tagger served now; a request reads it once (`webapp.state.tagger`).
     last_error : why the folder's newer bundle is not served; None when it is.
 

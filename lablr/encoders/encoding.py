@@ -20,6 +20,7 @@ from lablr.corpus import Corpus, Photo, membership
 from lablr.corpus.images import Image, count_left_out, name_left_out, read_images
 from lablr.encoders.encoder import Encoder
 from lablr.encoders.engines import in_threads
+from lablr.system.arrays import Bools, Float32s, Ints, Names, Pixels
 from lablr.system.progress import Progress, silent
 
 __all__ = [
@@ -33,8 +34,7 @@ __all__ = [
 BATCH_SIZE = 16
 LABEL = "encoding photos"
 
-Latents = npt.NDArray[np.float32]
-See = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
+See = Callable[[Pixels], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,16 @@ class EncodedPhotos:
     left_out : file and reason of each photo that cannot be read.
     """
 
-    latents: Latents
-    mirrored: Latents | None
-    membership: npt.NDArray[np.bool_]
-    files: npt.NDArray[np.str_]
-    sources: npt.NDArray[np.str_]
-    is_validation: npt.NDArray[np.bool_]
+    latents: Float32s
+    mirrored: Float32s | None
+    membership: Bools
+    files: Names
+    sources: Names
+    is_validation: Bools
     tags: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
-    def rows(
-        self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]
-    ) -> EncodedPhotos:
+    def rows(self, chosen: Bools | Ints) -> EncodedPhotos:
         """Return the `chosen` photos: a mask (N,), or their numbers."""
         return replace(
             self,

@@ -6,10 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lablr.errors import BundleError
+from lablr.system.arrays import Float32s
 
 __all__ = ["open_session"]
 
@@ -18,7 +16,7 @@ def open_session(
     model: bytes,
     n_threads: int,
     name: str,
-    weights: Mapping[str, NDArray[np.float32]] | None = None,
+    weights: Mapping[str, Float32s] | None = None,
 ) -> Any:
     """Open a session over the bytes of an ONNX graph called `name`.
 

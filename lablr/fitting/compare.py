@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
@@ -19,6 +18,7 @@ from lablr.fitting.evaluate import encoded_split, numbers_of, well_known
 from lablr.fitting.metrics import Report, evaluate
 from lablr.latent_space.calibration import cross_fitted
 from lablr.ranking.tagger import Tagger
+from lablr.system.arrays import Floats, Pixels
 from lablr.system.progress import Progress, silent
 
 __all__ = ["Compared", "compare_bundle", "compared_before", "with_comparison"]
@@ -104,9 +104,7 @@ def compared_before(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(figures) if isinstance(figures, list) else []
 
 
-def _every_ranking(
-    tagger: Tagger, images: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.float64]:
+def _every_ranking(tagger: Tagger, images: Pixels) -> Floats:
     """Return each ranking's order, probabilities and logits: (N, R * 3T)."""
     described = tagger.encode(images)
     return np.hstack(

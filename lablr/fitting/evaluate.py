@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
@@ -14,6 +13,7 @@ from lablr.fitting.metrics import Report, evaluate
 from lablr.latent_space.calibration import cross_fitted
 from lablr.latent_space.gaussians import GaussianStatistics
 from lablr.ranking.tagger import Tagger
+from lablr.system.arrays import Bools, Float32s, Floats, Pixels
 from lablr.system.progress import Progress, silent
 
 __all__ = ["encoded_split", "evaluate_bundle", "numbers_of", "well_known"]
@@ -72,26 +72,19 @@ def encoded_split(
     )
 
 
-def _see(
-    tagger: Tagger, ranking: str, images: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.float64]:
+def _see(tagger: Tagger, ranking: str, images: Pixels) -> Floats:
     return numbers_of(tagger, ranking, tagger.encode(images), images)
 
 
 def numbers_of(
-    tagger: Tagger,
-    ranking: str,
-    described: npt.NDArray[np.float32],
-    images: npt.NDArray[np.uint8],
-) -> npt.NDArray[np.float64]:
+    tagger: Tagger, ranking: str, described: Float32s, images: Pixels
+) -> Floats:
     """Return a ranking's order, probabilities and logits: (N, 3T)."""
     scores = tagger.ranker.scores(described, ranking, images)
     return np.hstack([scores.ranking(ranking), scores.probability, scores.logits])
 
 
-def well_known(
-    bundle: Bundle, sources: set[str], min_photos: int
-) -> dict[str, npt.NDArray[np.bool_]]:
+def well_known(bundle: Bundle, sources: set[str], min_photos: int) -> dict[str, Bools]:
     """Tell which tags (T,) have so many training photos, per source and for "all"."""
     statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
     seen = dict(zip(statistics.sources, statistics.counts, strict=True))

@@ -37,7 +37,8 @@ from lablr.ranking.methods.neighbours import NeighbourPhotos, Neighbours
 from lablr.ranking.methods.stacking import Blend, log_odds
 from lablr.ranking.ranker import DESCRIBED, Ranker
 from lablr.ranking.tagger import Tagger
-from lablr.system.npz import Arrays, unpack_arrays
+from lablr.system.arrays import Arrays, Floats, Pixels
+from lablr.system.npz import unpack_arrays
 from lablr.system.progress import Progress, silent
 
 __all__ = ["MethodRun", "combine", "combine_encoded"]
@@ -249,9 +250,7 @@ def _block(
     return dataclasses.replace(validation, left_out=left_out), kept
 
 
-def _seen(
-    tagger: Tagger, conse: ConSE | None, images: npt.NDArray[np.uint8]
-) -> npt.NDArray[Any]:
+def _seen(tagger: Tagger, conse: ConSE | None, images: Pixels) -> npt.NDArray[Any]:
     """Return the descriptions of images, followed by ConSE's logits, if it is there."""
     described = tagger.encode(images)
     if conse is None:
@@ -270,7 +269,7 @@ def _blend(bundle: Bundle, validation: EncodedPhotos, precision: float) -> Array
         if name in ranker.rankings
     }
 
-    def quality(mixed: npt.NDArray[np.float64]) -> float:
+    def quality(mixed: Floats) -> float:
         probability = Calibration.fit(mixed, membership).probability(mixed)
         return quality_of(evaluate(membership, probability, None, sources))
 
@@ -280,7 +279,7 @@ def _blend(bundle: Bundle, validation: EncodedPhotos, precision: float) -> Array
     return blend.to_arrays() | calibrated.to_arrays()
 
 
-def _absence(bundle: Bundle) -> dict[str, npt.NDArray[Any]]:
+def _absence(bundle: Bundle) -> Arrays:
     """Return the weight (T,) of a missing tag in each source that the bundle knows."""
     statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
     weights = absence_weights(statistics.counts, bundle.settings["unknown_weight"])

@@ -16,7 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from lablr.system.arrays import Bools, Floats, Ints
 
 __all__ = [
     "Report",
@@ -33,9 +35,6 @@ __all__ = [
     "roc_auc",
 ]
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class Tally:
@@ -48,8 +47,8 @@ class Tally:
     """
 
     scores: Floats
-    n: NDArray[np.int64]
-    n_right: NDArray[np.int64]
+    n: Ints
+    n_right: Ints
 
     @classmethod
     def of(cls, relevant: ArrayLike, scores: ArrayLike) -> Tally:

@@ -22,7 +22,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
@@ -32,15 +31,13 @@ from lablr.fitting.evaluate import encoded_split
 from lablr.fitting.metrics import mean_average_precision, rank_relevance
 from lablr.ranking.feedback import Feedback
 from lablr.ranking.tagger import Tagger
+from lablr.system.arrays import Bools, Floats
 from lablr.system.progress import Progress, silent
 
 __all__ = ["PROTOCOLS", "RerankGain", "accept_encoded", "evaluate_rerank_gain"]
 
 PROTOCOLS = ("first", "random", "last")
 SEED = 0
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

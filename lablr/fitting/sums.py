@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.corpus import Photo
 from lablr.corpus.images import count_left_out, name_left_out
@@ -25,6 +24,7 @@ from lablr.errors import BundleError
 from lablr.latent_space.cooccurrence import Cooccurrence
 from lablr.latent_space.dots import MapDots
 from lablr.latent_space.gaussians import GaussianStatistics, StatisticsSum
+from lablr.system.arrays import Float32s
 from lablr.system.npz import pack_arrays, unpack_arrays
 
 __all__ = ["FitSums", "FitWork"]
@@ -182,7 +182,7 @@ class FitWork:
 
 def _statistics(train: EncodedPhotos) -> GaussianStatistics:
     """Sum over the training photos, and over their mirror images as half each."""
-    views: list[npt.NDArray[np.float32]] = [train.latents]
+    views: list[Float32s] = [train.latents]
     if train.mirrored is not None:
         views.append(train.mirrored)
     parts = [

@@ -14,13 +14,13 @@ worth `PRIOR_STRENGTH`, the mode of which is found by Newton's method.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.latent_space.arrays import checked
+from lablr.system.arrays import Arrays, Bools, Floats, Ints, Reals
 
 __all__ = [
     "Calibration",
@@ -30,9 +30,6 @@ __all__ = [
     "threshold_at_precision",
 ]
 
-Array = npt.NDArray[np.floating]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 PRIOR_STRENGTH = 2.0
 # A calibration that was fitted before gives way to more photos, but slowly.
@@ -48,10 +45,10 @@ N_FOLDS = 5
 class Calibration:
     """Platt scaling of T tags: `slopes` (T,) and `intercepts` (T,)."""
 
-    slopes: npt.NDArray[np.float64]
-    intercepts: npt.NDArray[np.float64]
+    slopes: Floats
+    intercepts: Floats
 
-    def probability(self, log_likelihood_ratio: Array) -> npt.NDArray[np.float64]:
+    def probability(self, log_likelihood_ratio: Reals) -> Floats:
         """Return probabilities (N, T) of log-likelihood ratios (N, T)."""
         logits = self.slopes * log_likelihood_ratio + self.intercepts
         # 1 / (1 + e^-z) without overflow, and exact where it is next to nothing:
@@ -59,9 +56,7 @@ class Calibration:
         return np.asarray(np.exp(-np.logaddexp(0, -logits)), np.float64)
 
     @classmethod
-    def fit(
-        cls, log_likelihood_ratio: Array, membership: npt.NDArray[np.bool_]
-    ) -> Calibration:
+    def fit(cls, log_likelihood_ratio: Reals, membership: Bools) -> Calibration:
         """Fit on photos kept aside: ratios and membership, each (N, T).
 
         Without photos the ratios are taken at their word: slope 1, intercept 0.
@@ -79,10 +74,7 @@ class Calibration:
         return cls(slopes / unit, intercepts)
 
     def updated(
-        self,
-        log_likelihood_ratio: Array,
-        membership: npt.NDArray[np.bool_],
-        known: npt.NDArray[np.bool_],
+        self, log_likelihood_ratio: Reals, membership: Bools, known: Bools
     ) -> Calibration:
         """Draw this one toward what more photos say, all (N, T).
 
@@ -101,14 +93,12 @@ class Calibration:
         )
         return Calibration(slopes / unit, intercepts)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for the bundle."""
         return {"slopes": self.slopes, "intercepts": self.intercepts}
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[np.generic]], n_tags: int
-    ) -> Calibration:
+    def from_arrays(cls, arrays: Arrays, n_tags: int) -> Calibration:
         """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
         slopes, intercepts = (
             checked(arrays, name, (n_tags,), "calibration.npz")
@@ -122,7 +112,7 @@ def _platt(
     relevant: Floats,
     prior: Floats,
     strength: float,
-    held: npt.NDArray[np.bool_] | None = None,
+    held: Bools | None = None,
     weights: Floats | float = 1.0,
 ) -> Floats:
     """Find the most probable (2, T) slopes and intercepts, by damped Newton steps.
@@ -158,7 +148,7 @@ def _newton_step(
     relevant: Floats,
     prior: Floats,
     strength: float,
-    held: npt.NDArray[np.bool_],
+    held: Bools,
     weights: Floats | float,
 ) -> Floats:
     """Return Hessian^-1 gradient, (2, T).
@@ -186,7 +176,7 @@ def _newton_step(
 
 
 def threshold_at_precision(
-    membership: npt.NDArray[np.bool_], probability: Array, precision: float
+    membership: Bools, probability: Reals, precision: float
 ) -> float:
     """Find the lowest probability from which on `precision` of the tags are right.
 
@@ -210,7 +200,7 @@ def threshold_at_precision(
     return float(accepted[np.flatnonzero(reached)[-1]])
 
 
-def folds_of(names: Iterable[object]) -> npt.NDArray[np.int64]:
+def folds_of(names: Iterable[object]) -> Ints:
     """Return the fold (N,) of each photo, from a hash of its name: it never moves."""
     found = (str(name).encode("utf-8", "surrogateescape") for name in names)
     digests = (hashlib.sha256(name).digest()[:8] for name in found)
@@ -219,9 +209,7 @@ def folds_of(names: Iterable[object]) -> npt.NDArray[np.int64]:
 
 
 def out_of_fold(
-    folds: npt.NDArray[np.int64],
-    n_columns: int,
-    predict: Callable[[Bools, Bools], Floats],
+    folds: Ints, n_columns: int, predict: Callable[[Bools, Bools], Floats]
 ) -> Floats:
     """Join what `predict(others, own)` says of the photos of each fold: (N, columns).
 
@@ -234,7 +222,7 @@ def out_of_fold(
     return found
 
 
-def cross_fitted(ratio: Array, membership: Bools, names: Iterable[object]) -> Floats:
+def cross_fitted(ratio: Reals, membership: Bools, names: Iterable[object]) -> Floats:
     """Return probabilities (N, T), each photo's by a calibration fitted without it."""
 
     def predict(others: Bools, own: Bools) -> Floats:

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import BundleError
+from lablr.system.arrays import Arrays, Bools, Floats, Ints, Names
 
 __all__ = ["Cooccurrence"]
-
-Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +30,12 @@ class Cooccurrence:
 
     tags: tuple[str, ...]
     sources: tuple[str, ...]
-    places: npt.NDArray[np.int64]
-    n: npt.NDArray[np.float64]
+    places: Ints
+    n: Floats
 
     @classmethod
     def of(
-        cls,
-        membership: npt.NDArray[np.bool_],
-        sources: npt.NDArray[np.str_],
-        tags: tuple[str, ...],
+        cls, membership: Bools, sources: Names, tags: tuple[str, ...]
     ) -> Cooccurrence:
         """Count photos with membership (N, T) and sources (N,)."""
         names = tuple(sorted({str(source) for source in sources}))
@@ -86,7 +81,7 @@ class Cooccurrence:
         places = np.array([place[:3] for place in placed], np.int64).reshape(-1, 3)
         return cls(tags, sources, places, np.array([n for *_, n in placed], np.float64))
 
-    def together(self, source: int) -> npt.NDArray[np.float64]:
+    def together(self, source: int) -> Floats:
         """Return a source's photos (T, T) with each two tags; the diagonal is 0."""
         table = np.zeros((len(self.tags), len(self.tags)))
         own = self.places[:, 0] == source
@@ -104,7 +99,7 @@ class Cooccurrence:
         }
         return self._of_names(counts, self.sources, tags)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for the bundle, beside those of the Gaussians."""
         return {"pair_places": self.places, "pair_n": self.n}
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lablr.system.arrays import Bools, Float32s, Ints, Names
 
 __all__ = ["MapDots"]
 
@@ -32,16 +33,16 @@ class MapDots:
     """
 
     tags: tuple[str, ...]
-    tag_of: NDArray[np.int64]
-    keys: NDArray[np.int64]
-    latents: NDArray[np.float32]
+    tag_of: Ints
+    keys: Ints
+    latents: Float32s
 
     @classmethod
     def of(
         cls,
-        latents: NDArray[np.float32],
-        membership: NDArray[np.bool_],
-        files: NDArray[np.str_],
+        latents: Float32s,
+        membership: Bools,
+        files: Names,
         tags: tuple[str, ...],
         seed: int = 0,
     ) -> MapDots:
@@ -67,7 +68,7 @@ class MapDots:
         return cls(tags, tag_of[chosen], keys[chosen], latents[chosen])
 
     @property
-    def starts(self) -> NDArray[np.int64]:
+    def starts(self) -> Ints:
         """Return where each tag's dots begin and, last, where they end: (T + 1,)."""
         return np.searchsorted(self.tag_of, np.arange(len(self.tags) + 1))
 
@@ -78,7 +79,7 @@ def _key(file: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
 
 
-def _smallest(tag_of: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:
+def _smallest(tag_of: Ints, keys: Ints) -> Ints:
     """Return the places of each tag's smallest keys, by tag and then by key."""
     order = np.lexsort((keys, tag_of))
     ordered = tag_of[order]

@@ -18,19 +18,16 @@ the tag. A weight w counts each judged photo w times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import BundleError
 from lablr.latent_space.moments import Moments, pack_moments, unpack_moments
+from lablr.system.arrays import Arrays, Bools, Floats, Reals
 
 __all__ = ["FeedbackStatistics"]
 
-Bools = npt.NDArray[np.bool_]
-Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 PARTS = ("accepted", "decided", "judged")
 
@@ -54,7 +51,7 @@ class FeedbackStatistics:
     @classmethod
     def of(
         cls,
-        latents: npt.NDArray[np.floating],
+        latents: Reals,
         accepted: Bools,
         rejected: Bools,
         tags: tuple[str, ...],
@@ -96,9 +93,9 @@ class FeedbackStatistics:
             sums -= accepted
         return self.accepted, Moments(*rest)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for the bundle, beside those of the corpus's statistics."""
-        arrays: dict[str, npt.NDArray[np.generic]] = {}
+        arrays: Arrays = {}
         for part in PARTS:
             arrays |= pack_moments(getattr(self, part), f"judgements_{part}")
         return arrays
@@ -137,7 +134,7 @@ class FeedbackStatistics:
         return FeedbackStatistics(self.tags, *parts)
 
 
-def _weighted(points: npt.NDArray[np.float64], groups: Bools, weight: float) -> Moments:
+def _weighted(points: Floats, groups: Bools, weight: float) -> Moments:
     """Sum points (N, d) over groups (N, G), each counted `weight` times."""
     # To weigh the points is quicker than to weigh the (G, d, d) sums of products.
     root = np.sqrt(weight)

@@ -6,27 +6,26 @@ merge by adding theirs. In a bundle each symmetric matrix is a packed triangle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from lablr.system.arrays import Arrays, Bools, Floats
 
 __all__ = ["Moments", "pack_moments", "unpack_moments"]
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Moments:
     """Sums over groups of photos: ``n`` (G,), ``total`` (G, d), ``outer`` (G, d, d)."""
 
-    n: Array
-    total: Array
-    outer: Array
+    n: Floats
+    total: Floats
+    outer: Floats
 
     @classmethod
-    def of(cls, latents: Array, groups: npt.NDArray[np.bool_]) -> Moments:
+    def of(cls, latents: Floats, groups: Bools) -> Moments:
         """Sum `latents` (N, d) over the photos of each group, `groups` (N, G)."""
         n_groups, d = groups.shape[1], latents.shape[1]
         total, outer = np.empty((n_groups, d)), np.empty((n_groups, d, d))
@@ -71,7 +70,7 @@ class Moments:
         """Return the same photos, each counted `factor` times."""
         return Moments(self.n * factor, self.total * factor, self.outer * factor)
 
-    def weighted(self, weights: Array) -> Moments:
+    def weighted(self, weights: Floats) -> Moments:
         """Sum over the groups, each counted with `weights` (G', G)."""
         return Moments(
             weights @ self.n,
@@ -80,19 +79,19 @@ class Moments:
         )
 
     @property
-    def means(self) -> Array:
+    def means(self) -> Floats:
         """Return the mean of each group (G, d)."""
         return self.total / self.n[:, None]
 
-    def covariances(self) -> Iterator[Array]:
+    def covariances(self) -> Iterator[Floats]:
         """Yield the empirical covariance (d, d) of each group, divided by n."""
         for n, mean, outer in zip(self.n, self.means, self.outer, strict=True):
             yield outer / n - np.outer(mean, mean)
 
-    def within_covariance(self) -> Array:
+    def within_covariance(self) -> Floats:
         """Return the mean of the groups' covariances (d, d), weighted by their n."""
         scatter = self.outer.sum(axis=0) - self.total.T @ self.means
-        within: Array = scatter / self.n.sum()
+        within: Floats = scatter / self.n.sum()
         return within
 
 
@@ -100,7 +99,7 @@ def pack_moments(
     moments: Moments,
     name: str,
     products: type[np.float32] | type[np.float64] = np.float32,
-) -> dict[str, npt.NDArray[np.generic]]:
+) -> Arrays:
     """Pack moments for a bundle, each sum of products rounded to `products`."""
     rows, columns = np.tril_indices(moments.total.shape[1])
     return {
@@ -110,9 +109,7 @@ def pack_moments(
     }
 
 
-def unpack_moments(
-    arrays: Mapping[str, npt.NDArray[np.generic]], name: str, n_groups: int
-) -> Moments:
+def unpack_moments(arrays: Arrays, name: str, n_groups: int) -> Moments:
     """Read back `pack_moments`; raises KeyError, ValueError or IndexError."""
     n = np.asarray(arrays[f"{name}_n"], np.float64)
     total = np.asarray(arrays[f"{name}_total"], np.float64)

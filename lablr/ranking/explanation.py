@@ -30,6 +30,7 @@ from lablr.errors import UnknownTag
 from lablr.ranking.methods.neighbours import Neighbour
 from lablr.ranking.saliency import GRID, N_PATCHES, Saliency, covered
 from lablr.ranking.tagger import Tagger
+from lablr.system.arrays import Float32s, Pixels
 from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
@@ -43,10 +44,6 @@ N_NEIGHBOURS = 5
 MAX_THREADS = 2
 PATCHES_AT_ONCE = 4
 LABEL = "covering the photo"
-
-Image = npt.NDArray[np.uint8]
-Latents = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class Explanation:
 
 def explain(
     tagger: Tagger,
-    image: Image,
+    image: Pixels,
     tags: Sequence[str],
     saliency: bool = False,
     progress: Progress = silent,
@@ -126,7 +123,7 @@ def percentile(distance: float, others: npt.ArrayLike) -> float:
 
 
 def _explain(
-    tagger: Tagger, tag: int, latent: Latents, hidden: Latents | None
+    tagger: Tagger, tag: int, latent: Float32s, hidden: Float32s | None
 ) -> Explanation:
     gaussians, name = tagger.ranker.gaussians, tagger.tags[tag]
     every = latent if hidden is None else np.concatenate([latent, hidden])
@@ -156,7 +153,9 @@ def _typicality(tagger: Tagger, tag: int, square: float) -> Typicality | None:
     return Typicality(percentile(square, others), len(own))
 
 
-def _latents_without_parts(tagger: Tagger, image: Image, progress: Progress) -> Latents:
+def _latents_without_parts(
+    tagger: Tagger, image: Pixels, progress: Progress
+) -> Float32s:
     """Encode an image with a patch on it, row by row: (N_PATCHES, d).
 
     Whatever `progress` raises ends it within a few encodings.
@@ -172,7 +171,7 @@ def _latents_without_parts(tagger: Tagger, image: Image, progress: Progress) -> 
         found.close()
 
 
-def _batches(images: Iterable[Image]) -> Iterator[Image]:
+def _batches(images: Iterable[Pixels]) -> Iterator[Pixels]:
     remaining = iter(images)
     while batch := list(islice(remaining, PATCHES_AT_ONCE)):
         yield np.stack(batch)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.errors import BundleError, FitError, RankingError
@@ -26,6 +25,7 @@ from lablr.ranking.methods.neighbours import Neighbours
 from lablr.ranking.methods.semantic import Semantic
 from lablr.ranking.methods.stacking import Blend, log_odds
 from lablr.ranking.methods.triplet import Triplet
+from lablr.system.arrays import Float32s, Floats, Pixels
 
 __all__ = ["RANKINGS", "Ranker", "Scores"]
 
@@ -39,8 +39,6 @@ DESCRIBED: Mapping[str, Any] = {
     "semantic": Semantic,
     "neighbours": Neighbours,
 }
-Floats = npt.NDArray[np.float64]
-Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -145,10 +143,7 @@ class Ranker:
         return default if own is None else own.threshold
 
     def scores(
-        self,
-        x: npt.NDArray[np.float32],
-        ranking: str = "calibrated",
-        images: Images | None = None,
+        self, x: Float32s, ranking: str = "calibrated", images: Pixels | None = None
     ) -> Scores:
         """Score photos by their descriptions x (N, p).
 
@@ -165,11 +160,7 @@ class Ranker:
         return replace(scores, probability=own, logits=logits)
 
     def _method_logits(
-        self,
-        x: npt.NDArray[np.float32],
-        ranking: str,
-        by_gaussians: Floats,
-        images: Images | None,
+        self, x: Float32s, ranking: str, by_gaussians: Floats, images: Pixels | None
     ) -> Floats:
         """Return a method's logits; `by_gaussians` (N, T) are probabilities.
 

@@ -31,12 +31,10 @@ from lablr.ranking.feedback import Feedback
 from lablr.ranking.ranker import RANKINGS, Ranker, Scores
 from lablr.ranking.reach import Reach
 from lablr.ranking.suggestion import NO_FEEDBACK, Suggestion, TagScore
+from lablr.system.arrays import Float32s, Floats, Pixels
 from lablr.system.threads import map_in_order
 
 __all__ = ["RANKINGS", "Suggestion", "TagScore", "Tagger"]
-
-Images = npt.NDArray[np.uint8]
-Descriptions = npt.NDArray[np.float32]
 
 
 class Tagger:
@@ -143,14 +141,14 @@ class Tagger:
                 "by an older Lablr; fit it again (lablr fit)"
             )
 
-    def read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
+    def read(self, photo: PhotoSource) -> Pixels:
         """Read the image (S, S, 3) of a photo, as the encoder takes it.
 
         Raises `PhotoError` when the photo cannot be used.
         """
         return read_image(photo, self.encoder.size, self.limits)
 
-    def encode(self, images: Images) -> Descriptions:
+    def encode(self, images: Pixels) -> Float32s:
         """Describe images (N, S, S, 3): latents, then features, (N, d + F)."""
         return self.encoder.describe(images)
 
@@ -219,11 +217,11 @@ class Tagger:
 
     def rank(
         self,
-        descriptions: Descriptions,
+        descriptions: Float32s,
         k: int = 10,
         ranking: str = "calibrated",
         feedback: Feedback = NO_FEEDBACK,
-        images: Images | None = None,
+        images: Pixels | None = None,
     ) -> list[Suggestion]:
         """Rank the `k` best tags (0: all) for each description (N, d + F).
 
@@ -259,7 +257,7 @@ class Tagger:
 
     def _reranked(
         self, scores: Scores, ranking: str, feedback: Feedback
-    ) -> tuple[Scores, npt.NDArray[np.float64], npt.NDArray[np.int_]]:
+    ) -> tuple[Scores, Floats, npt.NDArray[np.int_]]:
         """Return scores given the feedback, the order (N, T), and the tags left."""
         accepted, rejected = (
             np.array([tag in set(said) for tag in self.tags], np.bool_)
@@ -332,12 +330,10 @@ def _without_frames(error: PhotoError) -> PhotoError:
     return error
 
 
-def _shifted(
-    probability: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _shifted(probability: Floats, shift: Floats) -> Floats:
     """Return the probabilities whose log odds are those of `probability` + `shift`."""
     odds = probability * np.exp(shift)
-    shifted: npt.NDArray[np.float64] = odds / (1 - probability + odds)
+    shifted: Floats = odds / (1 - probability + odds)
     return shifted
 
 

@@ -29,7 +29,7 @@ ONNX_OPSET = 17
 
 
 class _Classifier(nn.Module):
-    """Images (N, 3, S, S) -> probabilities (N, 1000).
+    """Pixels (N, 3, S, S) -> probabilities (N, 1000).
 
     The last layer is a convolution over one position, so that it is quantized as
     the others are: it holds a quarter of all weights.

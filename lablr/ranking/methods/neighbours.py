@@ -17,7 +17,7 @@ good as a random choice, and the same whatever the order they come in.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from lablr.errors import BundleError
 from lablr.latent_space.arrays import checked
+from lablr.system.arrays import Arrays, Bools, Float32s, Floats, Ints, Names
 
 __all__ = ["MAX_PHOTOS", "Neighbour", "NeighbourPhotos", "Neighbours"]
 
@@ -37,9 +38,6 @@ TEMPERATURE = 0.05
 SMOOTHING = 0.02
 # Photos compared at a time: bounds the memory of a large batch.
 BLOCK = 256
-
-Floats = npt.NDArray[np.float64]
-Latents = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +53,20 @@ class NeighbourPhotos:
     tags : T names.
     """
 
-    keys: npt.NDArray[np.int64]
-    latents: Latents
-    membership: npt.NDArray[np.bool_]
-    sources: npt.NDArray[np.str_]
-    flickr_ids: npt.NDArray[np.int64]
+    keys: Ints
+    latents: Float32s
+    membership: Bools
+    sources: Names
+    flickr_ids: Ints
     tags: tuple[str, ...]
 
     @classmethod
     def of(
         cls,
-        latents: Latents,
-        membership: npt.NDArray[np.bool_],
+        latents: Float32s,
+        membership: Bools,
         files: Sequence[str],
-        sources: npt.NDArray[np.str_],
+        sources: Names,
         flickr_ids: Sequence[str | None],
         tags: tuple[str, ...],
     ) -> NeighbourPhotos:
@@ -151,18 +149,16 @@ class Neighbours:
     name = "neighbours"
 
     latents: npt.NDArray[np.float16]
-    mean: npt.NDArray[np.float32]
-    scale: npt.NDArray[np.float32]
+    mean: Float32s
+    scale: Float32s
     carries: npt.NDArray[np.uint8]
-    source_of: npt.NDArray[np.int64]
-    absence: npt.NDArray[np.float32]
-    flickr_ids: npt.NDArray[np.int64]
+    source_of: Ints
+    absence: Float32s
+    flickr_ids: Ints
     tags: tuple[str, ...]
 
     @classmethod
-    def fit(
-        cls, photos: NeighbourPhotos, absence: Mapping[str, npt.NDArray[Any]]
-    ) -> Neighbours:
+    def fit(cls, photos: NeighbourPhotos, absence: Arrays) -> Neighbours:
         """Make neighbours of kept photos; `absence` (T,) by their sources' names."""
         names, source_of = np.unique(photos.sources, return_inverse=True)
         mean = photos.latents.mean(axis=0, dtype=np.float64)
@@ -183,7 +179,7 @@ class Neighbours:
         """Return d: neighbours are found by latents alone."""
         return len(self.mean)
 
-    def logits(self, x: Latents) -> Floats:
+    def logits(self, x: Float32s) -> Floats:
         """Return log-odds (N, T) of the votes for photos x (N, d)."""
         found = np.empty((len(x), len(self.tags)))
         for start in range(0, len(x), BLOCK):
@@ -192,7 +188,7 @@ class Neighbours:
         return found
 
     def nearest(
-        self, latent: Latents, k: int = 5, tag: str | None = None
+        self, latent: Float32s, k: int = 5, tag: str | None = None
     ) -> list[Neighbour]:
         """Find the `k` photos nearest to a latent (d,), with a tag if given."""
         similarity = (self._units @ self._unit_rows(latent[np.newaxis])[0]).astype(
@@ -216,12 +212,12 @@ class Neighbours:
             if np.isfinite(similarity[row])
         ]
 
-    def latents_with(self, tag: str) -> Latents:
+    def latents_with(self, tag: str) -> Float32s:
         """Return latents (m, d) of the photos with a tag."""
         has_tag = self._membership[:, self.tags.index(tag)]
         return self.latents[has_tag].astype(np.float32)
 
-    def _votes(self, x: Latents) -> Floats:
+    def _votes(self, x: Float32s) -> Floats:
         """Return P(t) (n, T) of a few photos, strictly between 0 and 1."""
         similarity = self._unit_rows(x) @ self._units.T
         k = min(N_VOTES, similarity.shape[1])
@@ -234,17 +230,17 @@ class Neighbours:
         heard = np.einsum("nk,nkt->nt", weight, said, dtype=np.float64)
         return np.asarray((votes + prior * self._shares) / (heard + prior), np.float64)
 
-    def _unit_rows(self, latents: npt.NDArray[Any]) -> Latents:
+    def _unit_rows(self, latents: npt.NDArray[Any]) -> Float32s:
         rows = (latents.astype(np.float32) - self.mean) / self.scale
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(length, 1e-12), np.float32)
 
     @cached_property
-    def _units(self) -> Latents:
+    def _units(self) -> Float32s:
         return self._unit_rows(self.latents)
 
     @cached_property
-    def _membership(self) -> npt.NDArray[np.bool_]:
+    def _membership(self) -> Bools:
         bits = np.unpackbits(self.carries, axis=1, count=len(self.tags))
         return bits.astype(np.bool_)
 
@@ -254,14 +250,12 @@ class Neighbours:
         n_photos = len(self.latents)
         return np.asarray((self._membership.sum(axis=0) + 0.5) / (n_photos + 1))
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a bundle."""
         return {name: value for name, value in vars(self).items() if name in _ARRAYS}
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[Any]], tags: tuple[str, ...]
-    ) -> Neighbours:
+    def from_arrays(cls, arrays: Arrays, tags: tuple[str, ...]) -> Neighbours:
         """Read back `to_arrays`; raises `BundleError` where shapes make no sense."""
         file = "neighbours.npz"
         latents = checked(arrays, "latents", (None, None), file, np.float16)

@@ -22,13 +22,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lablr.latent_space.arrays import Arrays, checked
-from lablr.ranking.methods.layers import Array, Floats, Layers
+from lablr.latent_space.arrays import checked
+from lablr.ranking.methods.layers import Layers
+from lablr.system.arrays import Arrays, Floats, Reals
 
 __all__ = ["Semantic", "unit_rows"]
 
@@ -68,11 +69,11 @@ class Semantic:
         """Return p."""
         return self.layers.n_inputs
 
-    def vectors(self, x: Array) -> Floats:
+    def vectors(self, x: Reals) -> Floats:
         """Return unit vectors (N, e) of photos x (N, p); `ValueError` for another p."""
         return unit_rows(self.layers(x))
 
-    def vectors_of(self, embeddings: Array) -> Floats:
+    def vectors_of(self, embeddings: Reals) -> Floats:
         """Return unit vectors (M, e) of texts, comparable with those of photos."""
         if embeddings.ndim != 2 or embeddings.shape[1] != len(self.centre):
             raise ValueError(
@@ -81,7 +82,7 @@ class Semantic:
         return unit_rows(np.asarray(embeddings, np.float64) - self.centre)
 
     def scores_of(
-        self, x: Array, embeddings: Array, novel: npt.ArrayLike = False
+        self, x: Reals, embeddings: Reals, novel: npt.ArrayLike = False
     ) -> Floats:
         """Score how well any texts' embeddings (M, e) fit photos x (N, p): (N, M).
 
@@ -96,11 +97,11 @@ class Semantic:
         cosines = (self.vectors(x) - self.mean) @ texts.T
         return np.asarray(cosines * factor + NOVELTY * np.asarray(novel), np.float64)
 
-    def logits(self, x: Array) -> Floats:
+    def logits(self, x: Reals) -> Floats:
         """Score how well the tags fit photos x (N, p): (N, T)."""
         return self.scores_of(x, self.embeddings)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a run or a bundle, float32."""
         return self.layers.to_arrays() | {
             "embeddings": self.embeddings.astype(np.float32),

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,7 +31,6 @@ Batch = tuple[Tensor, Tensor, Tensor]
 # Changes the inputs, tags and weights of a batch before the head sees them.
 Mix = Callable[[Batch, np.random.Generator], Batch]
 
-Floats = npt.NDArray[np.float64]
 
 # Dropout after a hidden layer; that of the inputs is a setting.
 HIDDEN_DROPOUT = 0.5

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Preprocessing
+from lablr.system.arrays import Float32s, Floats
 from lablr.training.array_cache import ArrayCache
 from lablr.training.backbones import Backbone, load_backbone
 from lablr.training.export import export_onnx, rounded
@@ -29,8 +29,6 @@ from lablr.training.heads.inputs import Encoded, encoded_photos
 from lablr.training.heads.settings import HeadConfig
 
 __all__ = ["Frozen", "encoded_frozen"]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -99,15 +97,13 @@ class _Axes(nn.Module):
         self.axes.bias.copy_(torch.from_numpy(-axes @ mean))
 
     @torch.no_grad()
-    def turned(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def turned(self, features: Float32s) -> Float32s:
         """Turn features (..., F) into latents (..., d)."""
-        latents: npt.NDArray[np.float32] = self.axes(torch.from_numpy(features)).numpy()
+        latents: Float32s = self.axes(torch.from_numpy(features)).numpy()
         return latents
 
 
-def _principal_axes(
-    features: npt.NDArray[np.float32], n_latent: int
-) -> tuple[Floats, Floats]:
+def _principal_axes(features: Float32s, n_latent: int) -> tuple[Floats, Floats]:
     """Return mean (F,) and principal axes (d, F) of features, the longest first."""
     mean = features.mean(axis=0, dtype=np.float64)
     centred = features - mean

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.encoders.text import SentenceEncoder, WordVectors
+from lablr.system.arrays import Floats
 
 __all__ = ["TagTexts"]
 
@@ -24,7 +24,7 @@ class TagTexts:
     digest : of the model that made them; those of another do not compare with them.
     """
 
-    embeddings: npt.NDArray[np.float64]
+    embeddings: Floats
     digest: str
 
     @classmethod

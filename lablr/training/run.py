@@ -10,11 +10,10 @@ import copy
 import dataclasses
 import io
 import math
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 
 from lablr.errors import TrainingError
 from lablr.training.batches import Batch
-from lablr.training.config import Config
+from lablr.training.config import Config, number, word
 from lablr.training.distributed import Processes
 from lablr.training.run_folder import read_checkpoint, write_checkpoint, write_json
 from lablr.training.vae import VAE, Losses
@@ -71,43 +70,22 @@ class TrainingConfig(Config):
     Raises `TrainingError` when a number makes no sense.
     """
 
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "epochs": (1, 100_000),
-        "batch_size": (1, 65_536),
-        "train_size": (0, 1024),
-        "min_crop": (0.01, 1),
-        "learning_rate": (0, 10),
-        "backbone_learning_rate": (0, 10),
-        "weight_decay": (0, 10),
-        "warmup_steps": (0, 1e9),
-        "beta_warmup_epochs": (0, 1e5),
-        "average_decay": (0, 1),
-        "gradient_clip": (1e-6, 1e9),
-        "patience": (0, 100_000),
-        "unknown_weight": (0, 1),
-        "seed": (0, 2**32 - 1),
-    }
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "optimizer": ("adamw", "rmsprop"),
-        "precision": PRECISIONS,
-    }
-
-    epochs: int = 8
-    batch_size: int = 48
-    train_size: int = 0
-    min_crop: float = 0.35
-    learning_rate: float = 2e-3
-    backbone_learning_rate: float = 1e-4
-    optimizer: str = "adamw"
-    weight_decay: float = 0.02
-    warmup_steps: int = 200
-    beta_warmup_epochs: float = 1.0
-    average_decay: float = 0.99
-    gradient_clip: float = 5.0
-    patience: int = 4
-    unknown_weight: float = 0.1
-    seed: int = 0
-    precision: str = "auto"
+    epochs: int = number(8, 1, 100_000)
+    batch_size: int = number(48, 1, 65_536)
+    train_size: int = number(0, 0, 1024)
+    min_crop: float = number(0.35, 0.01, 1)
+    learning_rate: float = number(2e-3, 0, 10)
+    backbone_learning_rate: float = number(1e-4, 0, 10)
+    optimizer: str = word("adamw", "rmsprop")
+    weight_decay: float = number(0.02, 0, 10)
+    warmup_steps: int = number(200, 0, 1e9)
+    beta_warmup_epochs: float = number(1.0, 0, 1e5)
+    average_decay: float = number(0.99, 0, 1)
+    gradient_clip: float = number(5.0, 1e-6, 1e9)
+    patience: int = number(4, 0, 100_000)
+    unknown_weight: float = number(0.1, 0, 1)
+    seed: int = number(0, 0, 2**32 - 1)
+    precision: str = word(*PRECISIONS)
 
 
 @dataclass

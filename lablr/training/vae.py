@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +26,7 @@ from torch import Tensor, nn
 
 from lablr.errors import TrainingError
 from lablr.training.backbones import Backbone, load_backbone
-from lablr.training.config import Config
+from lablr.training.config import Config, number
 from lablr.training.distributed import BatchNorm1d, BatchNorm2d
 
 __all__ = [
@@ -65,28 +64,16 @@ class VAEConfig(Config):
     Raises `TrainingError` when a number makes no sense.
     """
 
-    # `Encoder` serves images up to 1024 px.
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "image_size": (32, 1024),
-        "n_latent": (1, 65_536),
-        "reconstruction_size": (8, 1024),
-        "pixel_weight": (0, 1e9),
-        "feature_weight": (0, 1e9),
-        "beta": (0, 1e9),
-        "tag_weight": (0, 1e9),
-        "dropout": (0, 0.99),
-    }
-
     backbone: str = "efficientnet-lite2"
-    image_size: int = 224
-    n_latent: int = 128
+    image_size: int = number(224, 32, 1024)  # as `Encoder` serves
+    n_latent: int = number(128, 1, 65_536)
     n_frozen: int = 6
-    reconstruction_size: int = 64
-    pixel_weight: float = 1.0
-    feature_weight: float = 1.0
-    beta: float = 1e-3
-    tag_weight: float = 1.0
-    dropout: float = 0.2
+    reconstruction_size: int = number(64, 8, 1024)
+    pixel_weight: float = number(1.0, 0, 1e9)
+    feature_weight: float = number(1.0, 0, 1e9)
+    beta: float = number(1e-3, 0, 1e9)
+    tag_weight: float = number(1.0, 0, 1e9)
+    dropout: float = number(0.2, 0, 0.99)
 
     def __post_init__(self) -> None:
         super().__post_init__()

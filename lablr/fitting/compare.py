@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,7 +92,7 @@ def compare_bundle(
 
 def with_comparison(bundle: Bundle, compared: Sequence[Compared]) -> Bundle:
     """Return the bundle with its figures inside, for the page that compares."""
-    figures = [_without_nan(one.to_dict()) for one in compared]
+    figures = [one.to_dict() for one in compared]
     provenance = dict(bundle.provenance) | {KEY: figures}
     return dataclasses.replace(bundle, provenance=provenance)
 
@@ -128,12 +127,3 @@ def _n_bytes(bundle: Bundle, ranking: str) -> int:
     arrays = bundle.methods.get(ranking, bundle.gaussians)
     network = bundle.networks.get(ranking, b"")
     return len(network) + sum(array.nbytes for array in arrays.values())
-
-
-def _without_nan(value: Any) -> Any:
-    """Replace figures that are not a number by None in JSON values."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

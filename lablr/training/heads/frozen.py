@@ -12,7 +12,6 @@ does not know how sure it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from lablr.encoders.encoder import Preprocessing
 from lablr.system.arrays import Float32s, Floats
 from lablr.training.array_cache import ArrayCache
 from lablr.training.backbones import Backbone, load_backbone
-from lablr.training.export import export_onnx, rounded
+from lablr.training.export import encoder_onnx, rounded
 from lablr.training.heads.inputs import Encoded, encoded_photos
 from lablr.training.heads.settings import HeadConfig
 
@@ -63,7 +62,7 @@ def encoded_frozen(
     # For features alone, whatever the head learns from: the axes follow from them.
     photos = encoded_photos(
         corpus,
-        _exported(network, frozen, store),
+        encoder_onnx(network, frozen.image_size),
         preprocessing,
         replace(config, inputs="features"),
         store,
@@ -72,7 +71,8 @@ def encoded_frozen(
     network = rounded(network)
     if config.inputs == "latents":
         photos = replace(photos, views=network.turned(photos.views))
-    return Encoded(_exported(network, frozen, store), preprocessing, photos)
+    model = encoder_onnx(network, frozen.image_size)
+    return Encoded(model, preprocessing, photos)
 
 
 class _Axes(nn.Module):
@@ -113,12 +113,3 @@ def _principal_axes(features: Float32s, n_latent: int) -> tuple[Floats, Floats]:
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(n_axes), largest])[:, None]
     return mean, axes
-
-
-def _exported(network: _Axes, frozen: Frozen, store: ArrayCache) -> bytes:
-    """Export the network as ONNX, through a file of the cache: PyTorch wants one."""
-    store.folder.mkdir(parents=True, exist_ok=True)
-    path: Path = store.folder / f"{frozen.backbone}.onnx"
-    with store.filling():
-        export_onnx(network, frozen.image_size, path)
-        return path.read_bytes()

@@ -6,18 +6,15 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
-from lablr.fitting.evaluate import encoded_split, numbers_of, well_known
-from lablr.fitting.metrics import Report, evaluate
-from lablr.latent_space.calibration import cross_fitted
+from lablr.fitting.evaluate import evaluate_rankings
+from lablr.fitting.metrics import Report
 from lablr.ranking.tagger import Tagger
-from lablr.system.arrays import Floats, Pixels
 from lablr.system.progress import Progress, silent
 
 __all__ = ["Compared", "compare_bundle", "compared_before", "with_comparison"]
@@ -69,25 +66,13 @@ def compare_bundle(
     `lablr.fitting.evaluate.evaluate_bundle`.
     """
     tagger = Tagger(bundle)
-    see = partial(_every_ranking, tagger)
-    encoded = encoded_split(tagger, corpus, split, progress, see)
-    sources = encoded.sources.tolist()
-    known = well_known(bundle, set(sources), min_photos)
-    parts = np.split(encoded.latents.astype(np.float64), len(tagger.rankings), axis=1)
-    found = []
-    for ranking, part in zip(tagger.rankings, parts, strict=True):
-        ranked_by, _, logits = np.split(part, 3, axis=1)
-        chances = cross_fitted(logits, encoded.membership, encoded.files)
-        reports = evaluate(encoded.membership, ranked_by, chances, sources, known)
-        found.append(
-            Compared(
-                ranking,
-                tuple(reports),
-                _rank_ms(tagger, ranking),
-                _n_bytes(bundle, ranking),
-            )
-        )
-    return found
+    found = evaluate_rankings(
+        tagger, bundle, corpus, tagger.rankings, split, True, min_photos, progress
+    )
+    return [
+        Compared(name, tuple(reports), _rank_ms(tagger, name), _n_bytes(bundle, name))
+        for name, reports in zip(tagger.rankings, found, strict=True)
+    ]
 
 
 def with_comparison(bundle: Bundle, compared: Sequence[Compared]) -> Bundle:
@@ -101,14 +86,6 @@ def compared_before(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the figures that `with_comparison` put into a bundle, if any."""
     figures = provenance.get(KEY, [])
     return list(figures) if isinstance(figures, list) else []
-
-
-def _every_ranking(tagger: Tagger, images: Pixels) -> Floats:
-    """Return each ranking's order, probabilities and logits: (N, R * 3T)."""
-    described = tagger.encode(images)
-    return np.hstack(
-        [numbers_of(tagger, name, described, images) for name in tagger.rankings]
-    )
 
 
 def _rank_ms(tagger: Tagger, ranking: str) -> float:

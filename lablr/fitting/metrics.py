@@ -18,21 +18,23 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lablr.latent_space.calibration import Calibration
 from lablr.system.arrays import Bools, Floats, Ints
 
 __all__ = [
     "Report",
     "Tally",
     "average_precision",
+    "calibrated_quality",
     "calibration_error",
     "evaluate",
     "macro_average_precision",
     "mean_average_precision",
     "precision_at_k",
-    "quality_of",
     "rank_relevance",
     "recall_at_k",
     "roc_auc",
+    "without_nan",
 ]
 
 
@@ -86,10 +88,7 @@ class Report:
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures as JSON holds them, None for nan."""
-        return {
-            key: None if isinstance(value, float) and math.isnan(value) else value
-            for key, value in asdict(self).items()
-        }
+        return without_nan(asdict(self))
 
 
 def evaluate(
@@ -269,12 +268,26 @@ def _mean(figures: Sequence[float] | Floats) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def quality_of(reports: list[Report]) -> float:
-    """Return macro AP plus image MAP, summed over the sources: the rule of choices."""
+def without_nan(figures: Mapping[str, object]) -> dict[str, object]:
+    """Return figures as JSON holds them, None for nan."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in figures.items()
+    }
+
+
+def calibrated_quality(
+    logits: Floats, relevant: Bools, sources: Sequence[str]
+) -> float:
+    """Judge logits (N, T) by these photos, which calibrate them: the rule of choices.
+
+    Macro AP plus image MAP, summed over the sources.
+    """
+    probability = Calibration.fit(logits, relevant).probability(logits)
+    *of_sources, _ = evaluate(relevant, probability, None, sources)
     qualities = (
         report.macro_average_precision + report.mean_average_precision
-        for report in reports
-        if report.source != "all"
+        for report in of_sources
     )
     # Undefined where no photo of the source has a tag.
     return sum(quality for quality in qualities if not math.isnan(quality))

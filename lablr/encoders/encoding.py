@@ -33,6 +33,8 @@ __all__ = [
 
 BATCH_SIZE = 16
 LABEL = "encoding photos"
+# What `EncodedPhotos` always holds of each photo.
+ROWS = ("latents", "membership", "files", "sources", "is_validation")
 
 See = Callable[[Pixels], npt.NDArray[Any]]
 
@@ -62,15 +64,9 @@ class EncodedPhotos:
 
     def rows(self, chosen: Bools | Ints) -> EncodedPhotos:
         """Return the `chosen` photos: a mask (N,), or their numbers."""
-        return replace(
-            self,
-            latents=self.latents[chosen],
-            mirrored=None if self.mirrored is None else self.mirrored[chosen],
-            membership=self.membership[chosen],
-            files=self.files[chosen],
-            sources=self.sources[chosen],
-            is_validation=self.is_validation[chosen],
-        )
+        mirrored = None if self.mirrored is None else self.mirrored[chosen]
+        rows: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ROWS}
+        return replace(self, mirrored=mirrored, **rows)
 
     def with_tags(self, tags: Sequence[str]) -> EncodedPhotos:
         """Return the same photos with these `tags` as columns, used or not."""
@@ -87,13 +83,13 @@ class EncodedPhotos:
         tags = sorted({tag for part in parts for tag in part.tags})
         alike = [part.with_tags(tags) for part in parts]
         mirrored = [part.mirrored for part in parts if part.mirrored is not None]
+        rows: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in alike])
+            for name in ROWS
+        }
         return cls(
-            latents=np.concatenate([part.latents for part in parts]),
+            **rows,
             mirrored=np.concatenate(mirrored) if len(mirrored) == len(parts) else None,
-            membership=np.concatenate([part.membership for part in alike]),
-            files=np.concatenate([part.files for part in parts]),
-            sources=np.concatenate([part.sources for part in parts]),
-            is_validation=np.concatenate([part.is_validation for part in parts]),
             tags=tuple(tags),
             left_out=tuple(name for part in parts for name in part.left_out),
         )

@@ -98,9 +98,7 @@ def cut(
     """
     share = n_photos // (BLOCKS_PER_WORKER * n_workers)
     size = min(max(share, FEWEST_IN_BLOCK), most)
-    return _blocks(iter(photos), size), -(-n_photos // size)
-
-
-def _blocks(remaining: Iterator[Photo], size: int) -> Iterator[list[Photo]]:
-    while block := list(islice(remaining, size)):
-        yield block
+    remaining = iter(photos)
+    # iter() ends at the first block that is empty.
+    blocks = iter(lambda: list(islice(remaining, size)), [])
+    return blocks, -(-n_photos // size)

@@ -13,12 +13,12 @@ worth `PRIOR_STRENGTH`, the mode of which is found by Newton's method.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from lablr.corpus.records import hash64
 from lablr.latent_space.arrays import checked
 from lablr.system.arrays import Arrays, Bools, Floats, Ints, Reals
 
@@ -100,11 +100,9 @@ class Calibration:
     @classmethod
     def from_arrays(cls, arrays: Arrays, n_tags: int) -> Calibration:
         """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
-        slopes, intercepts = (
-            checked(arrays, name, (n_tags,), "calibration.npz")
-            for name in ("slopes", "intercepts")
-        )
-        return cls(slopes, intercepts)
+        names = ("slopes", "intercepts")
+        file = "calibration.npz"
+        return cls(*(checked(arrays, name, (n_tags,), file) for name in names))
 
 
 def _platt(
@@ -180,14 +178,8 @@ def threshold_at_precision(
 ) -> float:
     """Find the lowest probability from which on `precision` of the tags are right.
 
-    Parameters
-    ----------
-    membership, probability : (N, T), pooled over all photos and tags.
-    precision : share of accepted tags that must be right, 0 to 1.
-
-    Returns
-    -------
-    A probability; 1.0 when no threshold reaches the precision.
+    `membership` and `probability` (N, T) are pooled over all photos and tags. Returns
+    1.0 when no threshold reaches the precision, 0 to 1.
     """
     order = np.argsort(-probability, axis=None, kind="stable")
     accepted = probability.ravel()[order]
@@ -202,10 +194,7 @@ def threshold_at_precision(
 
 def folds_of(names: Iterable[object]) -> Ints:
     """Return the fold (N,) of each photo, from a hash of its name: it never moves."""
-    found = (str(name).encode("utf-8", "surrogateescape") for name in names)
-    digests = (hashlib.sha256(name).digest()[:8] for name in found)
-    parts = [int.from_bytes(digest, "big") % N_FOLDS for digest in digests]
-    return np.array(parts, np.int64)
+    return np.array([hash64(str(name)) % N_FOLDS for name in names], np.int64)
 
 
 def out_of_fold(

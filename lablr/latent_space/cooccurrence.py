@@ -56,10 +56,7 @@ class Cooccurrence:
         for part in parts:
             tags.update(part.tags)
             sources.update(part.sources)
-            for (source, one, two), n in zip(
-                part.places.tolist(), part.n.tolist(), strict=True
-            ):
-                counts[part.sources[source], part.tags[one], part.tags[two]] += n
+            counts.update(part._by_names())
         return cls._of_names(counts, sorted(sources), sorted(tags))
 
     @classmethod
@@ -91,13 +88,15 @@ class Cooccurrence:
 
     def with_tags(self, tags: tuple[str, ...]) -> Cooccurrence:
         """Return the counts of these tags; those that are new have met no other."""
-        counts = {
+        return self._of_names(self._by_names(), self.sources, tags)
+
+    def _by_names(self) -> dict[tuple[str, str, str], float]:
+        """Return the counts by source, tag and tag."""
+        counts = zip(self.places.tolist(), self.n.tolist(), strict=True)
+        return {
             (self.sources[source], self.tags[one], self.tags[two]): n
-            for (source, one, two), n in zip(
-                self.places.tolist(), self.n.tolist(), strict=True
-            )
+            for (source, one, two), n in counts
         }
-        return self._of_names(counts, self.sources, tags)
 
     def to_arrays(self) -> Arrays:
         """Return arrays for the bundle, beside those of the Gaussians."""

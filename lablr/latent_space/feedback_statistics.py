@@ -71,13 +71,12 @@ class FeedbackStatistics:
             ),
         )
 
-    def __add__(self, other: FeedbackStatistics) -> FeedbackStatistics:
-        """Add the judgements of both, by the same tags."""
-        return self._combined(other, 1.0)
-
     def __sub__(self, other: FeedbackStatistics) -> FeedbackStatistics:
-        """Take away the judgements of `other`, which were among them."""
-        return self._combined(other, -1.0)
+        """Take away the judgements of `other`, by the same tags and among them."""
+        if self.tags != other.tags:
+            raise ValueError("judgements of different tags cannot be taken away")
+        parts = (getattr(self, part) - getattr(other, part) for part in PARTS)
+        return FeedbackStatistics(self.tags, *parts)
 
     def evidence(self, unknown: float) -> tuple[Moments, Moments]:
         """Return what to add to the sums of each tag and of each rest, both (T)."""
@@ -125,13 +124,6 @@ class FeedbackStatistics:
                 f"gaussians.npz: the judgements do not fit its tags: {error}"
             ) from error
         return cls(tags, *parts)
-
-    def _combined(self, other: FeedbackStatistics, factor: float) -> FeedbackStatistics:
-        if self.tags != other.tags:
-            raise ValueError("judgements of different tags cannot be added")
-        pairs = ((getattr(self, part), getattr(other, part)) for part in PARTS)
-        parts = (a + b if factor > 0 else a - b for a, b in pairs)
-        return FeedbackStatistics(self.tags, *parts)
 
 
 def _weighted(points: Floats, groups: Bools, weight: float) -> Moments:

@@ -242,11 +242,9 @@ class TagGaussians:
         tied = tag.within_covariance()
         self.n_photos_ = tag.n
         self.means_ = tag.means
-        self._rest = ManyGaussians(
-            rest.means, shrunk_covariances(rest, tied, shrinkage, ridge)
-        )
-        self._tag = ManyGaussians(
-            tag.means, shrunk_covariances(tag, tied, shrinkage, ridge)
+        self._rest, self._tag = (
+            ManyGaussians(own.means, shrunk_covariances(own, tied, shrinkage, ridge))
+            for own in (rest, tag)
         )
         self.log_determinants_ = self._tag.log_determinants
         self.log_prior_odds_ = np.log(tag.n / rest.n)
@@ -263,10 +261,7 @@ class TagGaussians:
         """Return squared Mahalanobis and log-likelihood ratio at once, each (N, T)."""
         to_tag = self._tag.squared_mahalanobis(latents)
         to_rest = self._rest.squared_mahalanobis(latents)
-        tag_log_density = -0.5 * (to_tag + self._tag.log_determinants)
-        rest_log_density = -0.5 * (to_rest + self._rest.log_determinants)
-        ratio = tag_log_density - rest_log_density + self.log_prior_odds_
-        return to_tag, ratio
+        return to_tag, self._ratio(to_tag, to_rest, slice(None))
 
     def squared_mahalanobis_of(self, tag: int, latents: Reals) -> Floats:
         """Return ``D2_t(x)`` of latents (N, d) to one tag, by its number: (N,)."""
@@ -279,10 +274,13 @@ class TagGaussians:
         """
         to_tag = self.squared_mahalanobis_of(tag, latents)
         to_rest = self._rest.squared_mahalanobis_of(tag, latents)
-        tag_log_density = -0.5 * (to_tag + self._tag.log_determinants[tag])
-        rest_log_density = -0.5 * (to_rest + self._rest.log_determinants[tag])
-        ratio = tag_log_density - rest_log_density + self.log_prior_odds_[tag]
-        return to_tag, ratio
+        return to_tag, self._ratio(to_tag, to_rest, tag)
+
+    def _ratio(self, to_tag: Floats, to_rest: Floats, tags: slice | int) -> Floats:
+        tag_log_density = -0.5 * (to_tag + self._tag.log_determinants[tags])
+        rest_log_density = -0.5 * (to_rest + self._rest.log_determinants[tags])
+        ratio: Floats = tag_log_density - rest_log_density + self.log_prior_odds_[tags]
+        return ratio
 
 
 def shrunk_covariances(

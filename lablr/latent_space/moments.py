@@ -35,40 +35,34 @@ class Moments:
         return cls(groups.sum(axis=0).astype(np.float64), total, outer)
 
     def __add__(self, other: Moments) -> Moments:
-        return Moments(
-            self.n + other.n, self.total + other.total, self.outer + other.outer
-        )
+        return Moments(*(mine + theirs for mine, theirs in self._pairs(other)))
 
     def __sub__(self, other: Moments) -> Moments:
-        return Moments(
-            self.n - other.n, self.total - other.total, self.outer - other.outer
-        )
+        return Moments(*(mine - theirs for mine, theirs in self._pairs(other)))
+
+    def _pairs(self, other: Moments) -> Iterator[tuple[Floats, Floats]]:
+        yield from zip(vars(self).values(), vars(other).values(), strict=True)
 
     def add_in_place(self, other: Moments) -> None:
         """Add the photos of the same groups to these sums."""
-        self.n[:] += other.n
-        self.total[:] += other.total
-        self.outer[:] += other.outer
+        for mine, theirs in self._pairs(other):
+            mine += theirs
 
     def group(self, number: int) -> Moments:
         """Return the sums of one group alone, as views."""
-        only = slice(number, number + 1)
-        return Moments(self.n[only], self.total[only], self.outer[only])
+        return Moments(*(sums[number : number + 1] for sums in vars(self).values()))
 
     @classmethod
     def stacked(cls, groups: Sequence[Moments], n_latent: int) -> Moments:
         """Stack the groups of all, in their order; there may be none."""
-        d = n_latent
-        none = cls(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)))
-        return cls(
-            np.concatenate([none.n, *(group.n for group in groups)]),
-            np.concatenate([none.total, *(group.total for group in groups)]),
-            np.concatenate([none.outer, *(group.outer for group in groups)]),
-        )
+        none = (np.zeros((0, *(n_latent,) * n_axes)) for n_axes in range(3))
+        parts = [cls(*none), *groups]
+        alike = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*map(np.concatenate, alike))
 
     def scaled(self, factor: float) -> Moments:
         """Return the same photos, each counted `factor` times."""
-        return Moments(self.n * factor, self.total * factor, self.outer * factor)
+        return Moments(*(factor * sums for sums in vars(self).values()))
 
     def weighted(self, weights: Floats) -> Moments:
         """Sum over the groups, each counted with `weights` (G', G)."""

@@ -93,7 +93,7 @@ class LatentMap:
 
     def to_arrays(self) -> Arrays:
         """Return the fields by their names, as a bundle keeps them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return dict(vars(self))
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> LatentMap:

@@ -28,7 +28,7 @@ from lablr.encoders.encoder import Preprocessing
 from lablr.encoders.session import open_session
 from lablr.errors import BundleError
 from lablr.latent_space.arrays import checked
-from lablr.ranking.methods.semantic import unit_rows
+from lablr.ranking.methods.semantic import unit_rows, unit_texts
 from lablr.system.arrays import Arrays, Float32s, Floats, Pixels
 
 __all__ = ["N_LIKELIEST", "ConSE", "pack_embeddings"]
@@ -111,12 +111,7 @@ class ConSE:
 
     def vectors_of(self, embeddings: ArrayLike) -> Floats:
         """Return unit vectors (M, e) of texts, of the text model's embeddings."""
-        rows = np.asarray(embeddings, np.float64)
-        if rows.ndim != 2 or rows.shape[1] != len(self.centre):
-            raise ValueError(
-                f"expected (texts, {len(self.centre)}), found {rows.shape}"
-            )
-        return unit_rows(rows - self.centre)
+        return unit_texts(embeddings, self.centre)
 
     def scores_of(self, images: Pixels, embeddings: ArrayLike) -> Floats:
         """Return cosines (N, M) of images and any texts, by their embeddings (M, e)."""

@@ -16,15 +16,16 @@ good as a random choice, and the same whatever the order they come in.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lablr.corpus.records import hash64
 from lablr.errors import BundleError
 from lablr.latent_space.arrays import checked
 from lablr.system.arrays import Arrays, Bools, Float32s, Floats, Ints, Names
@@ -38,6 +39,8 @@ TEMPERATURE = 0.05
 SMOOTHING = 0.02
 # Photos compared at a time: bounds the memory of a large batch.
 BLOCK = 256
+# What `NeighbourPhotos` holds of each photo.
+ROWS = ("keys", "latents", "membership", "sources", "flickr_ids")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,35 +74,23 @@ class NeighbourPhotos:
         tags: tuple[str, ...],
     ) -> NeighbourPhotos:
         """Choose from N photos, one row or entry each."""
-        keys = np.array([_key(file) for file in files], np.int64)
+        keys = np.array([hash64(file) >> 1 for file in files], np.int64)
         ids = np.array([_number(name) for name in flickr_ids], np.int64)
-        every = cls(keys, latents, membership, sources, ids, tags)
-        return every._smallest()
+        return cls(keys, latents, membership, sources, ids, tags)._smallest()
 
     @classmethod
     def joined(cls, parts: Sequence[NeighbourPhotos]) -> NeighbourPhotos:
         """Choose from the photos of all parts, which have the same tags."""
-        every = cls(
-            keys=np.concatenate([part.keys for part in parts]),
-            latents=np.concatenate([part.latents for part in parts]),
-            membership=np.concatenate([part.membership for part in parts]),
-            sources=np.concatenate([part.sources for part in parts]),
-            flickr_ids=np.concatenate([part.flickr_ids for part in parts]),
-            tags=parts[0].tags,
-        )
-        return every._smallest()
+        every: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ROWS
+        }
+        return cls(**every, tags=parts[0].tags)._smallest()
 
     def _smallest(self) -> NeighbourPhotos:
         """Keep those with the smallest keys, in the order of their keys."""
         chosen = np.argsort(self.keys, kind="stable")[:MAX_PHOTOS]
-        return NeighbourPhotos(
-            keys=self.keys[chosen],
-            latents=self.latents[chosen],
-            membership=self.membership[chosen],
-            sources=self.sources[chosen],
-            flickr_ids=self.flickr_ids[chosen],
-            tags=self.tags,
-        )
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ROWS})
 
 
 @dataclass(frozen=True)
@@ -191,9 +182,8 @@ class Neighbours:
         self, latent: Float32s, k: int = 5, tag: str | None = None
     ) -> list[Neighbour]:
         """Find the `k` photos nearest to a latent (d,), with a tag if given."""
-        similarity = (self._units @ self._unit_rows(latent[np.newaxis])[0]).astype(
-            float
-        )
+        unit = self._unit_rows(latent[np.newaxis])[0]
+        similarity = (self._units @ unit).astype(float)
         if tag is not None:
             has_tag = self._membership[:, self.tags.index(tag)]
             similarity = np.where(has_tag, similarity, -np.inf)
@@ -201,11 +191,7 @@ class Neighbours:
         return [
             Neighbour(
                 similarity=float(similarity[row]),
-                tags=tuple(
-                    name
-                    for name, has in zip(self.tags, self._membership[row], strict=True)
-                    if has
-                ),
+                tags=tuple(compress(self.tags, self._membership[row])),
                 flickr_id=str(self.flickr_ids[row]) if self.flickr_ids[row] else None,
             )
             for row in order.tolist()
@@ -252,7 +238,8 @@ class Neighbours:
 
     def to_arrays(self) -> Arrays:
         """Return arrays for a bundle."""
-        return {name: value for name, value in vars(self).items() if name in _ARRAYS}
+        names = (field.name for field in fields(self) if field.name != "tags")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, tags: tuple[str, ...]) -> Neighbours:
@@ -280,23 +267,6 @@ class Neighbours:
         if (given["scale"] <= 0).any():
             raise BundleError("neighbours.npz: a scale is not above 0")
         return cls(**given, tags=tags)
-
-
-_ARRAYS = (
-    "latents",
-    "mean",
-    "scale",
-    "carries",
-    "source_of",
-    "absence",
-    "flickr_ids",
-)
-
-
-def _key(file: str) -> int:
-    """Return 63 bits of a hash of a photo's name."""
-    text = file.encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
 
 
 def _number(flickr_id: str | None) -> int:

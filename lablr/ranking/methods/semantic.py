@@ -31,7 +31,7 @@ from lablr.latent_space.arrays import checked
 from lablr.ranking.methods.layers import Layers
 from lablr.system.arrays import Arrays, Floats, Reals
 
-__all__ = ["Semantic", "unit_rows"]
+__all__ = ["Semantic", "unit_rows", "unit_texts"]
 
 # What is recognized from training is recognized with more confidence than what is only
 # understood: in standard deviations (Chao et al., "An empirical study and analysis of
@@ -75,11 +75,7 @@ class Semantic:
 
     def vectors_of(self, embeddings: Reals) -> Floats:
         """Return unit vectors (M, e) of texts, comparable with those of photos."""
-        if embeddings.ndim != 2 or embeddings.shape[1] != len(self.centre):
-            raise ValueError(
-                f"expected (texts, {len(self.centre)}), found {embeddings.shape}"
-            )
-        return unit_rows(np.asarray(embeddings, np.float64) - self.centre)
+        return unit_texts(embeddings, self.centre)
 
     def scores_of(
         self, x: Reals, embeddings: Reals, novel: npt.ArrayLike = False
@@ -103,12 +99,9 @@ class Semantic:
 
     def to_arrays(self) -> Arrays:
         """Return arrays for a run or a bundle, float32."""
-        return self.layers.to_arrays() | {
-            "embeddings": self.embeddings.astype(np.float32),
-            "centre": self.centre.astype(np.float32),
-            "mean": self.mean.astype(np.float32),
-            "covariance": self.covariance.astype(np.float32),
-        }
+        names = ("embeddings", "centre", "mean", "covariance")
+        own = {name: getattr(self, name).astype(np.float32) for name in names}
+        return self.layers.to_arrays() | own
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, tags: Sequence[str]) -> Semantic:
@@ -121,6 +114,14 @@ class Semantic:
         mean = checked(arrays, "mean", (e,), file)
         covariance = checked(arrays, "covariance", (e, e), file)
         return cls(layers, embeddings, centre, mean, covariance, tuple(tags))
+
+
+def unit_texts(embeddings: npt.ArrayLike, centre: Floats) -> Floats:
+    """Return unit vectors (M, e) of embeddings, their `centre` (e,) taken off."""
+    rows = np.asarray(embeddings, np.float64)
+    if rows.ndim != 2 or rows.shape[1] != len(centre):
+        raise ValueError(f"expected (texts, {len(centre)}), found {rows.shape}")
+    return unit_rows(rows - centre)
 
 
 def unit_rows(rows: Floats) -> Floats:

@@ -154,14 +154,14 @@ class Bundle:
             model_card=_decode(files["MODEL_CARD.md"], "MODEL_CARD.md"),
             provenance=manifest["provenance"],
             methods={
-                name.removesuffix(".npz"): unpack_arrays(raw, name)
-                for name, raw in files.items()
-                if name.endswith(".npz") and name in OPTIONAL_PARTS
+                name: unpack_arrays(files[f"{name}.npz"], f"{name}.npz")
+                for name in METHODS
+                if f"{name}.npz" in files
             },
             networks={
-                name.removesuffix(".onnx"): raw
-                for name, raw in files.items()
-                if name.endswith(".onnx") and name in OPTIONAL_PARTS
+                name: files[f"{name}.onnx"]
+                for name in METHODS
+                if f"{name}.onnx" in files
             },
         )
         object.__setattr__(bundle, "_digest", manifest["digest"])

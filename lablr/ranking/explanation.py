@@ -18,7 +18,7 @@ are that the model has not seen, and those of a chi-square distribution are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -161,7 +161,9 @@ def _latents_without_parts(
     Whatever `progress` raises ends it within a few encodings.
     """
     red, green, blue = (round(mean) for mean in tagger.encoder.preprocessing.mean)
-    batches = _batches(covered(image, (red, green, blue)))
+    images = covered(image, (red, green, blue))
+    # iter() ends at the first batch that is empty.
+    batches = map(np.stack, iter(lambda: list(islice(images, PATCHES_AT_ONCE)), []))
     n_threads = min(MAX_THREADS, available_threads())
     found = map_in_order(tagger.encoder.encode, batches, n_threads, n_threads + 1)
     n_batches = -(-N_PATCHES // PATCHES_AT_ONCE)
@@ -169,9 +171,3 @@ def _latents_without_parts(
         return np.concatenate(list(progress(found, n_batches, LABEL)))
     finally:
         found.close()
-
-
-def _batches(images: Iterable[Pixels]) -> Iterator[Pixels]:
-    remaining = iter(images)
-    while batch := list(islice(remaining, PATCHES_AT_ONCE)):
-        yield np.stack(batch)

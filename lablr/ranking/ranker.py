@@ -107,17 +107,15 @@ class Ranker:
         self._calibrated = {
             name: Calibrated.from_arrays(own, n_tags) for name, own in arrays.items()
         }
-        self.rankings = (*RANKINGS, *self._names())
+        blend = ["blend"] if self.blend else []
+        conse = ["conse"] if self.conse else []
+        self.rankings = (*RANKINGS, *blend, *self.methods, *conse)
 
     @property
     def neighbours(self) -> Neighbours | None:
         """Return the training photos that the bundle keeps, if it does."""
         found = self.methods.get("neighbours")
         return found if isinstance(found, Neighbours) else None
-
-    def _names(self) -> list[str]:
-        whole = [*(["blend"] if self.blend else []), *self.methods]
-        return [*whole, *(["conse"] if self.conse else [])]
 
     @property
     def by_description(self) -> tuple[str, ...]:

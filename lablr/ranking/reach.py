@@ -13,8 +13,8 @@ magnitude, so their logarithms are averaged. Over the training photos i::
 An older photo had more time to be seen; b is what a second of age is worth in this
 corpus, and v_t what the tag's photos would have, were they uploaded when the average
 photo was. share_t of the tag's photos have a known u; the others count as average. k
-photos' worth of the corpus's mean keep a tag of few photos from chance. The sums
-add, as all sums of a fit do, and need no clock.
+photos' worth of the corpus's mean keep a tag of few photos from chance. No clock is
+needed.
 
 **From popularity**, where no record has views: in Flickr's list of popular tags
 (lablr/tags/data/popular_tags.txt) the first 45 are in order, the others are not. Use of
@@ -73,13 +73,6 @@ class ViewSums:
             if photo.split == "train" and photo.views is not None:
                 sums._add_photo(photo, float(np.log1p(photo.views)))
         return sums
-
-    def __add__(self, other: ViewSums) -> ViewSums:
-        """Add the sums of both."""
-        together = dict(self.tags)
-        for tag, sums in other.tags.items():
-            together[tag] = together[tag] + sums if tag in together else sums
-        return ViewSums(self.all + other.all, together)
 
     def _add_photo(self, photo: Photo, y: float) -> None:
         u = _uploaded(photo)

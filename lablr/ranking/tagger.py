@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -170,7 +171,11 @@ class Tagger:
         if batch_size < 1:
             raise ValueError(f"a batch holds at least 1 photo, not {batch_size}")
         self.require_support(feedback)
-        return self._suggest_in_batches(iter(photos), k, ranking, batch_size, feedback)
+        suggest = partial(self.suggest_batch, k=k, ranking=ranking, feedback=feedback)
+        remaining = iter(photos)
+        # iter() ends at the first batch that is empty.
+        batches = iter(lambda: list(islice(remaining, batch_size)), [])
+        return _each(map_in_order(suggest, batches, 2, n_ahead=2))
 
     def suggest_batch(
         self,
@@ -197,23 +202,6 @@ class Tagger:
             stack = np.stack(images)
             found = iter(self.rank(self.encode(stack), k, ranking, feedback, stack))
         return [errors[i] if i in errors else next(found) for i in range(len(photos))]
-
-    def _suggest_in_batches(
-        self,
-        remaining: Iterator[PhotoSource],
-        k: int,
-        ranking: str,
-        batch_size: int,
-        feedback: Feedback,
-    ) -> Iterator[Suggestion | PhotoError]:
-        def suggest(batch: list[PhotoSource]) -> list[Suggestion | PhotoError]:
-            return self.suggest_batch(batch, k, ranking, feedback)
-
-        # iter() ends at the first batch that is empty.
-        batches = iter(lambda: list(islice(remaining, batch_size)), [])
-        with closing(map_in_order(suggest, batches, 2, n_ahead=2)) as answers:
-            for answer in answers:
-                yield from answer
 
     def rank(
         self,
@@ -303,9 +291,10 @@ class Tagger:
                 f"found {len(self.latent_map.centroids)}"
             )
         for ranking in self.ranker.by_description:
-            if self.ranker.n_inputs(ranking) > self.encoder.n_description:
+            n_inputs = self.ranker.n_inputs(ranking)
+            if n_inputs > self.encoder.n_description:
                 raise BundleError(
-                    f"the method {ranking} looks at {self.ranker.n_inputs(ranking)} "
+                    f"the method {ranking} looks at {n_inputs} "
                     f"numbers, the encoder gives {self.encoder.n_description}"
                 )
 
@@ -315,6 +304,14 @@ class Tagger:
         if ranking not in self.rankings:
             known = ", ".join(self.rankings)
             raise RankingError(f"the ranking {ranking!r} is none of {known}")
+
+
+def _each(
+    answers: Generator[list[Suggestion | PhotoError], None, None],
+) -> Iterator[Suggestion | PhotoError]:
+    with closing(answers):
+        for answer in answers:
+            yield from answer
 
 
 def _without_frames(error: PhotoError) -> PhotoError:

@@ -90,7 +90,9 @@ class FitSums:
                 name_left_out(photo)
             left_out += part.left_out
             statistics.add(part.statistics)
-            pairs = _with_pairs(pairs, part.pairs)
+            pairs.append(part.pairs)
+            if len(pairs) == FEW_PARTS:
+                pairs = [Cooccurrence.total(pairs)]
             validation.append(part.validation)
             dots = _with_dots(dots, part.dots)
         n_validation = sum(len(part.latents) for part in validation)
@@ -171,13 +173,8 @@ class FitWork:
         encoded = encode_photos(photos, encoder, ("train", "val"), self.mirror)
         return FitSums.of(encoded, self.seed)
 
-    def pack(self, result: FitSums) -> bytes:
-        """Return sums as bytes."""
-        return result.pack()
-
-    def unpack(self, packed: bytes) -> FitSums:
-        """Return the sums that were packed."""
-        return FitSums.unpack(packed)
+    pack = staticmethod(FitSums.pack)
+    unpack = staticmethod(FitSums.unpack)
 
 
 def _statistics(train: EncodedPhotos) -> GaussianStatistics:
@@ -190,12 +187,6 @@ def _statistics(train: EncodedPhotos) -> GaussianStatistics:
         for view in views
     ]
     return sum(parts[1:], start=parts[0]).scaled(1 / len(parts))
-
-
-def _with_pairs(waiting: list[Cooccurrence], part: Cooccurrence) -> list[Cooccurrence]:
-    """Add a part's counts to those that wait; add up when there are many."""
-    waiting = [*waiting, part]
-    return waiting if len(waiting) < FEW_PARTS else [Cooccurrence.total(waiting)]
 
 
 def _with_dots(joined: list[MapDots], part: MapDots) -> list[MapDots]:

@@ -122,10 +122,6 @@ class Batches(ABC):
         return F.interpolate(images.float(), size=size, mode="area") / 255
 
 
-def _encode_images(model: VAE, images: Tensor) -> Posterior:
-    return model.encode(model.normalize(images))
-
-
 class ImageBatches(Batches):
     """Batches of images, cropped and mirrored at random for training.
 
@@ -163,7 +159,8 @@ class ImageBatches(Batches):
             changed = zip(images, seeds.tolist(), strict=True)
             images = torch.stack([self._augmented(*photo) for photo in changed])
         images = images.to(self.run.device)
-        return partial(_encode_images, images=images), self._pixels(images)
+        pixels = self._pixels(images)
+        return lambda model: model.encode(model.normalize(images)), pixels
 
     def _augmented(self, image: Tensor, seed: int) -> Tensor:
         """Crop at random: which crop, the photo's own seed says."""

@@ -10,7 +10,6 @@ import copy
 import dataclasses
 import io
 import math
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,8 @@ __all__ = [
 
 History = list[dict[str, float]]
 
+# What a checkpoint holds the state of.
+PARTS = ("model", "average", "optimizer", "scaler")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -149,21 +150,11 @@ class TrainingRun:
 
     def losses(self, model: VAE, batch: Batch, beta: float) -> Losses:
         """Return the objective of this process's part of a batch, and its parts."""
-        with self.processes.drawing(batch.n_photos, batch.seed), self._autocast():
-            return model.negative_elbo(
-                batch.posterior(model),
-                batch.pixels,
-                batch.tags,
-                batch.tag_weights,
-                beta,
-            )
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(
-            self.processes.device.type,
-            self.dtype,
-            enabled=self.dtype is not torch.float32,
-        )
+        kind, is_mixed = self.processes.device.type, self.dtype is not torch.float32
+        autocast = torch.autocast(kind, self.dtype, enabled=is_mixed)
+        with self.processes.drawing(batch.n_photos, batch.seed), autocast:
+            posterior, told = batch.posterior(model), (batch.tags, batch.tag_weights)
+            return model.negative_elbo(posterior, batch.pixels, *told, beta)
 
     def step(self, batch: Batch) -> list[float]:
         """Descend along the gradient of the whole batch's objective once.
@@ -221,15 +212,8 @@ class TrainingRun:
             write_json(self.folder / "history.json", self.history)
 
     def _state(self) -> dict[str, Any]:
-        return {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "n_steps": self.n_steps,
-            "history": self.history,
-            "best": self.best,
-        }
+        stepped = {"n_steps": self.n_steps, "history": self.history, "best": self.best}
+        return {part: getattr(self, part).state_dict() for part in PARTS} | stepped
 
     def load(self) -> None:
         """Go back to the last checkpoint of the folder.
@@ -253,10 +237,8 @@ class TrainingRun:
 
     def _take(self, state: dict[str, Any]) -> None:
         try:
-            self.model.load_state_dict(state["model"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.scaler.load_state_dict(state["scaler"])
+            for part in PARTS:
+                getattr(self, part).load_state_dict(state[part])
         except (RuntimeError, KeyError, ValueError) as error:
             reason = first_line(error)
             raise TrainingError(f"cannot resume {self.folder}: {reason}") from error

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -37,9 +38,6 @@ __all__ = [
     "kl_divergence",
     "reparameterize",
 ]
-
-# Pixels reach the scratch encoders between -1 and 1.
-PIXEL_MEAN, PIXEL_SCALE = (127.5,) * 3, (127.5,) * 3
 
 # A posterior narrower than exp(-8) or wider than exp(4) says nothing more and
 # would let exp() run away in the first steps.
@@ -202,15 +200,11 @@ class VAE(nn.Module):
         tag_weights: Tensor,
         beta: float,
     ) -> Losses:
-        """Return the objective of this batch.
+        """Return the objective of a batch of N photos.
 
-        Parameters
-        ----------
-        posterior : of N photos.
-        pixels : (N, 3, R, R) between 0 and 1, what the decoder should draw.
-        tags : (N, T), 1 where a photo has a tag.
-        tag_weights : (N, T), how much each tag or its absence says.
-        beta : weight of the KL divergence now (it warms up).
+        The decoder should draw `pixels` (N, 3, R, R) between 0 and 1; `tags` (N, T) are
+        1 where a photo has one, and `tag_weights` (N, T) how much each or its absence
+        says; `beta` warms up.
         """
         config = self.config
         sample = reparameterize(posterior.mean, posterior.log_variance)
@@ -235,44 +229,35 @@ class VAE(nn.Module):
         return Losses(objective, pixel_loss, feature_loss, kl, tag_loss)
 
 
-class _SeedEncoder(nn.Module):
-    """Two max-pooled convolutions, 128 px -> 32*32*32 features."""
+class _Convolutions(nn.Module):
+    """Convolutions over images of 128 px, whose last map is the features as it is."""
 
-    mean, scale = PIXEL_MEAN, PIXEL_SCALE
+    mean = scale = (127.5,) * 3  # pixels between -1 and 1
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Iterable[nn.Module], n_features: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            *_convolution(3, 16, kernel=5),
-            nn.MaxPool2d(2),
-            *_convolution(16, 32, kernel=3),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-        )
-        self.n_features = 32 * 32 * 32
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)  # type: ignore[no-any-return]
-
-
-class _ScratchEncoder(nn.Module):
-    """Five strided convolutions, 128 px -> 4*4*256 features."""
-
-    mean, scale = PIXEL_MEAN, PIXEL_SCALE
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = [3, 32, 64, 128, 256, 256]
-        layers = [
-            layer
-            for before, after in itertools.pairwise(widths)
-            for layer in _convolution(before, after, kernel=4, stride=2)
-        ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.n_features = 4 * 4 * 256
+        self.n_features = n_features
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)  # type: ignore[no-any-return]
+
+
+def _seed_encoder() -> _Convolutions:
+    """Stack two max-pooled convolutions."""
+    first, second = _convolution(3, 16, kernel=5), _convolution(16, 32, kernel=3)
+    layers = [*first, nn.MaxPool2d(2), *second, nn.MaxPool2d(2)]
+    return _Convolutions(layers, 32 * 32 * 32)
+
+
+def _scratch_encoder() -> _Convolutions:
+    """Stack five strided convolutions."""
+    layers = [
+        layer
+        for before, after in itertools.pairwise([3, 32, 64, 128, 256, 256])
+        for layer in _convolution(before, after, kernel=4, stride=2)
+    ]
+    return _Convolutions(layers, 4 * 4 * 256)
 
 
 def _convolution(before: int, after: int, kernel: int, stride: int = 1) -> list[Any]:
@@ -280,9 +265,7 @@ def _convolution(before: int, after: int, kernel: int, stride: int = 1) -> list[
     return [convolution, BatchNorm2d(after), nn.ReLU(inplace=True)]
 
 
-def _encoder(
-    config: VAEConfig, pretrained: bool
-) -> Backbone | _SeedEncoder | _ScratchEncoder:
+def _encoder(config: VAEConfig, pretrained: bool) -> Backbone | _Convolutions:
     if config.pretrained:
         return load_backbone(config.backbone, config.n_frozen, pretrained)
     if config.image_size != 128:
@@ -290,7 +273,7 @@ def _encoder(
             f"the {config.backbone} encoder takes 128 px images, not "
             f"{config.image_size}: leave image_size out or set it to 128"
         )
-    return _SeedEncoder() if config.backbone == "seed" else _ScratchEncoder()
+    return _seed_encoder() if config.backbone == "seed" else _scratch_encoder()
 
 
 def _head(n_features: int, d: int, config: VAEConfig) -> nn.Module:

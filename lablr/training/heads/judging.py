@@ -135,11 +135,7 @@ def rank_unseen(
 
 def _ranks(scores: Floats) -> Ints:
     """Return the place of every tag in each photo's ranking, from 1: (N, T)."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    places = np.broadcast_to(np.arange(1, scores.shape[1] + 1), order.shape)
-    np.put_along_axis(ranks, order, places, axis=1)
-    return ranks
+    return np.argsort(-scores, axis=1, kind="stable").argsort(axis=1) + 1
 
 
 def table(found: Sequence[Figures]) -> list[list[str]]:

@@ -213,9 +213,6 @@ def default_folder() -> Path:
     return Path(named) if named else bundled_folder()
 
 
-# --- reading
-
-
 def _read_manifest(folder: int) -> dict[str, Any]:
     """Read the manifest and verify its form, its version and its own digest."""
     _refuse_links(folder)
@@ -346,9 +343,6 @@ def _is_normal(tag: str) -> bool:
         return normalize(tag) == tag
     except CorpusError:
         return False
-
-
-# --- writing
 
 
 def _canonical(content: Any, name: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from lablr.encoders.engines import Engine
+    from lablr.encoders.ray_engine import RayEngine
 
 __all__ = ["chosen_engine", "engine_options"]
 
@@ -35,14 +35,12 @@ def engine_options(command: Command) -> Command:
     return _engine_option(_address_option(command))
 
 
-def chosen_engine(engine: str, ray_address: str | None) -> Engine:
-    """Return the engine of the options; raise a usage error for an idle address."""
+def chosen_engine(engine: str, ray_address: str | None) -> RayEngine | None:
+    """Return Ray, or None for this machine; raise a usage error for an idle address."""
     if engine == "ray":
         from lablr.encoders.ray_engine import RayEngine
 
         return RayEngine(ray_address)
     if ray_address:
         raise click.UsageError("--ray-address needs --engine ray")
-    from lablr.encoders.engines import LocalEngine
-
-    return LocalEngine()
+    return None

@@ -38,13 +38,9 @@ def joined(
     """Join encoders into one (ONNX, preprocessing) that gives all latents in order.
 
     The second, fourth, ... sees mirror images. The latents have d_1 + ... + d_m
-    numbers. A single encoder comes back as it is.
-
-    Raises
-    ------
-    FitError : there is none, or they prepare images differently or were made for
-        different versions of ONNX.
-    MissingExtra : there are several, and the package onnx is not installed.
+    numbers. A single encoder comes back as it is. Raises `FitError` when there is none,
+    or they prepare images differently or were made for different versions of ONNX;
+    `MissingExtra` when there are several, and the package onnx is not installed.
     """
     if not encoders:
         raise FitError("there is no encoder to join")

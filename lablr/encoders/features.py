@@ -28,12 +28,8 @@ def with_features(model: bytes) -> bytes:
     """Return the encoder `model` (ONNX) with a third output ``features`` (N, F).
 
     Encoders that were joined give the features of each, in order. A graph that has
-    that output comes back as it is.
-
-    Raises
-    ------
-    FitError : the posterior mean is not made by dense layers.
-    MissingExtra : the package onnx is not installed.
+    that output comes back as it is. Raises `FitError` when the posterior mean is not
+    made by dense layers, `MissingExtra` when the package onnx is not installed.
     """
     try:
         import onnx

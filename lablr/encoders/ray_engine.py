@@ -76,7 +76,7 @@ class RayEngine:
         progress: Progress = silent,
         label: str = "",
     ) -> Iterator[Result]:
-        """Yield the result of every block, see `lablr.encoders.engines.Engine`."""
+        """Yield the result of every block of the `n_photos` photos, in their order."""
         work.prepare()  # what is wrong with it is said before machines are started
         with cluster(self.address) as ray:
             n_workers = n_cores(ray)

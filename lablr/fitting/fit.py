@@ -15,8 +15,9 @@ from lablr.bundle import Bundle
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Preprocessing
 from lablr.encoders.encoding import LABEL, EncodedPhotos
-from lablr.encoders.engines import Engine, LocalEngine
+from lablr.encoders.engines import in_threads
 from lablr.encoders.quantization import quantize
+from lablr.encoders.ray_engine import RayEngine
 from lablr.errors import FitError
 from lablr.fitting.metrics import calibrated_quality
 from lablr.fitting.sums import FitSums, FitWork
@@ -70,7 +71,7 @@ def fit(
     *,
     model_card: str = "",
     provenance: Mapping[str, Any] | None = None,
-    engine: Engine | None = None,
+    engine: RayEngine | None = None,
     progress: Progress = silent,
 ) -> Bundle:
     """Fit Gaussians, calibration and map to `corpus` and put them in a bundle.
@@ -85,9 +86,11 @@ def fit(
     if config.quantize:
         encoder_onnx = quantize(encoder_onnx, preprocessing, corpus, progress)
     work = FitWork(encoder_onnx, preprocessing, config.mirror, config.seed)
-    parts = (engine or LocalEngine()).map(
-        work, corpus.photos(), corpus.count_records(), progress, LABEL
-    )
+    photos, n_records = corpus.photos(), corpus.count_records()
+    if engine is None:
+        parts = in_threads(work.prepare(), photos, n_records, progress, LABEL)
+    else:
+        parts = engine.map(work, photos, n_records, progress, LABEL)
     return _bundle(
         FitSums.total(parts),
         config,

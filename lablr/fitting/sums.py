@@ -24,7 +24,6 @@ from lablr.errors import BundleError
 from lablr.latent_space.cooccurrence import Cooccurrence
 from lablr.latent_space.dots import MapDots
 from lablr.latent_space.gaussians import GaussianStatistics, StatisticsSum
-from lablr.system.arrays import Float32s
 from lablr.system.npz import pack_arrays, unpack_arrays
 
 __all__ = ["FitSums", "FitWork"]
@@ -179,12 +178,10 @@ class FitWork:
 
 def _statistics(train: EncodedPhotos) -> GaussianStatistics:
     """Sum over the training photos, and over their mirror images as half each."""
-    views: list[Float32s] = [train.latents]
-    if train.mirrored is not None:
-        views.append(train.mirrored)
+    mirrored = [] if train.mirrored is None else [train.mirrored]
     parts = [
         GaussianStatistics.of(view, train.membership, train.sources, train.tags)
-        for view in views
+        for view in (train.latents, *mirrored)
     ]
     return sum(parts[1:], start=parts[0]).scaled(1 / len(parts))
 

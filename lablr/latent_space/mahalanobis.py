@@ -72,8 +72,10 @@ class ManyGaussians:
         linear, constant = np.empty((n_groups, d)), np.empty((n_groups, 1))
         for group, mean in enumerate(centred):
             covariance = self._whitener @ self._unpacked(packed[group])
-            precision_matrix, log_determinant = _inverse(covariance @ self._whitener.T)
-            self.log_determinants[group] += log_determinant
+            factor = _cholesky(covariance @ self._whitener.T)
+            self.log_determinants[group] += _log_determinant(factor)
+            inverse = np.linalg.inv(factor)
+            precision_matrix = inverse.T @ inverse
             packed[group] = precision_matrix[self._lower] * self._scale
             linear[group] = precision_matrix @ mean
             constant[group] = linear[group] @ mean
@@ -150,13 +152,6 @@ def _basis(rows: Float32s, k: int) -> tuple[Float32s, Float32s]:
         columns, _ = np.linalg.qr(rows @ probe)
         probe, _ = np.linalg.qr(rows.T @ columns)
     return rows @ probe, np.ascontiguousarray(probe.T)
-
-
-def _inverse(covariance: Floats) -> tuple[Floats, float]:
-    """Return the precision matrix (d, d), and the log-determinant of the covariance."""
-    factor = _cholesky(covariance)
-    whitener = np.linalg.inv(factor)
-    return whitener.T @ whitener, _log_determinant(factor)
 
 
 def _log_determinant(factor: Floats) -> float:

@@ -75,12 +75,8 @@ class TagCoupling:
     ) -> TagCoupling:
         """Compare pairs that met with those that the photos explain.
 
-        Parameters
-        ----------
-        pairs : of the training photos, by S sources.
-        counts : (S, T), training photos of each source with each tag.
-        n_photos : (S,), training photos of each source.
-        probability, sources : (N, T) and (N,), of the validation photos.
+        `pairs`, `counts` (S, T) by tag and `n_photos` (S,) are those of S sources'
+        training photos; `probability` (N, T) and `sources` (N,) of validation photos.
         """
         met, explained, alone, expected = np.zeros((4, *(len(pairs.tags),) * 2))
         for number, name in enumerate(pairs.sources):

@@ -127,12 +127,8 @@ def load_backbone(name: str, n_frozen: int, pretrained: bool = True) -> Backbone
     _check_sequence(name, stages)
     if name in SYMMETRIC:
         return Backbone(stages, n_frozen, mean=(127.5,) * 3, scale=(127.5,) * 3)
-    return Backbone(
-        stages,
-        n_frozen,
-        mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
-        scale=(0.229 * 255, 0.224 * 255, 0.225 * 255),
-    )
+    mean = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+    return Backbone(stages, n_frozen, mean, (0.229 * 255, 0.224 * 255, 0.225 * 255))
 
 
 class _ResidualBlock(nn.Module):

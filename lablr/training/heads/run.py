@@ -114,7 +114,9 @@ def train_head(
         run = _learned(encoded.photos, config, vectors, progress)
         _write(folder, run)
         if frozen is not None:
-            _write_encoder(folder, encoded)
+            write_json(folder / "encoder.json", encoded.preprocessing.to_dict())
+            model = encoded.model
+            write_whole(folder / "encoder.onnx", lambda file: file.write(model))
         described = _described(config, corpus, encoded.model, run) | {
             "encoders": [path.name for path in encoders],
             "backbone": None if frozen is None else frozen.backbone,
@@ -211,8 +213,3 @@ def _write(folder: Path, run: HeadRun) -> None:
             for record in history
         ]
         draw_losses(losses, folder / "loss.png")
-
-
-def _write_encoder(folder: Path, encoded: Encoded) -> None:
-    write_json(folder / "encoder.json", encoded.preprocessing.to_dict())
-    write_whole(folder / "encoder.onnx", lambda file: file.write(encoded.model))

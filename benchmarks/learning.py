@@ -28,7 +28,8 @@ from lablr.annotation import open_database
 from lablr.annotation.consensus import read_consensus
 from lablr.annotation.database.database import Database
 from lablr.annotation.database.records import ModelRecord, StoredPhoto
-from lablr.annotation.update import DEFAULT_WEIGHT, AnnotatedPhotos, learn
+from lablr.annotation.update.annotated_photos import AnnotatedPhotos
+from lablr.annotation.update.learned_bundle import DEFAULT_WEIGHT, learn
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
 from lablr.encoders.encoding import EncodedPhotos, encode_corpus

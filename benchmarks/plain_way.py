@@ -51,7 +51,7 @@ class OurWay:
         plane, tags = self.tagger.latent_map, self.tagger.tags
         figures = (
             ranked_tags_figure(suggestion),
-            latent_map_figure(plane, tags, suggestion, 20, False),
+            latent_map_figure(plane, tags, suggestion),
             training_photos_figure(plane, tags, suggestion),
         )
         return json.dumps(figures)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 
 # Before NumPy is imported: a test beside others must not wait for OpenBLAS's threads,
 # which spin on cores that the others use (see lablr/cli/blas.py).
@@ -20,8 +21,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The command; the rule that CI skips nothing; a database
-# and a cluster, each started once; tests in several processes.
+# How long an example takes says how busy the machine is.
+settings.register_profile("lablr", deadline=None)
+settings.load_profile("lablr")
+
+# The command; the rule that CI skips nothing; a database and a cluster, each started
+# once; tests in several processes.
 pytest_plugins = (
     "command_line",
     "no_skips",

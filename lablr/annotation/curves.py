@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,7 @@ __all__ = [
     "cohen_kappa",
     "threshold_by_precision",
     "threshold_by_youden",
+    "without_nan",
 ]
 
 Floats = NDArray[np.float64]
@@ -123,8 +125,9 @@ class AtThreshold:
 
     def to_dict(self) -> dict[str, object]:
         """Return the counts for JSON, None for nan."""
-        figures = ("precision", "recall", "false_positive_rate")
-        return vars(self) | {name: _or_none(getattr(self, name)) for name in figures}
+        names = ("precision", "recall", "false_positive_rate")
+        figures = vars(self) | {name: getattr(self, name) for name in names}
+        return {name: without_nan(figure) for name, figure in figures.items()}
 
 
 class Curves:
@@ -133,8 +136,6 @@ class Curves:
     One point for each distinct probability, from the highest down: what accepting
     everything at or above it gives. ``true_positive_rate`` is also the recall.
 
-    Attributes
-    ----------
     thresholds : (P,) descending.
     true_positive_rate, false_positive_rate, precision : (P,), nan where undefined.
     roc_auc : area under the ROC curve, see `lablr.fitting.metrics.roc_auc`.
@@ -173,13 +174,9 @@ class Curves:
 
     def to_dict(self) -> dict[str, object]:
         """Return the curves for JSON, None for nan."""
-        names = ("true_positive_rate", "false_positive_rate", "precision")
-        return {
-            "thresholds": self.thresholds.tolist(),
-            **{name: [_or_none(x) for x in getattr(self, name)] for name in names},
-            "roc_auc": _or_none(self.roc_auc),
-            "average_precision": _or_none(self.average_precision),
-        }
+        rates = ("true_positive_rate", "false_positive_rate", "precision")
+        names = ("thresholds", *rates, "roc_auc", "average_precision")
+        return {name: without_nan(getattr(self, name)) for name in names}
 
 
 def threshold_by_precision(curves: Curves, precision: float) -> float | None:
@@ -207,5 +204,12 @@ def _share(one: int, other: int) -> float:
     return one / (one + other) if one + other else math.nan
 
 
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def without_nan(value: Any) -> Any:
+    """Return a value for JSON, with None for each nan in it."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [without_nan(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    return value

@@ -11,8 +11,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Any, TextIO
 
 from sqlalchemy import Executable, and_, literal, select
@@ -30,60 +28,37 @@ from lablr.annotation.database.tables import (
 from lablr.errors import JudgementError
 from lablr.system.progress import Progress, silent
 
-__all__ = ["FORMATS", "ExportLine", "export_lines", "export_text", "write_export"]
+__all__ = ["FORMATS", "export_lines", "export_text", "write_export"]
 
 FORMATS = ("tsv", "csv", "json")
 LINES_AT_ONCE = 1000
 
 
-@dataclass(frozen=True)
-class ExportLine:
-    """One line; None where a field does not apply.
-
-    ``verdict`` is one of the three, or ``skipped``; ``implied`` whether the decision
-    follows from the verdict; ``at`` is in UTC.
-    """
-
-    photo: str
-    place: str
-    source: str
-    model: str | None
-    model_name: str | None
-    rank: int | None
-    tag: str | None
-    probability: float | None
-    rater: str | None
-    verdict: str | None
-    k: int | None
-    decision: str | None
-    implied: bool | None
-    at: datetime | None
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the line for JSON."""
-        return vars(self) | {"at": self.at and self.at.isoformat()}
-
-
-COLUMNS = tuple(field.name for field in fields(ExportLine))
-
 # The columns of an export that each table gives, under their names there.
 PHOTO = (PhotoRow.name.label("photo"), PhotoRow.place, PhotoRow.source)
 MODEL = (ModelVersion.digest.label("model"), ModelVersion.name.label("model_name"))
 PREDICTION = (Prediction.rank, Prediction.tag, Prediction.probability)
-RATING = (Rater.name.label("rater"), Rating.verdict, Rating.k, Rating.at)
-DECISION = (Decision.decision, Decision.implied)
+RATING = (Rater.name.label("rater"), Rating.verdict, Rating.k)
+DECISION = (Decision.decision, Decision.implied, Rating.at)
+COLUMNS = tuple(
+    column.key for column in (*PHOTO, *MODEL, *PREDICTION, *RATING, *DECISION)
+)
 
 
-def export_lines(database: Database) -> Iterator[ExportLine]:
-    """Yield the lines of predicted tags by photo, of typed tags, of skipped photos."""
+def export_lines(database: Database) -> Iterator[dict[str, Any]]:
+    """Yield the lines of predicted tags by photo, of typed tags, of skipped photos.
+
+    A line has all `COLUMNS`, None where one does not apply. ``verdict`` is one of the
+    three, or ``skipped``; ``implied`` whether the decision follows from the verdict;
+    ``at`` is in UTC.
+    """
     with database.reading() as session:
         for query in (_predicted(), _typed(), _skipped()):
             rows = session.execute(
                 query.execution_options(yield_per=LINES_AT_ONCE)
             ).mappings()
             for row in rows:
-                line: dict[str, Any] = {name: row.get(name) for name in COLUMNS}
-                yield ExportLine(**line)
+                yield {name: row.get(name) for name in COLUMNS}
 
 
 def _predicted() -> Executable:
@@ -140,10 +115,10 @@ def export_text(
     """
     if kind not in FORMATS:
         raise JudgementError(f"expected one of {', '.join(FORMATS)}: {kind!r}")
-    heading, text_of = _json_format() if kind == "json" else _table_format(kind)
+    heading, text_of = _format(kind)
     yield heading
     for line in progress(export_lines(database), None, "exporting lines"):
-        yield text_of(line.to_dict())
+        yield text_of(line | {"at": line["at"] and line["at"].isoformat()})
 
 
 def write_export(
@@ -152,22 +127,13 @@ def write_export(
     """Write `export_text`; returns the number of lines without the heading."""
     texts = export_text(database, kind, progress)
     file.write(next(texts))
-    n_lines = 0
-    for text in texts:
-        file.write(text)
-        n_lines += 1
-    return n_lines
+    return sum(1 for text in texts if file.write(text))
 
 
-Format = tuple[str, Callable[[dict[str, object]], str]]
-
-
-def _json_format() -> Format:
-    return "", lambda line: json.dumps(line, ensure_ascii=False) + "\n"
-
-
-def _table_format(kind: str) -> Format:
-    """Return the heading, and the function that formats a line: None is empty."""
+def _format(kind: str) -> tuple[str, Callable[[dict[str, object]], str]]:
+    """Return the heading, and the function that formats a line."""
+    if kind == "json":
+        return "", lambda line: json.dumps(line, ensure_ascii=False) + "\n"
     delimiter = "\t" if kind == "tsv" else ","
     writer = csv.DictWriter(_Echo(), COLUMNS, delimiter=delimiter, lineterminator="\n")
     return str(writer.writeheader()), lambda line: str(writer.writerow(line))

@@ -20,12 +20,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import mean
+from typing import Any, TypeVar
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Executable, Row, select
 
 from lablr.annotation.curves import (
-    AtThreshold,
     Curves,
     Share,
     cohen_kappa,
@@ -36,7 +35,6 @@ from lablr.annotation.database.database import Database
 from lablr.annotation.database.predictions import existing_model
 from lablr.annotation.database.tables import (
     Decision,
-    ModelVersion,
     PhotoRow,
     Prediction,
     Rater,
@@ -49,31 +47,12 @@ __all__ = [
     "Agreement",
     "Results",
     "TagRow",
-    "Verdict",
     "results_of",
-    "summarize",
 ]
 
+T = TypeVar("T")
+
 HOW_TO_JUDGE = "people do it with: lablr serve --judge DATABASE"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One rater's verdict on one photo."""
-
-    photo: str
-    rater: str
-    verdict: str
-
-
-@dataclass(frozen=True)
-class TagDecision:
-    """One rater's decision on a tag; ``probability`` is None for a typed one."""
-
-    photo: str
-    tag: str
-    right: bool
-    probability: float | None
 
 
 @dataclass(frozen=True)
@@ -120,13 +99,9 @@ class Results:
     n_split_photos: int
     top_1: Share
     top_k: Share
-    tags: tuple[TagRow, ...]
     agreement: Agreement
+    tags: tuple[TagRow, ...]
     curves: Curves
-
-    def at(self, threshold: float) -> AtThreshold:
-        """Count the judged tags that a threshold would accept and reject."""
-        return self.curves.at(threshold)
 
     def threshold(self, precision: float | None = None) -> float:
         """Return the recommended threshold: by a target precision, else by Youden's J.
@@ -147,11 +122,7 @@ class Results:
 
     def to_dict(self) -> dict[str, object]:
         """Return the results for JSON."""
-        return {
-            "model": self.model,
-            "name": self.name,
-            "n_ratings": self.n_ratings,
-            "n_split_photos": self.n_split_photos,
+        return vars(self) | {
             "top_1": self.top_1.to_dict(),
             "top_k": self.top_k.to_dict(),
             "agreement": self.agreement.to_dict(),
@@ -167,107 +138,70 @@ def results_of(database: Database, model: str | None = None) -> Results:
     """
     with database.reading() as session:
         found = existing_model(session, model)
-        return summarize(
-            found.digest, found.name, _verdicts(session, found), _tags(session, found)
+        verdicts = session.execute(_verdicts(found.id)).all()
+        decisions = session.execute(_decisions(found.id)).all()
+        top_1 = _majorities((row.photo, row.verdict == "top_right") for row in verdicts)
+        top_k = _majorities(
+            (row.photo, row.verdict != "none_right") for row in verdicts
+        )
+        shown = [row for row in decisions if row.probability is not None]
+        typed = {(row.photo, row.tag) for row in decisions if row.probability is None}
+        probability = {(row.photo, row.tag): row.probability for row in shown}
+        votes = _majorities(
+            ((row.photo, row.tag), row.decision != "no") for row in shown
+        )
+        truth = {pair: right for pair, right in votes.items() if right is not None}
+        return Results(
+            model=found.digest,
+            name=found.name,
+            n_ratings=len(verdicts),
+            n_split_photos=sum(None in (top_1[one], top_k[one]) for one in top_1),
+            top_1=_share_of(top_1.values()),
+            top_k=_share_of(top_k.values()),
+            agreement=_agreement(verdicts),
+            tags=_tag_rows(truth, probability, typed),
+            curves=Curves([*truth.values()], [probability[pair] for pair in truth]),
         )
 
 
-def _verdicts(session: Session, model: ModelVersion) -> list[Verdict]:
-    query = (
-        select(PhotoRow.name, Rater.name, Rating.verdict)
+def _verdicts(model_id: int) -> Executable:
+    photo, rater = PhotoRow.name.label("photo"), Rater.name.label("rater")
+    return (
+        select(photo, rater, Rating.verdict)
         .join_from(Rating, PhotoRow, PhotoRow.id == Rating.photo_id)
         .join(Rater, Rater.id == Rating.rater_id)
-        .where(Rating.model_id == model.id)
+        .where(Rating.model_id == model_id)
     )
-    return [Verdict(*row) for row in session.execute(query)]
 
 
-def _tags(session: Session, model: ModelVersion) -> list[TagDecision]:
+def _decisions(model_id: int) -> Executable:
+    """Select the decisions on tags; the probability of a typed one is None."""
+    photo = PhotoRow.name.label("photo")
     shown = (
         (Prediction.model_id == Rating.model_id)
         & (Prediction.photo_id == Rating.photo_id)
         & (Prediction.tag == Decision.tag)
         & (Decision.decision != "typed")
     )
-    query = (
-        select(PhotoRow.name, Decision.tag, Decision.decision, Prediction.probability)
+    return (
+        select(photo, Decision.tag, Decision.decision, Prediction.probability)
         .join_from(Decision, Rating, Rating.id == Decision.rating_id)
         .join(PhotoRow, PhotoRow.id == Rating.photo_id)
         .outerjoin(Prediction, shown)
-        .where(
-            Rating.model_id == model.id,
-            ~Decision.implied | (Prediction.rank == 1),
-        )
-    )
-    return [
-        TagDecision(photo, tag, decision != "no", probability)
-        for photo, tag, decision, probability in session.execute(query)
-    ]
-
-
-# --- figures, of plain records
-
-
-def summarize(
-    model: str, name: str, verdicts: Sequence[Verdict], tags: Iterable[TagDecision]
-) -> Results:
-    """Compute every figure from one model's verdicts and judged tags."""
-    first, any_of_k = _by_photo(verdicts)
-    pairs: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    probabilities: dict[tuple[str, str], float] = {}
-    typed: set[tuple[str, str]] = set()
-    for row in tags:
-        pair = row.photo, row.tag
-        if row.probability is None:
-            typed.add(pair)
-        else:
-            pairs[pair].append(row.right)
-            probabilities[pair] = row.probability
-    truth = {
-        pair: right
-        for pair, votes in pairs.items()
-        if (right := _majority(votes)) is not None
-    }
-    return Results(
-        model=model,
-        name=name,
-        n_ratings=len(verdicts),
-        n_split_photos=len(
-            {
-                photo
-                for photos in (first, any_of_k)
-                for photo, votes in photos.items()
-                if _majority(votes) is None
-            }
-        ),
-        top_1=_share_of(first.values()),
-        top_k=_share_of(any_of_k.values()),
-        tags=_tag_rows(truth, probabilities, typed),
-        agreement=agreement(verdicts),
-        curves=Curves(list(truth.values()), [probabilities[pair] for pair in truth]),
+        .where(Rating.model_id == model_id, ~Decision.implied | (Prediction.rank == 1))
     )
 
 
-def _by_photo(
-    verdicts: Sequence[Verdict],
-) -> tuple[dict[str, list[bool]], dict[str, list[bool]]]:
-    """Return each photo's votes: the first tag is right; one of the k is."""
-    first: dict[str, list[bool]] = defaultdict(list)
-    any_of_k: dict[str, list[bool]] = defaultdict(list)
-    for row in verdicts:
-        first[row.photo].append(row.verdict == "top_right")
-        any_of_k[row.photo].append(row.verdict != "none_right")
-    return first, any_of_k
+def _majorities(votes: Iterable[tuple[T, bool]]) -> dict[T, bool | None]:
+    """Return the vote of more than half on each case; None for a tie."""
+    balance: Counter[T] = Counter()
+    for case, is_right in votes:
+        balance[case] += 1 if is_right else -1
+    return {case: margin > 0 if margin else None for case, margin in balance.items()}
 
 
-def _majority(votes: Sequence[bool]) -> bool | None:
-    """Return the vote of more than half; None for a tie."""
-    twice = 2 * sum(votes)
-    return None if twice == len(votes) else twice > len(votes)
-
-
-def _share_of(photos: Iterable[Sequence[bool]]) -> Share:
-    known = [right for votes in photos if (right := _majority(votes)) is not None]
+def _share_of(cases: Iterable[bool | None]) -> Share:
+    known = [right for right in cases if right is not None]
     return Share(sum(known), len(known))
 
 
@@ -293,7 +227,7 @@ def _tag_rows(
     return tuple(sorted(rows, key=lambda row: (-row.right.n, -row.n_typed, row.tag)))
 
 
-def agreement(verdicts: Sequence[Verdict]) -> Agreement:
+def _agreement(verdicts: Sequence[Row[Any]]) -> Agreement:
     """Compare every two raters over the photos that both of them judged."""
     by_rater: dict[str, dict[str, str]] = defaultdict(dict)
     for row in verdicts:

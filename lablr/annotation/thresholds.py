@@ -44,7 +44,7 @@ def apply_threshold(
             f"the judgements are of the model {results.model[:12]}, "
             f"the bundle is {judged[:12]}"
         )
-    effect = results.at(threshold)
+    effect = results.curves.at(threshold)
     note = {
         "model": judged,
         "rule": rule,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
-from telegram import Bot, Message, ReplyParameters, Update
+from telegram import Bot, Document, Message, PhotoSize, ReplyParameters, Update
 from telegram.constants import ChatAction, ChatType, ParseMode
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from lablr.bot.chats import Chat, Chats
 from lablr.bot.commands import reply_to_text
 from lablr.bot.dedup import Answered
-from lablr.bot.fetching import Files, TelegramFile, photo_of
+from lablr.bot.fetching import Files, photo_of
 from lablr.bot.inference import Inference
 from lablr.bot.replies import DEFECT, NOT_FETCHED, Reply
 from lablr.errors import PhotoError
@@ -57,8 +56,10 @@ class Conversation:
                 reply = await self._reply(message, chat)
                 if reply is not None:
                     await self._answered.keep(update.update_id)
-                    with _faults_logged():
+                    try:
                         await self._send(message, reply)
+                    except (TelegramError, *MALFORMED) as error:
+                        log.warning("an answer could not be sent: %s", error)
         finally:
             self._answered.end(update.update_id)
 
@@ -66,7 +67,9 @@ class Conversation:
         tagger = self._inference.tagger
         photo = photo_of(message, tagger.limits)
         if photo is not None:
-            wait_s = self._wait_s(message)
+            wait_s = 0.0
+            if self._limit is not None:
+                wait_s = self._limit.charge(str(message.chat_id), 1)
             if wait_s:
                 return _refusal(chat, wait_s)
             chat.is_told = False
@@ -80,13 +83,9 @@ class Conversation:
             message.chat.type == ChatType.PRIVATE,
         )
 
-    def _wait_s(self, message: Message) -> float:
-        """Return the seconds until the chat may send its next photo."""
-        if self._limit is None:
-            return 0
-        return self._limit.charge(str(message.chat_id), 1)
-
-    async def _tags(self, message: Message, photo: TelegramFile, chat: Chat) -> Reply:
+    async def _tags(
+        self, message: Message, photo: PhotoSize | Document, chat: Chat
+    ) -> Reply:
         with suppress(TelegramError):
             await self._bot.send_chat_action(message.chat_id, ChatAction.UPLOAD_PHOTO)
         try:
@@ -102,33 +101,21 @@ class Conversation:
 
     async def _send(self, message: Message, reply: Reply) -> None:
         """Send one message where it fits, else the text and then the picture."""
-        if reply.picture is None:
-            await self._say(message, reply)
-        elif reply.fits_a_caption:
-            try:
+        if reply.picture is not None and reply.fits_a_caption:
+            with suppress(BadRequest, Forbidden):  # no pictures in this group
                 await self._show(message, reply.picture, reply.text)
-            except (BadRequest, Forbidden):  # no pictures in this group
-                await self._say(message, reply)
-        else:
-            await self._say(message, reply)
+                return
+        await self._bot.send_message(message.chat_id, reply.text, **_options(message))
+        if reply.picture is not None and not reply.fits_a_caption:
             await self._show(message, reply.picture, None)
-
-    async def _say(self, message: Message, reply: Reply) -> None:
-        await self._bot.send_message(
-            message.chat_id,
-            reply.text,
-            parse_mode=ParseMode.HTML,
-            **_as_reply(message),
-        )
 
     async def _show(self, message: Message, picture: bytes, text: str | None) -> None:
         await self._bot.send_photo(
             message.chat_id,
             picture,
             caption=text,
-            parse_mode=ParseMode.HTML,
             filename="map.png",
-            **_as_reply(message),
+            **_options(message),
         )
 
 
@@ -143,9 +130,10 @@ def _refusal(chat: Chat, wait_s: float) -> Reply | None:
     )
 
 
-def _as_reply(message: Message) -> dict[str, Any]:
-    """Return options that place an answer below its photo, and in its topic."""
+def _options(message: Message) -> dict[str, Any]:
+    """Return options of an answer: HTML, below its photo, and in its topic."""
     return {
+        "parse_mode": ParseMode.HTML,
         "reply_parameters": ReplyParameters(
             message.message_id, allow_sending_without_reply=True
         ),
@@ -153,11 +141,3 @@ def _as_reply(message: Message) -> dict[str, Any]:
             message.message_thread_id if message.is_topic_message else None
         ),
     }
-
-
-@contextmanager
-def _faults_logged() -> Iterator[None]:
-    try:
-        yield
-    except (TelegramError, *MALFORMED) as error:
-        log.warning("an answer could not be sent: %s", error)

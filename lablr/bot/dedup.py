@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import OrderedDict
+from collections import deque
 from pathlib import Path
 
 from lablr.errors import BotError
@@ -33,7 +33,7 @@ class Answered:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._kept: OrderedDict[int, None] = OrderedDict()
+        self._kept: deque[int] = deque(maxlen=MAX_KEPT)
         self._begun: set[int] = set()
         self._writing = asyncio.Lock()
         if file is None:
@@ -41,14 +41,10 @@ class Answered:
         try:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if file.exists():
-                self._kept = _read(file)
+                self._kept.extend(_read(file))
             write_bytes(file, self._text())
         except OSError as error:
             raise BotError(f"{file}: {error.strerror}") from error
-
-    def __len__(self) -> int:
-        """Return how many numbers are kept."""
-        return len(self._kept)
 
     def begin(self, update_id: int) -> bool:
         """Claim an update; returns False if it was answered or is being answered."""
@@ -63,9 +59,7 @@ class Answered:
 
     async def keep(self, update_id: int) -> None:
         """Record an update as answered, in the file too."""
-        self._kept[update_id] = None
-        while len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
+        self._kept.append(update_id)
         if self._file is None:
             return
         async with self._writing:
@@ -78,7 +72,7 @@ class Answered:
         return "".join(f"{number}\n" for number in self._kept).encode()
 
 
-def _read(file: Path) -> OrderedDict[int, None]:
+def _read(file: Path) -> list[int]:
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:
         text = stream.read(MAX_FILE_BYTES + 1)
@@ -87,4 +81,4 @@ def _read(file: Path) -> OrderedDict[int, None]:
         line.isascii() and line.isdigit() and len(line) < 20 for line in lines
     ):
         raise BotError(f"{file}: not a list of answered updates; remove the file")
-    return OrderedDict((int(line), None) for line in lines)
+    return [int(line) for line in lines]

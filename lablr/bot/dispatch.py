@@ -35,17 +35,14 @@ def read_update(raw: Any, bot: Bot) -> tuple[int, Update | None]:
 class Dispatcher:
     """Runs a handler for each update; a failure is logged and stops no other."""
 
-    def __init__(
-        self, handle: Callable[[Update], Awaitable[None]], most: int = MAX_INSIDE
-    ) -> None:
+    def __init__(self, handle: Callable[[Update], Awaitable[None]]) -> None:
         self._handle = handle
-        self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def room(self) -> int:
         """How many more updates may be started."""
-        return self._most - len(self._tasks)
+        return MAX_INSIDE - len(self._tasks)
 
     def start(self, update: Update) -> asyncio.Task[None]:
         """Start to answer an update."""

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import quote
 
-from telegram import Bot, Message
+from telegram import Bot, Document, Message, PhotoSize
 from telegram.error import TelegramError
 
 from lablr.bot.transport import AnswerTooLarge, Transport
 from lablr.photos import PhotoLimits, check_size
 
-__all__ = ["Files", "TelegramFile", "photo_of"]
+__all__ = ["Files", "photo_of"]
 
 
-@dataclass(frozen=True)
-class TelegramFile:
-    """A file on Telegram's servers; ``n_bytes`` is None if Telegram gives no size."""
-
-    file_id: str
-    n_bytes: int | None
-
-
-def photo_of(message: Message, limits: PhotoLimits) -> TelegramFile | None:
+def photo_of(message: Message, limits: PhotoLimits) -> PhotoSize | Document | None:
     """Return the photo's file: of its sizes the largest that is allowed.
 
     None for a message with neither photo nor file. Only the bytes tell what kind of
     file it is.
     """
-    sizes = [
-        TelegramFile(size.file_id, size.file_size)
-        for size in sorted(message.photo, key=lambda size: size.width * size.height)
-    ]
-    allowed = [size for size in sizes if (size.n_bytes or 0) <= limits.max_bytes]
-    if sizes:
-        return allowed[-1] if allowed else sizes[0]
-    document = message.document
-    return TelegramFile(document.file_id, document.file_size) if document else None
+    sizes = sorted(message.photo, key=lambda size: size.width * size.height)
+    allowed = [size for size in sizes if (size.file_size or 0) <= limits.max_bytes]
+    return (allowed or sizes[:1])[-1] if sizes else message.document
 
 
 class Files:
@@ -52,14 +37,14 @@ class Files:
         self._bot, self._answers, self._bodies = bot, answers, bodies
         self._limits = limits
 
-    async def fetch(self, file: TelegramFile) -> bytes:
+    async def fetch(self, file: PhotoSize | Document) -> bytes:
         """Return a file's bytes.
 
         `telegram.File` would read a path that exists on this machine instead of
         downloading it. Raises PhotoTooLarge before more than the allowed bytes have
         come, TelegramError.
         """
-        check_size(file.n_bytes or 0, self._limits)
+        check_size(file.file_size or 0, self._limits)
         method = f"{self._bot.base_url}/getFile"
         found = await self._answers.call(method, file_id=file.file_id)
         if not isinstance(found, dict) or not isinstance(found.get("file_path"), str):

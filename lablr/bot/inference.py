@@ -25,8 +25,8 @@ class Inference:
     however many were sent.
     """
 
-    def __init__(self, tagger: Tagger, n_threads: int | None = None) -> None:
-        n_threads = n_threads or available_threads()
+    def __init__(self, tagger: Tagger) -> None:
+        n_threads = available_threads()
         self.tagger = tagger
         self._threads = ThreadPoolExecutor(n_threads, thread_name_prefix="lablr-bot")
         self._room = asyncio.Semaphore(n_threads + N_FETCHED_AHEAD)

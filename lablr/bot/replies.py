@@ -67,7 +67,8 @@ def tags_text(suggestion: Suggestion, picture: bytes | None = None) -> Reply:
         names.append(name)
         numbers.append(number)
     block, beneath = " ".join(names), " · ".join(numbers)
-    text = f"{unsure}<pre>{_escaped(block)}</pre>\n{_escaped(beneath)}"
+    shown, chances = (html.escape(part, quote=False) for part in (block, beneath))
+    text = f"{unsure}<pre>{shown}</pre>\n{chances}"
     return Reply(text, len(unsure) + len(block) + 1 + len(beneath), picture)
 
 
@@ -90,7 +91,3 @@ def _as_flickr_takes(tag: str) -> str:
     """Quote a tag: Flickr splits at spaces outside double quotes and has no escape."""
     plain = tag.replace('"', "")
     return f'"{plain}"' if any(c.isspace() or c == "," for c in plain) else plain
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,8 +23,6 @@ _HOW = f"set {TOKEN}, or write the token to a file of mode 600"
 class BotSettings:
     """The settings of a bot; their ``repr`` does not show the token.
 
-    Attributes
-    ----------
     base_url : of the Bot API, up to ``/bot``.
     webhook : the public address Telegram sends updates to; None is long polling.
     host, port : where the webhook listens; port 0 lets the system choose.
@@ -84,19 +81,16 @@ def checked_url(what: str, url: str) -> str:
     return url
 
 
-def read_token(
-    file: Path | None = None, environment: Mapping[str, str] | None = None
-) -> str:
+def read_token(file: Path | None = None) -> str:
     """Return the bot's token, from the environment or from a file of mode 600.
 
     The file is ``file``, else what LABLR_BOT_TOKEN_FILE names, else
     ``~/.config/lablr/bot``. Raises BotError, which does not repeat the token, when
     there is none, when it has not the form of a token or when others may read the file.
     """
-    environment = os.environ if environment is None else environment
-    if file is None and environment.get(TOKEN):
-        return _checked_token(environment[TOKEN], TOKEN)
-    named = environment.get(TOKEN_FILE)
+    if file is None and os.environ.get(TOKEN):
+        return _checked_token(os.environ[TOKEN], TOKEN)
+    named = os.environ.get(TOKEN_FILE)
     path = file or Path(named or "~/.config/lablr/bot").expanduser()
     if not (file or named or path.exists()):
         raise BotError(f"no bot token: {_HOW} ({path}, or name it in {TOKEN_FILE})")
@@ -110,8 +104,7 @@ def _checked_token(text: str, place: str) -> str:
     return token
 
 
-def state_file(bot_id: str, environment: Mapping[str, str] | None = None) -> Path:
+def state_file(bot_id: str) -> Path:
     """Return the default place of the list of answered updates."""
-    environment = os.environ if environment is None else environment
-    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(state).expanduser() / "lablr" / f"bot-{bot_id}"

@@ -35,7 +35,8 @@ def index_command(folder: str, out: Path, bundle: Path | None, as_json: bool) ->
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
-    from lablr.search import FeatureExtractor, build
+    from lablr.search.builder import build
+    from lablr.search.features import FeatureExtractor
 
     extractor = FeatureExtractor(Tagger.load(bundle, FOLDER_LIMITS))
     built = build(folder, out, extractor, progress_bar)

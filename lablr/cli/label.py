@@ -22,16 +22,10 @@ from lablr.cli.report import emit, exit_if, summary
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
     from lablr.annotation.database.records import ModelRecord
-    from lablr.annotation.labelling import (
-        Engine,
-        Fields,
-        Input,
-        LabelCounts,
-        Labelled,
-        Labeller,
-        Output,
-    )
+    from lablr.annotation.labelling.outcomes import Engine, Labelled, Labeller
+    from lablr.annotation.labelling.run import LabelCounts, Output
     from lablr.bundle import Bundle
+    from lablr.corpus.inputs import Fields, Input
 
 __all__ = ["label_command"]
 
@@ -142,7 +136,7 @@ def label_command(
         counts = _to_stdout(source, format_name, spreadsheet, options)
         print_message(_summary(counts))
     else:
-        from lablr.annotation.labelling import LabelCounts, Output
+        from lablr.annotation.labelling.run import LabelCounts, Output
 
         output = Output(Path(out), format_name, spreadsheet)
         if resume and output.is_finished:
@@ -171,13 +165,13 @@ def _format_of(out: str) -> str:
 
 
 def _input(photos: str, options: dict[str, Any]) -> Input:
-    from lablr.annotation.labelling import open_input
+    from lablr.corpus.inputs import open_input
 
     return open_input(photos, fields=_fields(options), base=options["base"])
 
 
 def _fields(options: dict[str, Any]) -> Fields | None:
-    from lablr.annotation.labelling import Fields
+    from lablr.corpus.inputs import Fields
 
     given = {
         name: options[f"{name}_field"]
@@ -194,7 +188,7 @@ def _bundle(options: dict[str, Any]) -> Bundle:
 
 
 def _labeller(bundle: Bundle, options: dict[str, Any]) -> Labeller:
-    from lablr.annotation.labelling import Labeller
+    from lablr.annotation.labelling.outcomes import Labeller
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
 
@@ -214,7 +208,7 @@ def _engine(bundle: Bundle, options: dict[str, Any]) -> Engine | None:
 def _to_stdout(
     source: Input, format_name: str, spreadsheet: bool, options: dict[str, Any]
 ) -> LabelCounts:
-    from lablr.annotation.labelling import label_to_stream
+    from lablr.annotation.labelling.run import label_to_stream
     from lablr.system.progress import silent
 
     if format_name == "parquet":
@@ -235,7 +229,7 @@ def _to_stdout(
 def _to_file(
     source: Input, output: Output, resume: bool, options: dict[str, Any]
 ) -> LabelCounts:
-    from lablr.annotation.labelling import label
+    from lablr.annotation.labelling.run import label
 
     bundle = _bundle(options)
     labeller = _labeller(bundle, options)

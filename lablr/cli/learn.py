@@ -21,7 +21,8 @@ from lablr.cli.progress_bar import progress_bar
 from lablr.cli.report import emit
 
 if TYPE_CHECKING:
-    from lablr.annotation.update import Update, UpdateReport
+    from lablr.annotation.update.learned_bundle import Update
+    from lablr.annotation.update.report import UpdateReport
     from lablr.bundle import Bundle
 
 __all__ = ["learn_command"]
@@ -106,7 +107,7 @@ def learn_command(
         return
     if out is None and not dry_run:
         raise click.UsageError("give --out BUNDLE, --dry-run or --undo BUNDLE")
-    from lablr.annotation.update import save_learned
+    from lablr.annotation.update.learned_bundle import save_learned
     from lablr.bundle import Bundle
 
     update = _learn(Bundle.load(bundle), database, weight, corpus, base)
@@ -132,11 +133,9 @@ def _learn(
 ) -> Update:
     """Read the judgements, encode their photos and learn from them."""
     from lablr.annotation import open_database
-    from lablr.annotation.update import (
-        compare_on_validation,
-        encode_annotated_photos,
-        learn,
-    )
+    from lablr.annotation.update.annotated_photos import encode_annotated_photos
+    from lablr.annotation.update.learned_bundle import learn
+    from lablr.annotation.update.report import compare_on_validation
     from lablr.corpus import Corpus
     from lablr.encoders.encoder import Encoder, Preprocessing
 
@@ -163,7 +162,7 @@ def _learn(
 
 
 def _undo(folder: Path, as_json: bool) -> None:
-    from lablr.annotation.update import undo
+    from lablr.annotation.update.learned_bundle import undo
 
     digest = undo(folder).digest
     emit(as_json, {"restored": digest})

@@ -184,7 +184,8 @@ def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyw
         fail(f"no tag was decided at a desk yet: lablr desk {options['desk']}")
     with open_database(options["database"] or str(own), create=False) as database:
         # Imported only here: without the extra, open_database says what is missing.
-        from lablr.annotation.desk import flickr_tags, open_desk
+        from lablr.annotation.desk.desk import open_desk
+        from lablr.annotation.desk.flickr_tags import flickr_tags
 
         desk = open_desk(options["desk"], lambda: database, state)
         wanted, unknown = flickr_tags(desk.photos())

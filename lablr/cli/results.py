@@ -47,7 +47,7 @@ def results_command(
         from lablr.annotation.results import HOW_TO_JUDGE, results_of
 
         results = results_of(opened, model)
-    effect = None if threshold is None else results.at(threshold)
+    effect = None if threshold is None else results.curves.at(threshold)
     if not (results.n_ratings or as_json):
         print_message(f"nobody has judged these predictions; {HOW_TO_JUDGE}")
         return

@@ -64,7 +64,9 @@ def search_command(
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
     from lablr.ranking.tagger import Tagger
-    from lablr.search import FeatureExtractor, Index, Query, Search
+    from lablr.search.features import FeatureExtractor
+    from lablr.search.index import Index
+    from lablr.search.query import Query, Search
 
     photo, plus = _split(words)
     minus = tuple(word for word in minus if word.strip())
@@ -74,7 +76,7 @@ def search_command(
     extractor = FeatureExtractor(Tagger.load(bundle, FOLDER_LIMITS))
     search = Search(Index.read(index), extractor)
     for found in search.find(Query(payload, plus, minus), k):
-        path = str(search.path(found.row))
+        path = str(search.index.path(found.row))
         record = {
             "photo": path,
             "similarity": round(found.similarity, 6),

@@ -68,7 +68,7 @@ def thresholds_command(
             model = judged_digest(Bundle.load(bundle))
         results = results_of(opened, model)
     threshold = results.threshold(precision)
-    effect = results.at(threshold)
+    effect = results.curves.at(threshold)
     rule = "youden" if precision is None else f"precision {precision:g}"
     if bundle is not None:
         apply_threshold(bundle, results, threshold, rule)

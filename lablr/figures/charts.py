@@ -22,8 +22,6 @@ import numpy as np
 from lablr.figures.map_layout import (
     Circle,
     Frame,
-    RankedTags,
-    TagPlane,
     View,
     axis_titles,
     circles_of,
@@ -31,6 +29,8 @@ from lablr.figures.map_layout import (
     padded_frame,
     percent,
 )
+from lablr.latent_space.plane import LatentMap
+from lablr.ranking.suggestion import Suggestion
 
 __all__ = [
     "PALETTE",
@@ -65,7 +65,7 @@ _SYMBOLS = (("first", "circle"), ("second", "diamond"), ("third", "square"))
 
 
 def ranked_tags_figure(
-    suggestion: RankedTags, labels: Mapping[str, str] | None = None
+    suggestion: Suggestion, labels: Mapping[str, str] | None = None
 ) -> Figure:
     """Return horizontal bars of the tags' probabilities, most fitting on top.
 
@@ -112,19 +112,18 @@ def ranked_tags_figure(
 
 
 def latent_map_figure(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags | None,
-    n_tags: int = 20,
+    suggestion: Suggestion | None,
     narrow: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Return circles for the `n_tags` most relevant tags, a red cross for the photo.
+    """Return circles for the most relevant tags, a red cross for the photo.
 
     Radius: the tag's dispersion radius, in the plane's units, both axes to one
     scale. Without a suggestion: every tag, and no cross. `narrow` is for phones.
     """
-    circles = circles_of(latent_map, tags, suggestion, n_tags, labels)
+    circles = circles_of(latent_map, tags, suggestion, labels)
     frame = frame_of(circles, suggestion)
     data = [_centroids_trace(circles)]
     data += [_photo_trace(suggestion)] if suggestion else []
@@ -141,14 +140,13 @@ def latent_map_figure(
 
 
 def training_photos_figure(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags,
-    top: int = 3,
+    suggestion: Suggestion,
     narrow: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Return the training photos of the `top` tags as dots, the photo as a red cross.
+    """Return the training photos of the top 3 tags as dots, the photo as a red cross.
 
     Each tag has its own colour and its own symbol: colour alone tells nothing
     to one reader in twelve.
@@ -156,11 +154,10 @@ def training_photos_figure(
     index = {tag: number for number, tag in enumerate(tags)}
     data: list[Figure] = []
     extent = [np.asarray(suggestion.position, dtype=float)[None]]
-    for number, score in enumerate(suggestion.tags[:top]):
+    for score, (role, symbol) in zip(suggestion.tags, _SYMBOLS, strict=False):
         photos = np.asarray(latent_map.photos_of(index[score.tag]), dtype=float)
         extent.append(photos)
         x, y = photos.T.round(4).tolist()
-        role, symbol = _SYMBOLS[number % len(_SYMBOLS)]
         label = html.escape((labels or {}).get(score.tag, score.tag))
         data.append(
             markers(
@@ -173,8 +170,7 @@ def training_photos_figure(
             )
         )
     data.append(_photo_trace(suggestion))
-    points = np.concatenate(extent)
-    frame = padded_frame(points.min(0), points.max(0), 0.06)
+    frame = padded_frame(np.concatenate(extent), 0.06)
     layout = _map_layout(latent_map, frame, narrow)
     layout["showlegend"] = True
     layout["margin"]["b" if narrow else "t"] += 56 if narrow else 40
@@ -190,9 +186,6 @@ def training_photos_figure(
         "font": {**_INK, "size": 14},
     }
     return {"data": data, "layout": layout}
-
-
-# ---------------------------------------------------------------- parts of figures
 
 
 def figure_layout(**parts: Any) -> Figure:
@@ -239,7 +232,7 @@ def markers(
     }
 
 
-def _map_layout(latent_map: TagPlane, frame: Frame, narrow: bool) -> Figure:
+def _map_layout(latent_map: LatentMap, frame: Frame, narrow: bool) -> Figure:
     """Return a layout with both axes to one scale."""
     (left, bottom), (right, top) = frame.low, frame.high
     first, second = axis_titles(latent_map)
@@ -326,7 +319,7 @@ def _centroids_trace(circles: Sequence[Circle]) -> Figure:
     )
 
 
-def _photo_trace(suggestion: RankedTags) -> Figure:
+def _photo_trace(suggestion: Suggestion) -> Figure:
     color = {"color": PALETTE["photo"]}
     return markers(
         [float(suggestion.position[0])],

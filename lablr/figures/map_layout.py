@@ -11,18 +11,19 @@ import html
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lablr.latent_space.plane import LatentMap
+from lablr.ranking.suggestion import Suggestion, TagScore
+
 __all__ = [
+    "N_MAP_TAGS",
     "Box",
     "Circle",
     "Frame",
-    "RankedTags",
-    "ScoredTag",
-    "TagPlane",
     "View",
     "axis_titles",
     "circles_of",
@@ -34,43 +35,8 @@ __all__ = [
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
+N_MAP_TAGS = 20
 _CLOSEST = 3  # so many circles are drawn strong when no tag reaches the threshold
-
-
-class ScoredTag(Protocol):
-    """The part of `lablr.ranking.tagger.TagScore` that a chart needs."""
-
-    @property
-    def tag(self) -> str: ...
-    @property
-    def probability(self) -> float: ...
-    @property
-    def squared_mahalanobis(self) -> float: ...
-    @property
-    def log_likelihood_ratio(self) -> float: ...
-
-
-class RankedTags(Protocol):
-    """The part of `lablr.ranking.tagger.Suggestion` that a chart needs."""
-
-    @property
-    def tags(self) -> Sequence[ScoredTag]: ...
-    @property
-    def position(self) -> NDArray[Any] | tuple[float, ...]: ...
-    @property
-    def threshold(self) -> float: ...
-
-
-class TagPlane(Protocol):
-    """The part of `lablr.latent_space.plane.LatentMap` that a chart of T tags needs."""
-
-    @property
-    def centroids(self) -> NDArray[Any]: ...
-    @property
-    def dispersion_radii(self) -> NDArray[Any]: ...
-    @property
-    def explained_variance_ratio(self) -> NDArray[Any]: ...
-    def photos_of(self, tag: int) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -133,7 +99,7 @@ class View:
     def label_offsets(
         self,
         circles: Sequence[Circle],
-        suggestion: RankedTags | None,
+        suggestion: Suggestion | None,
         font_px: float,
     ) -> list[tuple[float, float]]:
         """Return the offset of each circle's label from its centre, in pixels.
@@ -163,7 +129,7 @@ def _text_width(text: str, font_px: float) -> float:
     return (0.6 * len(text) + 0.4 * n_wide) * font_px
 
 
-def axis_titles(latent_map: TagPlane) -> tuple[str, str]:
+def axis_titles(latent_map: LatentMap) -> tuple[str, str]:
     """Return the axis titles, which give the explained share of the variance."""
     first, second = (
         f"Component {number} · {100 * float(ratio):.1f} % of the variance"
@@ -173,13 +139,12 @@ def axis_titles(latent_map: TagPlane) -> tuple[str, str]:
 
 
 def circles_of(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags | None,
-    n_tags: int,
+    suggestion: Suggestion | None,
     labels: Mapping[str, str] | None = None,
 ) -> list[Circle]:
-    """Return the `n_tags` most relevant tags; without a suggestion all, faint.
+    """Return the `N_MAP_TAGS` most relevant tags; without a suggestion all, faint.
 
     labels: tag to shown name, where they differ.
     """
@@ -191,7 +156,7 @@ def circles_of(
         bar = _strong_from(suggestion)
         chosen = [
             (score.tag, score.probability >= bar, _note(score, names))
-            for score in suggestion.tags[:n_tags]
+            for score in suggestion.tags[:N_MAP_TAGS]
         ]
     return [
         Circle(
@@ -207,7 +172,7 @@ def circles_of(
     ]
 
 
-def _strong_from(suggestion: RankedTags) -> float:
+def _strong_from(suggestion: Suggestion) -> float:
     """Return the probability from which a circle is drawn strong, like the bars."""
     likeliest = sorted((score.probability for score in suggestion.tags), reverse=True)
     if not likeliest or likeliest[0] >= suggestion.threshold:
@@ -215,7 +180,7 @@ def _strong_from(suggestion: RankedTags) -> float:
     return likeliest[:_CLOSEST][-1]
 
 
-def _note(score: ScoredTag, names: Mapping[str, str]) -> str:
+def _note(score: TagScore, names: Mapping[str, str]) -> str:
     name = html.escape(names.get(score.tag, score.tag))
     return (
         f"<b>{name}</b><br>probability {percent(score.probability)}"
@@ -230,7 +195,7 @@ def percent(probability: float) -> str:
     return f"{min(round(100 * probability), 99 if probability < 1 else 100)} %"
 
 
-def frame_of(circles: Sequence[Circle], suggestion: RankedTags | None) -> Frame:
+def frame_of(circles: Sequence[Circle], suggestion: Suggestion | None) -> Frame:
     """Return the frame that holds every circle and the photo."""
     corners = [
         (circle.x + sign * circle.radius, circle.y + sign * circle.radius)
@@ -240,11 +205,12 @@ def frame_of(circles: Sequence[Circle], suggestion: RankedTags | None) -> Frame:
     if suggestion is not None:
         corners.append((float(suggestion.position[0]), float(suggestion.position[1])))
     points = np.asarray(corners or [(0.0, 0.0)])
-    return padded_frame(points.min(0), points.max(0), 0.04)
+    return padded_frame(points, 0.04)
 
 
-def padded_frame(low: NDArray[Any], high: NDArray[Any], share: float) -> Frame:
-    """Return the frame from `low` (2,) to `high` (2,), widened by a share."""
+def padded_frame(points: NDArray[Any], share: float) -> Frame:
+    """Return the frame that holds points (n, 2), widened by a share."""
+    low, high = points.min(axis=0), points.max(axis=0)
     margin = share * max(float((high - low).max()), 1e-6)
     return Frame(
         (float(low[0] - margin), float(low[1] - margin)),

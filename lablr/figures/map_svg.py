@@ -16,13 +16,13 @@ from pathlib import Path
 
 from lablr.figures.map_layout import (
     Circle,
-    RankedTags,
-    TagPlane,
     View,
     axis_titles,
     circles_of,
     frame_of,
 )
+from lablr.latent_space.plane import LatentMap
+from lablr.ranking.suggestion import Suggestion
 
 __all__ = ["NARROW", "PICTURE", "WIDE", "Sheet", "draw_map_png", "map_svg"]
 
@@ -31,21 +31,17 @@ _NOT_IN_FONT = re.compile(
     "[\u0700-\u109f\u1100-\u1dff\u2e80-\uffef\U00010000-\U0010ffff]"
 )
 _NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_COLORS = {
-    False: ("#ffffff", "#4d545c", "#e4e6e9", "#1f6aa8", "#98a2ac", "#d9262e"),
-    True: ("#1b1e22", "#b4bbc3", "#33383f", "#7cb8ee", "#737d88", "#ff6369"),
-}
 _STYLE = """
-text {{ font-family: 'DejaVu Sans'; text-anchor: middle; fill: {ink};
-  paint-order: stroke; stroke: {paper}; stroke-width: 4; stroke-linejoin: round }}
-text.tag {{ font-size: 1.167em; fill: {tag} }}
-.grid {{ fill: none; stroke: {grid}; stroke-width: 1.5 }}
-.dot {{ stroke-width: 8; stroke-linecap: round }}
-circle.tag {{ fill: {tag}; fill-opacity: 0.07; stroke-width: 2 }}
-circle.faint {{ fill: {faint}; fill-opacity: 0.07 }}
-circle.tag, line.tag, .dot.tag {{ stroke: {tag} }}
-circle.faint, line.faint, .dot.faint {{ stroke: {faint} }}
-.cross {{ stroke: {photo}; stroke-width: 6 }}
+text { font-family: 'DejaVu Sans'; text-anchor: middle; fill: #4d545c;
+  paint-order: stroke; stroke: #ffffff; stroke-width: 4; stroke-linejoin: round }
+text.tag { font-size: 1.167em; fill: #1f6aa8 }
+.grid { fill: none; stroke: #e4e6e9; stroke-width: 1.5 }
+.dot { stroke-width: 8; stroke-linecap: round }
+circle.tag { fill: #1f6aa8; fill-opacity: 0.07; stroke-width: 2 }
+circle.faint { fill: #98a2ac; fill-opacity: 0.07 }
+circle.tag, line.tag, .dot.tag { stroke: #1f6aa8 }
+circle.faint, line.faint, .dot.faint { stroke: #98a2ac }
+.cross { stroke: #d9262e; stroke-width: 6 }
 """
 
 
@@ -72,11 +68,10 @@ PICTURE = Sheet("picture", 1200, 900, 20, is_fixed=True)
 
 
 def map_svg(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags | None = None,
+    suggestion: Suggestion | None = None,
     sheet: Sheet = PICTURE,
-    n_tags: int = 20,
     labels: Mapping[str, str] | None = None,
 ) -> str:
     """Return the map of `lablr.figures.charts.latent_map_figure` as an SVG element.
@@ -84,7 +79,7 @@ def map_svg(
     Its shapes have the classes ``grid``, ``tag``, ``faint``, ``dot``, ``axis`` and
     ``cross``. labels: tag to shown name, where they differ.
     """
-    circles = circles_of(latent_map, tags, suggestion, n_tags, labels)
+    circles = circles_of(latent_map, tags, suggestion, labels)
     view, height = _view(circles, suggestion, sheet)
     shown = f"{len(circles)} most relevant tags as circles, your photo as a red cross"
     said = f"Map of the {shown}" if suggestion else "Map of the tags as circles"
@@ -104,22 +99,18 @@ def map_svg(
 
 
 def draw_map_png(
-    latent_map: TagPlane,
+    latent_map: LatentMap,
     tags: Sequence[str],
-    suggestion: RankedTags | None = None,
-    n_tags: int = 20,
-    dark: bool = False,
+    suggestion: Suggestion | None = None,
 ) -> bytes:
     """Return the map as the bytes of a PNG of 1200 x 900 pixels."""
     import resvg_py  # here, because pages do without it
 
-    svg = map_svg(latent_map, tags, suggestion, PICTURE, n_tags)
-    roles = ("paper", "ink", "grid", "tag", "faint", "photo")
-    colors = dict(zip(roles, _COLORS[dark], strict=True))
+    svg = map_svg(latent_map, tags, suggestion)
     return resvg_py.svg_to_bytes(
         svg_string=svg,
-        style_sheet=_STYLE.format(**colors),
-        background=colors["paper"],
+        style_sheet=_STYLE,
+        background="#ffffff",
         width=PICTURE.width,
         font_files=[str(FONT)],
         skip_system_fonts=not _NOT_IN_FONT.search(svg),
@@ -127,7 +118,7 @@ def draw_map_png(
 
 
 def _view(
-    circles: Sequence[Circle], suggestion: RankedTags | None, sheet: Sheet
+    circles: Sequence[Circle], suggestion: Suggestion | None, sheet: Sheet
 ) -> tuple[View, int]:
     """Return the place of the plane on a sheet, and the sheet's height."""
     frame, margin = frame_of(circles, suggestion), 2 * sheet.font_px
@@ -150,7 +141,7 @@ def _grid(view: View) -> str:
     return f'<path class="grid" d="{lines}"/>'
 
 
-def _axes(latent_map: TagPlane, view: View, font_px: int) -> Iterator[str]:
+def _axes(latent_map: LatentMap, view: View, font_px: int) -> Iterator[str]:
     left, top, right, bottom = view.box
     places = (
         ((left + right) / 2, bottom + 1.1 * font_px, ""),
@@ -171,7 +162,7 @@ def _circles(circles: Sequence[Circle], view: View) -> Iterator[str]:
 
 def _names(
     circles: Sequence[Circle],
-    suggestion: RankedTags | None,
+    suggestion: Suggestion | None,
     view: View,
     font_px: int,
 ) -> Iterator[str]:
@@ -189,7 +180,7 @@ def _names(
     yield from names
 
 
-def _cross(view: View, suggestion: RankedTags, font_px: int) -> str:
+def _cross(view: View, suggestion: Suggestion, font_px: int) -> str:
     (x, y), arm = view.pixel(suggestion.position), 0.6 * font_px
     stroke = f"l{2 * arm} {2 * arm}m0 {-2 * arm}l{-2 * arm} {2 * arm}"
     return f'<path class="cross" d="M{x - arm:.1f} {y - arm:.1f}{stroke}"/>'

@@ -96,9 +96,8 @@ def build(
 
 def _reusable_index(folder: Path, extractor: FeatureExtractor, root: Path) -> Index:
     """Return the index of the folder if it is of this model, else an empty one."""
-    empty = Index(
-        folder, root, extractor.digest, extractor.tags, (), extractor.no_features()
-    )
+    tags, features = extractor.tagger.tags, extractor.no_features()
+    empty = Index(folder, root, extractor.digest, tags, (), features)
     if not (folder / "index.json").exists():
         return empty
     try:
@@ -125,13 +124,12 @@ def _list_photos(
         path = Path(item.path)
         try:
             status = path.lstat()
+            fault = None if stat.S_ISREG(status.st_mode) else "not a regular file"
         except OSError as error:
+            fault = error.strerror or str(error)
+        if fault is not None:
             n_failed += 1
-            log.warning("left out %s: %s", item.photo, error.strerror)
-            continue
-        if not stat.S_ISREG(status.st_mode):
-            n_failed += 1
-            log.warning("left out %s: not a regular file", item.photo)
+            log.warning("left out %s: %s", item.photo, fault)
             continue
         file = os.path.relpath(path, root)
         found.append((IndexEntry(file, status.st_size, status.st_mtime_ns, ""), path))
@@ -144,12 +142,12 @@ def _match(
     list[tuple[IndexEntry, int]], list[tuple[IndexEntry, int]], list[IndexEntry]
 ]:
     """Return kept and moved photos, each with its old row, and the new ones."""
-    by_file = {entry.file: row for row, entry in enumerate(old.entries)}
+    by_stamp = {replace(entry, sha256=""): row for row, entry in enumerate(old.entries)}
     by_hash = {entry.sha256: row for row, entry in enumerate(old.entries)}
     kept, moved, new = [], [], []
     for entry, path in listed:
-        row = by_file.get(entry.file)
-        if row is not None and _same(entry, old.entries[row]):
+        row = by_stamp.get(entry)
+        if row is not None:
             kept.append((old.entries[row], row))
             continue
         hashed = replace(entry, sha256=_sha256(path)) if old.entries else entry
@@ -159,10 +157,6 @@ def _match(
         else:
             moved.append((hashed, row))
     return kept, moved, new
-
-
-def _same(one: IndexEntry, other: IndexEntry) -> bool:
-    return (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
 
 
 def _sha256(path: Path) -> str:

@@ -22,8 +22,6 @@ Floats = npt.NDArray[np.float64]
 class Features:
     """The features of N photos, a row each.
 
-    Attributes
-    ----------
     latents : (N, d), standardized latents of length 1.
     probabilities : (N, T), of each tag.
     semantic : (N, e), vectors in a text model's space; e is 0 without one.
@@ -60,16 +58,6 @@ class FeatureExtractor:
         return self.tagger.bundle_digest
 
     @property
-    def tags(self) -> tuple[str, ...]:
-        """Return the T names of the tags."""
-        return self.tagger.tags
-
-    @property
-    def ranking(self) -> str:
-        """Return the ranking that gives the probabilities of the tags."""
-        return "blend" if "blend" in self.tagger.rankings else "calibrated"
-
-    @property
     def semantic(self) -> Any:
         """Return the method that places photos among texts; None without one."""
         return self.tagger.ranker.methods.get("semantic")
@@ -77,7 +65,8 @@ class FeatureExtractor:
     def extract(self, images: npt.NDArray[np.uint8]) -> Features:
         """Extract the features of images (N, S, S, 3)."""
         encoded = self.tagger.encode(images)
-        scores = self.tagger.ranker.scores(encoded, self.ranking)
+        ranking = "blend" if "blend" in self.tagger.rankings else "calibrated"
+        scores = self.tagger.ranker.scores(encoded, ranking)
         semantic = np.zeros((len(images), 0))
         if self.semantic is not None:
             semantic = self.semantic.vectors(encoded[:, : self.semantic.n_inputs])
@@ -97,14 +86,10 @@ class FeatureExtractor:
 
         In units of the training photos' spread every number counts alike.
         """
-        mean, scale = self._spread
+        mean, scale = self.tagger.ranker.spread
         rows = (encoded[:, : len(mean)] - mean) / scale
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(length, 1e-12), np.float32)
-
-    @cached_property
-    def _spread(self) -> tuple[Floats, Floats]:
-        return self.tagger.ranker.spread
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
         """Return unit vectors (M, e) of texts, comparable with `Features.semantic`.

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import secrets
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,12 @@ __all__ = ["Index", "IndexEntry"]
 
 FORMAT = 1
 HEAD = "index.json"
-# Features, by the names of their files.
-ARRAYS = {"latents": "latents", "chances": "probabilities", "meaning": "semantic"}
-DTYPES = {"latents": np.float32, "chances": np.float16, "meaning": np.float16}
+# Features and their types, by the names of their files.
+ARRAYS = {
+    "latents": ("latents", np.float32),
+    "chances": ("probabilities", np.float16),
+    "meaning": ("semantic", np.float16),
+}
 MAX_HEAD_BYTES = 1 << 20
 # A reader that meets a writer reads again.
 MAX_ATTEMPTS = 5
@@ -57,8 +60,6 @@ class IndexEntry:
 class Index:
     """An index in memory; arrays read from disk are mapped, not loaded.
 
-    Attributes
-    ----------
     folder : of the index; root : of the photos.
     model : digest of the bundle it was made with; tags : T names.
     entries : N photos; features : of these, in their order.
@@ -97,24 +98,24 @@ class Index:
         generation, tags = str(head["generation"]), tuple(map(str, head["tags"]))
         lines = (folder / f"photos-{generation}.jsonl").read_text("utf-8").splitlines()
         entries = tuple(IndexEntry(**json.loads(line)) for line in lines)
-        arrays = {
-            name: np.load(folder / f"{name}-{generation}.npy", "r", allow_pickle=False)
-            for name in ARRAYS
-        }
-        for name, array in arrays.items():
+        arrays = {}
+        for name, (attribute, dtype) in ARRAYS.items():
+            array = np.load(
+                folder / f"{name}-{generation}.npy", "r", allow_pickle=False
+            )
             fits = array.ndim == 2 and len(array) == len(entries)
-            if not fits or array.dtype != DTYPES[name]:
+            if not fits or array.dtype != dtype:
                 raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
-        if arrays["chances"].shape[1] != len(tags):
+            arrays[attribute] = array
+        features = Features(**arrays)
+        if features.probabilities.shape[1] != len(tags):
             raise ValueError("the tags are others")
         root, model = Path(str(head["root"])), str(head["model"])
-        features = Features(**{ARRAYS[name]: array for name, array in arrays.items()})
-        graph = folder / f"graph-{generation}.usearch"
-        found = cls(folder, root, model, tags, entries, features)
-        if len(entries) <= EXACT_UP_TO:
-            return found
-        n_latent = features.latents.shape[1]
-        return replace(found, graph=Graph.read(graph, len(entries), n_latent))
+        graph = None
+        if len(entries) > EXACT_UP_TO:
+            path = folder / f"graph-{generation}.usearch"
+            graph = Graph.read(path, *features.latents.shape)
+        return cls(folder, root, model, tags, entries, features, graph)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -131,13 +132,9 @@ class Index:
                 f"{self.folder} holds something else; name a new folder for the index"
             )
         generation = secrets.token_hex(6)
-        lines = [json.dumps(asdict(entry)) for entry in self.entries]
-        text = "".join(line + "\n" for line in lines)
-        write_whole(
-            self.folder / f"photos-{generation}.jsonl",
-            lambda file: file.write(text.encode("ascii")),
-        )
-        for name, attribute in ARRAYS.items():
+        lines = "".join(json.dumps(asdict(entry)) + "\n" for entry in self.entries)
+        write_bytes(self.folder / f"photos-{generation}.jsonl", lines.encode("ascii"))
+        for name, (attribute, _) in ARRAYS.items():
             array = np.ascontiguousarray(getattr(self.features, attribute))
             save = partial(np.save, arr=array, allow_pickle=False)
             write_whole(self.folder / f"{name}-{generation}.npy", save)
@@ -152,8 +149,7 @@ class Index:
             "tags": list(self.tags),
             "n_photos": len(self.entries),
         }
-        raw = json.dumps(head, indent=1).encode("ascii")
-        write_bytes(self.folder / HEAD, raw)
+        write_bytes(self.folder / HEAD, json.dumps(head, indent=1).encode("ascii"))
         self._remove_others(generation)
 
     def _remove_others(self, generation: str) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ from lablr.photos import PhotoSource
 from lablr.ranking.methods.stacking import log_odds
 from lablr.search.features import FeatureExtractor
 from lablr.search.index import Index
-from lablr.search.nearest import largest
+from lablr.search.nearest import Graph, largest
 from lablr.tags import normalize
 
 __all__ = ["Match", "Query", "Search"]
@@ -38,8 +37,6 @@ MAX_TERMS = 20
 class Query:
     """A photo and words to search for.
 
-    Attributes
-    ----------
     photo : an example; plus, minus : words that should, and should not, fit.
     """
 
@@ -52,8 +49,6 @@ class Query:
 class Match:
     """A photo that was found.
 
-    Attributes
-    ----------
     row : in the index; file : in its folder.
     similarity : see the module; higher is nearer.
     tags : the likeliest, for people.
@@ -93,7 +88,7 @@ class Search:
         if n_terms > MAX_TERMS:
             raise ValueError(f"a query has at most {MAX_TERMS} terms")
         if self.index.graph is not None and k and query.photo and n_terms == 1:
-            return self._nearest(query.photo, k)
+            return self._nearest(self.index.graph, query.photo, k)
         terms = self._terms(query)
         if len(terms) == 1 and terms[0][0] > 0:
             similarity = scores = terms[0][1]
@@ -107,12 +102,9 @@ class Search:
         rows = largest(scores, k).tolist()
         return [self._match_of(row, float(similarity[row])) for row in rows]
 
-    def _nearest(self, photo: PhotoSource, k: int) -> list[Match]:
-        """Return the photos nearest to one, by the index's graph."""
+    def _nearest(self, graph: Graph, photo: PhotoSource, k: int) -> list[Match]:
         latent = self._latent(photo)
-        if self.index.graph is None:
-            return []
-        rows = self.index.graph.nearest(latent, k)
+        rows = graph.nearest(latent, k)
         # The graph's own numbers are of half precision.
         cosines = self.index.features.latents[rows] @ latent
         order = np.argsort(-cosines, kind="stable")
@@ -121,13 +113,12 @@ class Search:
     def _terms(self, query: Query) -> list[tuple[int, Floats]]:
         terms: list[tuple[int, Floats]] = []
         if query.photo is not None:
-            terms.append((1, self._cosines(query.photo)))
-        signs = ((1, query.plus), (-1, query.minus))
-        return terms + [
-            (sign, self._scores_of_word(word))
-            for sign, words in signs
-            for word in self._split(words)
-        ]
+            latents = self.index.features.latents
+            cosines = latents @ self._latent(query.photo)
+            terms.append((1, np.asarray(cosines, np.float64)))
+        for sign, words in ((1, query.plus), (-1, query.minus)):
+            terms += [(sign, self._scores_of_word(w)) for w in self._split(words)]
+        return terms
 
     def _split(self, words: tuple[str, ...]) -> list[str]:
         """Split phrases that consist of tags into these."""
@@ -138,9 +129,6 @@ class Search:
             whole = _normalized(word) in self._columns or not are_tags
             found += [word] if whole else parts
         return found
-
-    def _cosines(self, photo: PhotoSource) -> Floats:
-        return np.asarray(self.index.features.latents @ self._latent(photo), np.float64)
 
     def _latent(self, photo: PhotoSource) -> npt.NDArray[np.float32]:
         image = self.extractor.tagger.read(photo)
@@ -172,10 +160,6 @@ class Search:
         columns = np.argsort(-probability, kind="stable")[:3].tolist()
         tags = tuple(self.index.tags[column] for column in columns)
         return Match(row, self.index.entries[row].file, similarity, tags)
-
-    def path(self, row: int) -> Path:
-        """Return the path of a photo that was found."""
-        return self.index.path(row)
 
 
 def _normalized(word: str) -> str:

@@ -45,7 +45,7 @@ def shown(effect: AtThreshold) -> list[str]:
 
 
 def expect_effect(visit: Visit, results: Results, threshold: float) -> None:
-    expected = shown(results.at(threshold))
+    expected = shown(results.curves.at(threshold))
     for name, text in zip(EFFECT, expected, strict=True):
         visit.expect(visit.page.locator(f"#{name}")).to_have_text(text)
 
@@ -80,7 +80,7 @@ def test_the_slider_shows_what_a_threshold_accepts(opened, judged):
     # the mark on the curves goes with it
     for threshold in (0.3, 0.7):
         page.fill("#threshold", str(threshold))
-        effect = results.at(threshold)
+        effect = results.curves.at(threshold)
         expected = {
             "roc": [effect.false_positive_rate, effect.recall],
             "precision_recall": [effect.recall, effect.precision],
@@ -96,7 +96,7 @@ def test_the_slider_shows_what_a_threshold_accepts(opened, judged):
     for row, rule in enumerate((0.9, None)):
         cells = page.locator(".recommended tbody tr").nth(row).locator("td")
         threshold = results.threshold(rule)
-        effect = shown(results.at(threshold))
+        effect = shown(results.curves.at(threshold))
         assert cells.all_text_contents()[1:] == [effect[0], *effect[2:]]
         cells.locator("button").click()
         expect_effect(visit, results, threshold)

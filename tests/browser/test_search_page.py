@@ -8,7 +8,9 @@ import pytest
 from browsing import SCANNED, Look
 
 from lablr.ranking.tagger import Tagger
-from lablr.search import FeatureExtractor, Index, Query, Search
+from lablr.search.features import FeatureExtractor
+from lablr.search.index import Index
+from lablr.search.query import Query, Search
 
 N_PHOTOS = 6
 

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 from label_makers import bundle, labeller, many_lines
 
-from lablr.annotation.labelling import Output, label, open_input
 from lablr.annotation.labelling.on_ray import on_ray
+from lablr.annotation.labelling.run import Output, label
 from lablr.cli import main
+from lablr.corpus.inputs import open_input
 
 # Ray Data uses settings of its own that it has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")

@@ -8,7 +8,7 @@ import tracemalloc
 
 from label_makers import labeller, many_lines, opened
 
-from lablr.annotation.labelling import Output, label
+from lablr.annotation.labelling.run import Output, label
 
 
 def test_memory_does_not_grow_with_the_lines(tmp_path):

@@ -13,8 +13,10 @@ import pytest
 from model_makers import draw_photos, make_bundle
 from photo_makers import jpeg, photo
 
-from lablr.annotation.labelling import Input, LabelCounts, Labeller, open_input
+from lablr.annotation.labelling.outcomes import Labeller
+from lablr.annotation.labelling.run import LabelCounts
 from lablr.bundle import Bundle
+from lablr.corpus.inputs import Input, open_input
 from lablr.photos import FOLDER_LIMITS
 from lablr.ranking.tagger import Tagger
 

@@ -16,7 +16,7 @@ from lablr.annotation.database.database import Database
 
 def rate_one(database: Database) -> bool:
     """Rate the next photo, with a decision and a typed tag; whether one was left."""
-    found = database.next_photo("ann")
+    found = next(iter(database.next_photos("ann")), None)
     if found is None:
         return False
     typed = {found.tags[1].tag: "no", "seaside": "typed"}

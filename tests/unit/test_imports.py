@@ -19,8 +19,8 @@ ROWS = (
     ("errors",),
     ("system", "tags", "photos"),
     ("corpus", "metadata", "bundle"),
-    ("latent_space", "encoders", "figures", "flickr"),
-    ("ranking",),
+    ("latent_space", "encoders", "flickr"),
+    ("ranking", "figures"),
     ("fitting", "training", "annotation", "search", "bot"),
     ("cli",),
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from lablr import Tagger
+from lablr.figures.map_layout import N_MAP_TAGS
 from lablr.ranking.reach import BASES
 from lablr.ranking.saliency import GRID, regions
 from lablr.tags import LANGUAGES
 from webapp.api.explanations import MAX_TAGS
 from webapp.api.latents import MAX_COORDINATE
-from webapp.api.suggestions import MAX_BECAUSE, MAX_EXISTING, N_MAP_TAGS
+from webapp.api.suggestions import MAX_BECAUSE, MAX_EXISTING
 from webapp.state.values import Schema
 
 __all__ = ["TEXT", "components", "error_of_codes", "list_of", "ref", "shape"]

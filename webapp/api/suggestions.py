@@ -17,6 +17,7 @@ from lablr.figures.charts import (
     ranked_tags_figure,
     training_photos_figure,
 )
+from lablr.figures.map_layout import N_MAP_TAGS
 from lablr.ranking.feedback import Feedback
 from lablr.ranking.shown import show
 from lablr.ranking.unlikely import UnlikelyTag, unlikely_tags
@@ -38,7 +39,6 @@ from webapp.state.values import Kind, number, one_of, value, whole
 __all__ = [
     "MAX_BECAUSE",
     "MAX_EXISTING",
-    "N_MAP_TAGS",
     "N_TAGS",
     "SuggestionQuery",
     "TagsQuery",
@@ -51,7 +51,6 @@ __all__ = [
     "unlikely",
 ]
 
-N_MAP_TAGS = 20
 MAX_BECAUSE = 20
 MAX_LENGTH = 2000  # of accepted, rejected or existing tags
 MAX_EXISTING = 75  # as many as Flickr allows a photo
@@ -309,9 +308,7 @@ def _figures(suggestion: Suggestion, asked: SuggestionQuery) -> dict[str, Any]:
     narrow = asked.figures == "narrow"
     return {
         "ranked_tags": ranked_tags_figure(shown(suggestion, asked.k), labels),
-        "latent_map": latent_map_figure(
-            plane, names, suggestion, N_MAP_TAGS, narrow, labels
-        ),
+        "latent_map": latent_map_figure(plane, names, suggestion, narrow, labels),
         "training_photos": training_photos_figure(
             plane, names, suggestion, narrow=narrow, labels=labels
         ),

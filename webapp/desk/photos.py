@@ -17,12 +17,13 @@ from flask import (
     send_file,
 )
 
-from lablr.annotation.desk import Desk, DeskPhoto, Latent
+from lablr.annotation.desk.desk import Desk, DeskPhoto
+from lablr.annotation.desk.records import Latent
 from lablr.errors import DeskError, PhotoError
 from lablr.metadata import tags_in
 from lablr.photos import FOLDER_LIMITS, check_size, read_bytes, read_image
 from lablr.ranking.feedback import Feedback
-from lablr.search import FeatureExtractor
+from lablr.search.features import FeatureExtractor
 from webapp.api.suggestions import N_TAGS
 from webapp.desk.guard import blueprint
 from webapp.http.access import PHOTO_COST, charge

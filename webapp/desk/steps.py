@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Response, jsonify, request, stream_with_context
 
-from lablr.annotation.desk import DeskOutcome, TagDecisions
+from lablr.annotation.desk.desk import DeskOutcome
+from lablr.annotation.desk.records import TagDecisions
 from lablr.errors import DeskError, LablrError, MissingExtra, WritingError
 from lablr.metadata import Keyword, same, tags_of
 from webapp.desk.guard import blueprint

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, abort, render_template
 from flask import request as asked
 
 from lablr.errors import IndexFolderError, MissingExtra, RankingError, TextError
-from lablr.search import Match, Query, Search
+from lablr.search.query import Match, Query, Search
 from webapp.http.errors import Refused
 from webapp.http.metrics import stage
 from webapp.http.parameters import MAX_NUMBER, Parameters
@@ -84,7 +84,7 @@ def photo(row: int) -> Response:
     search = _searched()
     if row >= len(search.index):
         abort(404)
-    return send_photo(search.path(row), THUMBNAIL_PX)
+    return send_photo(search.index.path(row), THUMBNAIL_PX)
 
 
 def _page(query: Query) -> str:

@@ -71,7 +71,7 @@ def show() -> str:
         results=results,
         target=asked.precision,
         recommended=recommended,
-        effect=shown_effect(results.at(asked.threshold)),
+        effect=shown_effect(results.curves.at(asked.threshold)),
     )
 
 
@@ -101,7 +101,7 @@ def export(kind: str) -> Response:
 
 def _recommended(results: Results, precision: float | None) -> dict[str, Any] | None:
     try:
-        return shown_effect(results.at(results.threshold(precision)))
+        return shown_effect(results.curves.at(results.threshold(precision)))
     except JudgementError:
         return None
 

@@ -21,7 +21,7 @@ from webapp.state.model import ServedModel
 from webapp.state.settings import Settings
 
 if TYPE_CHECKING:
-    from lablr.annotation.desk import Desk
+    from lablr.annotation.desk.desk import Desk
 
 __all__ = ["State", "state", "state_of", "tagger"]
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from lablr import Tagger
 from lablr.errors import IndexFolderError
-from lablr.search import FeatureExtractor, Index, Search
+from lablr.search.features import FeatureExtractor
+from lablr.search.index import Index
+from lablr.search.query import Search
 from webapp.state.model import stamp_of
 
 __all__ = ["IndexFolder"]

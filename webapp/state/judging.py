@@ -22,7 +22,7 @@ from webapp.state.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
-    from lablr.annotation.desk import Desk
+    from lablr.annotation.desk.desk import Desk
 
 __all__ = ["Judging", "open_desk_of", "open_judging"]
 
@@ -58,7 +58,7 @@ def open_desk_of(settings: Settings, judging: Judging | None) -> Desk | None:
     if settings.desk is None:
         return None
     kept = _own_database() if judging is None else judging
-    from lablr.annotation.desk import open_desk  # needs the extra "judge"
+    from lablr.annotation.desk.desk import open_desk  # needs the extra "judge"
 
     folder = None if settings.desk == NO_FOLDER else Path(settings.desk)
     try:

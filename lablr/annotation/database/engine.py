@@ -9,20 +9,20 @@ first and writes later can be refused halfway, so writers take the lock at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import Session
 
 from lablr.errors import DatabaseError
 from lablr.system.locks import locked_folder
 
 __all__ = [
     "HOW_TO_STORE",
-    "lock_for_storing",
+    "POSTGRESQL_LOCK",
+    "TAKE_LOCK",
     "make_engine",
     "one_at_a_time",
     "parse_url",
@@ -36,6 +36,7 @@ BUSY_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 # Any number, as long as nobody else in the same database uses it.
 POSTGRESQL_LOCK = 0x1AB1_5EED
+TAKE_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 PRAGMAS = (
     "PRAGMA synchronous=FULL",
@@ -90,16 +91,6 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def lock_for_storing(session: Session) -> None:
-    """Keep others from storing until the transaction ends, as SQLite does by itself.
-
-    Two that store the same new photos in another order would wait for each other.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        key = {"key": POSTGRESQL_LOCK + 1}
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), key)
-
-
 @contextmanager
 def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
     """Begin a transaction that excludes other processes opening the database.
@@ -110,8 +101,7 @@ def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
     """
     if engine.url.get_backend_name() == "postgresql":
         with engine.begin() as connection:
-            key = {"key": POSTGRESQL_LOCK}
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), key)
+            connection.execute(TAKE_LOCK, {"key": POSTGRESQL_LOCK})
             yield connection
         return
     path = Path(str(engine.url.database))
@@ -120,15 +110,7 @@ def one_at_a_time(engine: Engine, create: bool) -> Iterator[Connection]:
             if not create:
                 raise DatabaseError(f"there is no such file; {HOW_TO_STORE}")
             path.touch(mode=0o600)
-        _write_ahead(engine)
+        with closing(engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA journal_mode=WAL")
         with engine.begin() as connection:
             yield connection
-
-
-def _write_ahead(engine: Engine) -> None:
-    """Switch an SQLite file to writing ahead, for good."""
-    raw = engine.raw_connection()
-    try:
-        raw.cursor().execute("PRAGMA journal_mode=WAL")
-    finally:
-        raw.close()

@@ -7,21 +7,20 @@ path on this machine, and its place is one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from lablr.annotation.database.engine import HOW_TO_STORE, lock_for_storing
+from lablr.annotation.database.engine import HOW_TO_STORE
 from lablr.annotation.database.records import (
     ModelRecord,
     PhotoToRate,
     PredictedTag,
     StoredPhoto,
-    TagLike,
     rank_tags,
 )
 from lablr.annotation.database.tables import (
@@ -32,12 +31,12 @@ from lablr.annotation.database.tables import (
 )
 from lablr.annotation.database.transactions import Transactions
 from lablr.errors import JudgementError
+from lablr.ranking.suggestion import TagScore
 
 __all__ = [
     "DEFAULT_K",
     "Predictions",
     "StoredPredictions",
-    "count_photos",
     "existing_model",
     "find_model",
     "photo_to_rate",
@@ -47,7 +46,7 @@ __all__ = [
 DEFAULT_K = 5
 BATCH = 500
 
-Predictions = tuple[StoredPhoto, Iterable[TagLike | tuple[str, float]]]
+Predictions = tuple[StoredPhoto, Iterable[TagScore | tuple[str, float]]]
 
 Insert = sqlite.Insert | postgresql.Insert
 INSERTS: dict[str, Callable[[type[Table]], Insert]] = {
@@ -77,9 +76,9 @@ class StoredPredictions(Transactions):
             _insert(session, ModelVersion, [vars(model)])
             found = select(ModelVersion.id).where(ModelVersion.digest == model.digest)
             model_id = session.scalars(found).one()
-        n_photos = 0
-        for batch in _batches(photos):
-            with self.writing() as session:
+        n_photos, remaining = 0, iter(photos)
+        while batch := list(islice(remaining, BATCH)):
+            with self.writing(alone=True) as session:
                 n_photos += _store_batch(session, model_id, batch)
         return n_photos
 
@@ -117,23 +116,13 @@ class StoredPredictions(Transactions):
             return photo_to_rate(session, found, number, k)
 
 
-# --- storing
-
-
 def entropy(probability: float) -> float:
     """Return the entropy of a yes or no, in bits: -p log2 p - (1-p) log2 (1-p)."""
     parts = (probability, 1 - probability)
     return -sum(part * math.log2(part) for part in parts if part > 0)
 
 
-def _batches(items: Iterable[Predictions]) -> Iterator[list[Predictions]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
-
-
 def _store_batch(session: Session, model_id: int, batch: Sequence[Predictions]) -> int:
-    lock_for_storing(session)
     photos = {photo.name: photo for photo, _ in batch}
     before = _ids(session, photos)
     _insert(session, PhotoRow, [vars(photos[n]) for n in photos if n not in before])
@@ -175,9 +164,6 @@ def _insert(
     else:
         statement = statement.on_conflict_do_nothing()
     session.execute(statement, [dict(row) for row in rows])
-
-
-# --- looking up
 
 
 def find_model(session: Session, digest: str | None) -> ModelVersion | None:
@@ -228,16 +214,6 @@ def top_tags(
         .order_by(Prediction.rank)
     )
     return [PredictedTag(*row) for row in session.execute(query)]
-
-
-def count_photos(model_id: int) -> ScalarSelect[int]:
-    """Count the photos that a model has predictions of."""
-    return (
-        select(func.count())
-        .select_from(Prediction)
-        .where(Prediction.model_id == model_id, Prediction.rank == 1)
-        .scalar_subquery()
-    )
 
 
 def _stored_photo(row: PhotoRow) -> StoredPhoto:

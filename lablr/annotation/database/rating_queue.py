@@ -35,16 +35,6 @@ HALF_LIFE = 10
 class RatingQueue(Transactions):
     """The photos of a database that await a rater, in one of two orders."""
 
-    def next_photo(
-        self,
-        rater: str,
-        order: str = "queue",
-        k: int = DEFAULT_K,
-        model: str | None = None,
-    ) -> PhotoToRate | None:
-        """Return the photo that a rater rates next; None when none is left."""
-        return next(iter(self.next_photos(rater, 1, order, k, model)), None)
-
     def next_photos(
         self,
         rater: str,

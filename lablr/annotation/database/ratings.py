@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from lablr.annotation.database.predictions import (
     DEFAULT_K,
-    count_photos,
     existing_model,
     find_model,
     photo_to_rate,
@@ -139,7 +138,10 @@ class Ratings(Transactions):
                 _count_of_rater(session, table, rater_id, found.id)
                 for table in (Rating, Skip)
             )
-            n_photos = session.scalar(select(count_photos(found.id))) or 0
+            photos = select(func.count()).select_from(Prediction)
+            photos = photos.where(Prediction.rank == 1)
+            of_model = Prediction.model_id == found.id
+            n_photos = session.scalar(photos.where(of_model)) or 0
             latest = session.scalars(
                 select(Rating.at)
                 .where(Rating.rater_id == rater_id)
@@ -148,9 +150,6 @@ class Ratings(Transactions):
             ).all()
             n_left = n_photos - n_rated - n_skipped
             return RaterProgress(n_rated, n_skipped, n_left, _pace_per_minute(latest))
-
-
-# --- rating
 
 
 def _stored_rating(
@@ -242,9 +241,6 @@ def all_decisions(
                 f"the verdict {verdict} contradicts {stated[tag]!r} for {tag!r}"
             )
     return {**stated, **implied}
-
-
-# --- undo, progress
 
 
 def _undo_last(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Protocol
 
 from lablr.bundle import Bundle
 from lablr.errors import JudgementError
+from lablr.ranking.suggestion import TagScore
 
 __all__ = [
     "Consensus",
@@ -18,19 +18,9 @@ __all__ = [
     "RaterProgress",
     "RatingRecord",
     "StoredPhoto",
-    "TagLike",
 ]
 
 MAX_CHARACTERS = 4096
-
-
-class TagLike(Protocol):
-    """A tag with its probability, such as a `lablr.ranking.tagger.TagScore`."""
-
-    @property
-    def tag(self) -> str: ...
-    @property
-    def probability(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -150,7 +140,7 @@ def check_text(value: str, what: str) -> None:
         )
 
 
-def rank_tags(tags: Iterable[TagLike | tuple[str, float]]) -> list[PredictedTag]:
+def rank_tags(tags: Iterable[TagScore | tuple[str, float]]) -> list[PredictedTag]:
     """Give tags, best first, their ranks from 1.
 
     Raises `JudgementError` for a tag that comes twice or a probability that is none.

@@ -75,15 +75,14 @@ class Moment(TypeDecorator[datetime]):
         """Turn an aware time into UTC; raises `ValueError` for a naive one."""
         if value is not None and value.tzinfo is None:
             raise ValueError(f"{value} has no time zone")
-        return None if value is None else value.astimezone(timezone.utc)
+        return value and value.astimezone(timezone.utc)
 
     def process_result_value(
         self, value: datetime | None, dialect: Dialect
     ) -> datetime | None:
         """Return the time with its zone."""
-        if value is None or value.tzinfo is not None:
-            return None if value is None else value.astimezone(timezone.utc)
-        return value.replace(tzinfo=timezone.utc)
+        aware = value and value.replace(tzinfo=value.tzinfo or timezone.utc)
+        return aware and aware.astimezone(timezone.utc)
 
 
 class Table(DeclarativeBase):

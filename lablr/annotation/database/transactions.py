@@ -7,13 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from lablr.annotation.database.engine import make_engine, one_at_a_time, parse_url
+from lablr.annotation.database.engine import (
+    POSTGRESQL_LOCK,
+    TAKE_LOCK,
+    make_engine,
+    one_at_a_time,
+    parse_url,
+)
 from lablr.annotation.database.migrations import upgrade
 from lablr.errors import DatabaseError
 
@@ -26,10 +31,6 @@ __all__ = ["Transactions"]
 UPGRADING = Lock()
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
 class Transactions:
     """An opened database, its tables brought up to this version of Lablr.
 
@@ -39,12 +40,16 @@ class Transactions:
     """
 
     def __init__(
-        self, url: str, create: bool = True, clock: Callable[[], datetime] = _now
+        self,
+        url: str,
+        create: bool = True,
+        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         parsed = parse_url(url)
         self.url = parsed.render_as_string(hide_password=True)
         self._clock = clock
         self._engine = make_engine(parsed)
+        self._is_postgresql = self._engine.dialect.name == "postgresql"
         try:
             with (
                 self._errors(),
@@ -63,32 +68,32 @@ class Transactions:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a session that sees one state of the database and changes nothing."""
+        # PostgreSQL's default lets every statement see another state.
+        isolation = (
+            {"isolation_level": "REPEATABLE READ"} if self._is_postgresql else {}
+        )
         with self._errors(), self._engine.connect() as connection:
-            reader = connection.execution_options(writes=False, **self._isolation())
+            reader = connection.execution_options(writes=False, **isolation)
             with Session(reader) as session:
                 yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """Open a session that is committed at the end, rolled back by an exception."""
-        with self._errors(), Session(self._engine) as session, session.begin():
-            yield session
+    def writing(self, alone: bool = False) -> Iterator[Session]:
+        """Open a session that is committed at the end, rolled back by an exception.
 
-    def _isolation(self) -> dict[str, str]:
-        # PostgreSQL's default lets every statement see another state.
-        is_postgresql = self._engine.dialect.name == "postgresql"
-        return {"isolation_level": "REPEATABLE READ"} if is_postgresql else {}
+        alone : keep others from storing meanwhile, as SQLite does by itself. Two that
+            store the same new photos in another order would wait for each other.
+        """
+        with self._errors(), Session(self._engine) as session, session.begin():
+            if alone and self._is_postgresql:
+                session.execute(TAKE_LOCK, {"key": POSTGRESQL_LOCK + 1})
+            yield session
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -27,7 +27,7 @@ from lablr.annotation.desk.records import (
 )
 from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError, PhotoError
-from lablr.metadata import Keyword, WriteOutcome, list_runs, undo, write_tags
+from lablr.metadata import Keyword, Origin, WriteOutcome, list_runs, undo, write_tags
 from lablr.metadata.sidecars import sidecar_of
 
 __all__ = ["DROPPED", "Desk", "DeskOutcome", "DeskPhoto", "open_desk"]
@@ -55,7 +55,7 @@ class DeskPhoto:
     @property
     def tags(self) -> list[str]:
         """Return the tags that people accepted and typed."""
-        return [*self.state.tags("accepted"), *self.state.tags("typed")]
+        return [keyword.tag for keyword in self.keywords]
 
     @property
     def written(self) -> list[str]:
@@ -71,10 +71,8 @@ class DeskPhoto:
     @property
     def keywords(self) -> list[Keyword]:
         """Return the tags to be written, with their origins."""
-        return [
-            *(Keyword(tag, "accepted") for tag in self.state.tags("accepted")),
-            *(Keyword(tag, "typed") for tag in self.state.tags("typed")),
-        ]
+        origins: tuple[Origin, ...] = ("accepted", "typed")
+        return [Keyword(tag, own) for own in origins for tag in self.state.tags(own)]
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,6 @@ class Desk:
     def name(self) -> str:
         """Return the folder's path, printable."""
         return printable(str(self.folder))
-
-    # --- photos
 
     def photos(self) -> list[DeskPhoto]:
         """Return every photo that exists now, by name; raises `DeskError`."""
@@ -166,8 +162,6 @@ class Desk:
         is_own = file.folder == self.folder
         return file.name if is_own else f"{DROPPED}{file.name}"
 
-    # --- latents
-
     def latent_of(
         self, photo: DeskPhoto, model: str, encode: Callable[[Path], Latent]
     ) -> Latent:
@@ -206,8 +200,6 @@ class Desk:
         rows = list(found.values())
         return list(found), np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
-    # --- steps
-
     def n_steps(self) -> int:
         """Count the steps that can be undone."""
         return self._store.n_steps()
@@ -235,8 +227,6 @@ class Desk:
         existing = [n for n in ids if n in files and stamp_of(files[n].path)]
         return text, self.photos_by_id(existing)
 
-    # --- writing
-
     def write(
         self, ids: Sequence[int] | None, sidecar: bool, dry_run: bool
     ) -> Generator[DeskOutcome, None, None]:
@@ -253,7 +243,8 @@ class Desk:
         else:
             chosen = [one for one in self.photos_by_id(ids) if one.tags]
         by_path = {photo.file.path: photo for photo in chosen}
-        before = {path: stamp_of(_target(path, sidecar)) for path in by_path}
+        target_of = sidecar_of if sidecar else Path
+        before = {path: stamp_of(target_of(path)) for path in by_path}
         keywords = {path: photo.keywords for path, photo in by_path.items()}
         if not keywords:
             return
@@ -311,10 +302,6 @@ class Desk:
     def _is_here(self, photo: Path) -> bool:
         folders = (self.folder, self._dropped)
         return any(photo.is_relative_to(folder) for folder in folders)
-
-
-def _target(photo: Path, sidecar: bool) -> Path:
-    return sidecar_of(photo) if sidecar else photo
 
 
 def open_desk(

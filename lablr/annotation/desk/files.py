@@ -129,9 +129,6 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-# --- dropped photos
-
-
 def store_photo(folder: Path, name: str, content: bytes) -> FolderPhoto:
     """Write a photo whole into a folder, under its name or one like it.
 

@@ -15,7 +15,6 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from lablr.annotation.database.database import Database
-from lablr.annotation.database.engine import lock_for_storing
 from lablr.annotation.database.tables import (
     DeskChange,
     DeskDescription,
@@ -64,8 +63,7 @@ class DeskStore:
         with self._database().reading() as session:
             known = _known(session, keys)
         if not keys.keys() <= known.keys():
-            with self._database().writing() as session:
-                lock_for_storing(session)
+            with self._database().writing(alone=True) as session:
                 known = _known(session, keys)
                 new = [key for key in keys if key not in known]
                 for part in _parts(new):
@@ -86,8 +84,6 @@ class DeskStore:
         with self._database().reading() as session:
             return _n_steps(session, self._desk)
 
-    # --- steps
-
     def record_step(
         self, ids: Sequence[int], decisions: TagDecisions
     ) -> tuple[int | None, list[int]]:
@@ -95,8 +91,7 @@ class DeskStore:
 
         A step that changes nothing is not stored, and its number is None.
         """
-        with self._database().writing() as session:
-            lock_for_storing(session)
+        with self._database().writing(alone=True) as session:
             states = _states(session, ids)
             changes = [
                 (number, *change)
@@ -121,8 +116,7 @@ class DeskStore:
 
         Raises `DeskError` (409) when there is none, or the number is another.
         """
-        with self._database().writing() as session:
-            lock_for_storing(session)
+        with self._database().writing(alone=True) as session:
             found = _n_steps(session, self._desk)
             if n_steps is not None and n_steps != found:
                 raise DeskError(
@@ -146,8 +140,6 @@ class DeskStore:
             session.execute(delete(DeskStep).where(DeskStep.id == step.id))
             return text, ids
 
-    # --- latents, and tags in files
-
     def store_encoded(self, number: int, encoded: EncodedFile) -> None:
         """Store the latent of a photo, or why it has none, in place of the last one."""
         vector = encoded.latent
@@ -161,8 +153,7 @@ class DeskStore:
             code=encoded.code,
             message=encoded.message,
         )
-        with self._database().writing() as session:
-            lock_for_storing(session)
+        with self._database().writing(alone=True) as session:
             session.merge(row)
 
     def store_written(
@@ -178,8 +169,7 @@ class DeskStore:
         Tags written before are still there. The picture is the same, too, so its
         latent holds.
         """
-        with self._database().writing() as session:
-            lock_for_storing(session)
+        with self._database().writing(alone=True) as session:
             of_file = DeskWritten.photo_id == number, DeskWritten.beside == beside
             old = session.scalars(select(DeskWritten).where(*of_file)).all()
             valid = [row.tag for row in old if (row.size, row.mtime_ns) == before]
@@ -194,8 +184,7 @@ class DeskStore:
 
     def restamp(self, number: int, before: Stamp, after: Stamp) -> None:
         """Store that a change of a file left its picture the same."""
-        with self._database().writing() as session:
-            lock_for_storing(session)
+        with self._database().writing(alone=True) as session:
             _restamp(session, number, before, after)
 
 

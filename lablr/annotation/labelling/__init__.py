@@ -12,37 +12,7 @@ An `Engine` is any function from an iterable of blocks to their outcomes in the 
 order, such as `in_threads`.
 """
 
-from __future__ import annotations
+from lablr.annotation.labelling.outcomes import Labeller, blocks_of, in_threads
+from lablr.corpus.inputs import open_input
 
-from lablr.annotation.labelling.formats import FORMATS
-from lablr.annotation.labelling.outcomes import (
-    Block,
-    Engine,
-    Labelled,
-    Labeller,
-    Outcome,
-    blocks_of,
-    in_threads,
-)
-from lablr.annotation.labelling.run import LabelCounts, Output, label, label_to_stream
-from lablr.corpus.inputs import Failed, Fields, Input, Wanted, open_input
-
-__all__ = [
-    "FORMATS",
-    "Block",
-    "Engine",
-    "Failed",
-    "Fields",
-    "Input",
-    "LabelCounts",
-    "Labelled",
-    "Labeller",
-    "Outcome",
-    "Output",
-    "Wanted",
-    "blocks_of",
-    "in_threads",
-    "label",
-    "label_to_stream",
-    "open_input",
-]
+__all__ = ["Labeller", "blocks_of", "in_threads", "open_input"]

@@ -32,12 +32,9 @@ class LabelJournal(Journal):
         now = {"made_by": MADE_BY, **description}
         busy = "another run is writing there"
         super().__init__(path, LabelError, busy, now, makes_folder=False)
-        try:
-            if not self.is_new:
-                self._check(now, resume)
-        except BaseException:
+        if fault := None if self.is_new else self._fault(now, resume):
             self.close()
-            raise
+            raise LabelError(f"{path} holds {fault}")
 
     def blocks(self) -> Iterator[Sequence[Outcome]]:
         """Yield the blocks in their order, and drop a damaged end."""
@@ -50,18 +47,10 @@ class LabelJournal(Journal):
         """Add a block; raises LabelError, and adds nothing, on a full disk."""
         self.add([outcome.to_record() for outcome in outcomes])
 
-    def remove(self) -> None:
-        """Remove the file: what it holds is written elsewhere."""
-        self.path.unlink(missing_ok=True)
-
-    def _check(self, now: Mapping[str, Any], resume: bool) -> None:
+    def _fault(self, now: Mapping[str, Any], resume: bool) -> str | None:
+        remedy = "or remove it to begin again"
         if not resume:
-            raise LabelError(
-                f"{self.path} holds an unfinished run: give --resume to go on, "
-                "or remove it to begin again"
-            )
+            return f"an unfinished run: give --resume to go on, {remedy}"
         if changed := [name for name in now if self.header.get(name) != now[name]]:
-            raise LabelError(
-                f"{self.path} holds a run with another {', '.join(changed)}: "
-                "give the same, or remove it to begin again"
-            )
+            return f"a run with another {', '.join(changed)}: give the same, {remedy}"
+        return None

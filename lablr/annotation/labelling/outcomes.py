@@ -73,8 +73,6 @@ def blocks_of(items: Iterable[Wanted | Failed]) -> Iterator[Block]:
 class Labeller:
     """Labels one block, in whatever thread, process or machine it runs.
 
-    Parameters
-    ----------
     tagger : the model.
     k : how many tags each photo gets; 0 means all.
     ranking : one of `lablr.ranking.tagger.RANKINGS`.

@@ -119,15 +119,13 @@ def label(
     check_format(output.format)
     if output.is_finished:
         raise LabelError(f"{output.path} is there already: name another file")
-    journal = LabelJournal(output.journal, labeller.description, resume)
-    try:
+    opened = LabelJournal(output.journal, labeller.description, resume)
+    with closing(opened) as journal:
         counts = _fill(journal, source, engine or in_threads(labeller), progress)
         if store is not None:
             photos = _labelled(journal.blocks())
             store(iter(progress(photos, counts.labelled, "storing predictions")))
         _finish(output, journal, labeller.n_tags, has_failed=counts.failed > 0)
-    finally:
-        journal.close()
     return counts
 
 
@@ -238,4 +236,4 @@ def _finish(
     except OSError as error:
         reason = error.strerror or str(error)
         raise LabelError(f"{output.path} cannot be written: {reason}") from error
-    journal.remove()
+    journal.path.unlink(missing_ok=True)

@@ -37,39 +37,3 @@ about them yet, so their slope and intercept are the medians of the others'.
 of the difference; ``lablr learn`` then writes nothing. A bundle that is replaced is
 kept beside the new one.
 """
-
-from __future__ import annotations
-
-from lablr.annotation.update.annotated_photos import (
-    AnnotatedPhotos,
-    encode_annotated_photos,
-)
-from lablr.annotation.update.learned_bundle import (
-    DEFAULT_WEIGHT,
-    Update,
-    learn,
-    previous_folder,
-    save_learned,
-    undo,
-)
-from lablr.annotation.update.report import (
-    Comparison,
-    TagChange,
-    UpdateReport,
-    compare_on_validation,
-)
-
-__all__ = [
-    "DEFAULT_WEIGHT",
-    "AnnotatedPhotos",
-    "Comparison",
-    "TagChange",
-    "Update",
-    "UpdateReport",
-    "compare_on_validation",
-    "encode_annotated_photos",
-    "learn",
-    "previous_folder",
-    "save_learned",
-    "undo",
-]

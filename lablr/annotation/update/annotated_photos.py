@@ -43,8 +43,6 @@ DECISIONS = ("accepted", "rejected", "asked")
 class AnnotatedPhotos:
     """N photos with what was decided about V tags.
 
-    Attributes
-    ----------
     names : of the photos, each once.
     latents, mirrored : (N, d), of the photos and (or None) of their mirror images.
     tags : V names in normal form.

@@ -246,9 +246,6 @@ def _provenance(bundle: Bundle, report: UpdateReport) -> dict[str, object]:
     return entries | {"learned": learned}
 
 
-# --- saved, and undone
-
-
 def previous_folder(folder: Path) -> Path:
     """Return where the replaced bundle of a folder is kept: ``NAME.previous``."""
     place = folder.resolve()

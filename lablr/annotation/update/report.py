@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lablr.annotation.curves import without_nan
 from lablr.annotation.update.annotated_photos import AnnotatedPhotos, Bools, Floats
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
@@ -112,19 +113,8 @@ class UpdateReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report for JSON, None for nan."""
-        record = asdict(self) | {
-            "tags": [asdict(tag) for tag in self.changed],
-            "figures": [asdict(figure) for figure in self.figures],
-        }
-        return {key: _without_nan(value) for key, value in record.items()}
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+        record = asdict(self) | {"tags": [asdict(tag) for tag in self.changed]}
+        return {key: without_nan(value) for key, value in record.items()}
 
 
 def compare(
@@ -177,9 +167,6 @@ def _log_losses(photos: AnnotatedPhotos, probability: Floats) -> Floats:
     asked = photos.asked
     chance = np.where(photos.accepted, probability, 1 - probability)[asked]
     return np.asarray(-np.log(np.maximum(chance, LEAST)))
-
-
-# --- validation photos
 
 
 def compare_on_validation(

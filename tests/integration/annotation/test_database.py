@@ -143,7 +143,7 @@ def test_without_sqlalchemy_the_extra_is_named():
 
 @on_both
 def test_predictions_come_back_as_they_were_stored(stocked):
-    found = stocked.next_photo("ann")
+    found, *_ = stocked.next_photos("ann")
     assert found.photo == StoredPhoto("photo-0", "photos/0.jpg", "")
     assert found.tags == (PredictedTag(1, "beach", 0.9), PredictedTag(2, "dog", 0.4))
     assert found.model == MODEL.digest
@@ -157,7 +157,7 @@ def test_storing_again_changes_nothing_but_a_place(stocked):
     stocked.store_predictions(MODEL, [(moved, [("beach", 0.9)])])
     assert rows_of(stocked, "photos") == 5
     assert rows_of(stocked, "predictions") == 10
-    assert stocked.next_photo("ann").photo == moved
+    assert stocked.next_photos("ann")[0].photo == moved
 
 
 def test_tag_scores_are_stored_and_a_second_model_has_its_own(stocked):
@@ -165,9 +165,9 @@ def test_tag_scores_are_stored_and_a_second_model_has_its_own(stocked):
     score = TagScore("cat", 0.5, 1.0, 2.0)
     stocked.store_predictions(other, [(StoredPhoto("photo-3", "3.jpg"), [score])])
     assert [model.name for model in stocked.models()] == ["other", "drawn"]
-    newest = stocked.next_photo("ann")
+    newest, *_ = stocked.next_photos("ann")
     assert (newest.photo.name, newest.tags[0].tag) == ("photo-3", "cat")
-    first = stocked.next_photo("ann", model=MODEL.digest[:8])
+    first, *_ = stocked.next_photos("ann", model=MODEL.digest[:8])
     assert (first.photo.name, first.tags[0].tag) == ("photo-0", "beach")
 
 

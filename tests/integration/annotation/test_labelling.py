@@ -25,18 +25,15 @@ from label_makers import (
 )
 from photo_makers import jpeg
 
-from lablr.annotation.labelling import (
-    Failed,
-    Fields,
-    LabelCounts,
+from lablr.annotation.labelling.outcomes import (
+    BLOCK_SIZE,
     Labelled,
-    Output,
-    Wanted,
+    blocks_of,
     in_threads,
-    label,
-    label_to_stream,
+    outcome_of,
 )
-from lablr.annotation.labelling.outcomes import BLOCK_SIZE, blocks_of, outcome_of
+from lablr.annotation.labelling.run import LabelCounts, Output, label, label_to_stream
+from lablr.corpus.inputs import Failed, Fields, Wanted
 from lablr.corpus.records import MAX_LINE_BYTES
 from lablr.errors import CorpusError, MissingExtra
 from lablr.system.threads import map_in_order

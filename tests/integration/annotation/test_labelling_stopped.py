@@ -20,8 +20,8 @@ from label_makers import (
     write_photos,
 )
 
-from lablr.annotation.labelling import Output, label
 from lablr.annotation.labelling.outcomes import BLOCK_SIZE
+from lablr.annotation.labelling.run import Output, label
 from lablr.errors import LabelError
 
 

@@ -59,7 +59,7 @@ def test_a_photo_is_judged_once_by_a_rater_and_again_by_another(stocked):
         stocked.rate("ann", "photo-0", "none_right", token="u")
     stocked.rate("ben", "photo-0", "none_right", token="t")
     assert rows_of(stocked, "ratings") == 2
-    assert stocked.next_photo("ben").photo.name == "photo-1"
+    assert stocked.next_photos("ben")[0].photo.name == "photo-1"
 
 
 def test_a_token_names_one_act(stocked):
@@ -127,7 +127,7 @@ def test_the_queue_goes_on_where_the_rater_left(stocked):
     stocked.rate("ann", "photo-0", "top_right")
     stocked.skip("ann", "photo-1")
     stocked.skip("ann", "photo-1")
-    assert stocked.next_photo("ann").photo.name == "photo-2"
+    assert stocked.next_photos("ann")[0].photo.name == "photo-2"
     progress = stocked.progress("ann")
     assert (progress.n_rated, progress.n_skipped, progress.n_left) == (1, 1, 3)
     assert progress.n_photos == 5
@@ -160,13 +160,13 @@ def test_a_skipped_photo_can_be_judged_and_a_judged_one_not_skipped(stocked):
 def test_nothing_is_left_at_the_end(stocked):
     for number in range(5):
         stocked.rate("ann", f"photo-{number}", "none_right")
-    assert stocked.next_photo("ann") is None
-    assert stocked.next_photo("ann", order="uncertain") is None
+    assert stocked.next_photos("ann") == []
+    assert stocked.next_photos("ann", order="uncertain") == []
 
 
 def test_an_empty_database_has_nothing_to_judge(database):
     database.add_rater("ann")
-    assert database.next_photo("ann") is None
+    assert database.next_photos("ann") == []
     assert database.progress("ann").n_photos == 0
     with pytest.raises(JudgementError, match="no predictions"):
         database.rate("ann", "photo-0", "top_right")
@@ -242,4 +242,4 @@ def test_entropy_at_its_ends_and_in_the_middle():
 
 def test_an_order_that_there_is_not(stocked):
     with pytest.raises(JudgementError, match="expected one of"):
-        stocked.next_photo("ann", order="random")
+        stocked.next_photos("ann", order="random")

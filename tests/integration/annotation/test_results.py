@@ -180,13 +180,15 @@ def test_every_decision_is_exported(database):
     lines = list(export_lines(database))
     # 3 tags of 4 photos, rated by 1, 3, 1 and 3 raters
     assert len(lines) == 3 * (1 + 3 + 1 + 3)
-    decided = {(x.photo, x.tag): x.decision for x in lines if x.rater == "ann"}
+    decided = {
+        (x["photo"], x["tag"]): x["decision"] for x in lines if x["rater"] == "ann"
+    }
     assert decided == {
         (name, tag): "yes" if right else "no"
         for name, row in drawn.items()
         for tag, right in row["right"].items()
     }
-    assert all(line.at.tzinfo for line in lines)
+    assert all(line["at"].tzinfo for line in lines)
 
 
 def test_agreement_is_the_mean_of_the_pairs(database):

@@ -345,16 +345,15 @@ def test_a_tag_with_a_space_is_quoted():
 
 
 def test_few_chats_are_remembered():
-    async def visit() -> Chats:
+    async def visit() -> None:
         chats = Chats(most=3)
         for number in (1, 2, 3, 1, 4):
             async with chats.turn(number) as chat:
                 chat.k += number
         async with chats.turn(1) as first, chats.turn(2) as second:
             assert (first.k, second.k) == (12, 10)  # the second was forgotten
-        return chats
 
-    assert len(in_a_loop_of_its_own(visit())) == 3
+    in_a_loop_of_its_own(visit())
 
 
 def test_the_bot_asks_for_messages_only_and_shows_its_menu(telegram, tagger):

@@ -77,25 +77,29 @@ def test_the_token_is_not_shown():
 # --- settings
 
 
-def test_the_token_comes_from_the_environment_or_a_private_file(tmp_path):
+def test_the_token_comes_from_the_environment_or_a_private_file(tmp_path, monkeypatch):
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
     file.chmod(0o600)
     other = "1:" + "x" * 35
-    assert read_token(None, {"LABLR_BOT_TOKEN": other}) == other
-    assert read_token(None, {"LABLR_BOT_TOKEN_FILE": str(file)}) == TOKEN
-    assert read_token(file, {"LABLR_BOT_TOKEN": other}) == TOKEN
+    monkeypatch.delenv("LABLR_BOT_TOKEN", raising=False)
+    monkeypatch.setenv("LABLR_BOT_TOKEN_FILE", str(file))
+    assert read_token() == TOKEN
+    monkeypatch.setenv("LABLR_BOT_TOKEN", other)
+    assert read_token() == other
+    assert read_token(file) == TOKEN
     file.chmod(0o640)
     with pytest.raises(BotError, match="others may read it"):
-        read_token(file, {})
+        read_token(file)
     with pytest.raises(BotError, match="No such file"):
-        read_token(tmp_path / "none", {})
+        read_token(tmp_path / "none")
 
 
 @pytest.mark.parametrize("token", ["x", "1:short", f"{TOKEN} {TOKEN}", f"bot{TOKEN}"])
-def test_what_is_no_token_is_refused_without_repeating_it(token):
+def test_what_is_no_token_is_refused_without_repeating_it(token, monkeypatch):
+    monkeypatch.setenv("LABLR_BOT_TOKEN", token)
     with pytest.raises(BotError, match="LABLR_BOT_TOKEN: this is not") as raised:
-        read_token(None, {"LABLR_BOT_TOKEN": token})
+        read_token()
     assert token not in str(raised.value).partition("(")[0].split()
 
 
@@ -131,5 +135,6 @@ def test_addresses_that_work():
     )
 
 
-def test_the_state_has_its_place():
-    assert state_file("5", {"XDG_STATE_HOME": "/s"}).as_posix() == "/s/lablr/bot-5"
+def test_the_state_has_its_place(monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", "/s")
+    assert state_file("5").as_posix() == "/s/lablr/bot-5"

@@ -48,16 +48,18 @@ def test_the_export_holds_everything_but_passwords(database):
     # 3 tags of 4 photos, judged by 1, 4, 1 and 3 raters; unjudged; typed; skipped.
     assert len(lines) == 3 * (1 + 4 + 1 + 3) + 1 + 1 + 1
     said = {
-        (line.photo, line.tag): line.decision for line in lines if line.rater == "ann"
+        (line["photo"], line["tag"]): line["decision"]
+        for line in lines
+        if line["rater"] == "ann"
     }
     assert said == {
         (name, tag): "yes" if right else "no"
         for name, row in drawn.items()
         for tag, right in row["right"].items()
     }
-    assert [line.verdict for line in lines if line.tag is None] == ["skipped"]
-    (typed,) = [line for line in lines if line.decision == "typed"]
-    assert (typed.tag, typed.rank, typed.probability) == ("lake", None, None)
+    assert [line["verdict"] for line in lines if line["tag"] is None] == ["skipped"]
+    (typed,) = [line for line in lines if line["decision"] == "typed"]
+    assert (typed["tag"], typed["rank"], typed["probability"]) == ("lake", None, None)
     for kind in FORMATS:
         file = io.StringIO(newline="")
         assert write_export(database, file, kind) == len(lines)
@@ -78,7 +80,8 @@ def test_an_export_shows_how_far_it_is(database):
 
 
 def as_text(line) -> dict[str, str]:
-    return {k: "" if v is None else str(v) for k, v in line.to_dict().items()}
+    line = line | {"at": line["at"] and line["at"].isoformat()}
+    return {k: "" if v is None else str(v) for k, v in line.items()}
 
 
 def read_back(written: str, kind: str) -> list[dict[str, str]]:
@@ -124,7 +127,7 @@ def test_results_on_the_command_line(judged, run_lablr):
     done = run_lablr("results", "--database", url, "--json", "--threshold", "0.5")
     assert (done.returncode, done.stderr) == (0, b"")
     found = json.loads(done.stdout)
-    assert found.pop("at_threshold") == expected.at(0.5).to_dict()
+    assert found.pop("at_threshold") == expected.curves.at(0.5).to_dict()
     assert found == expected.to_dict()
     table = run_lablr("results", env={"LABLR_DATABASE": url}).stdout.decode()
     share = expected.top_1

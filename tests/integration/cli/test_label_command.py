@@ -21,7 +21,7 @@ from label_makers import (
 from places import ROOT
 
 from lablr.annotation.database.database import Database
-from lablr.annotation.labelling import FORMATS as FORMATS_OF_THE_LIBRARY
+from lablr.annotation.labelling.formats import FORMATS as FORMATS_OF_THE_LIBRARY
 from lablr.cli.label import FORMATS
 
 __all__ = ["database_url", "postgresql"]

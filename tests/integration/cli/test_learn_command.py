@@ -17,11 +17,8 @@ from skimage.data import astronaut
 from lablr.annotation.consensus import read_consensus
 from lablr.annotation.database.database import Database
 from lablr.annotation.database.records import Consensus, ModelRecord, StoredPhoto
-from lablr.annotation.update import (
-    DEFAULT_WEIGHT,
-    encode_annotated_photos,
-    previous_folder,
-)
+from lablr.annotation.update.annotated_photos import encode_annotated_photos
+from lablr.annotation.update.learned_bundle import DEFAULT_WEIGHT, previous_folder
 from lablr.bundle import Bundle
 from lablr.cli import main
 from lablr.cli.learn import learn_command

@@ -15,8 +15,9 @@ from flickr_server.members import OwnPhoto
 from push_makers import Pusher, raws
 
 from lablr.annotation import desk_database, open_database
-from lablr.annotation.desk import Desk, TagDecisions, open_desk
+from lablr.annotation.desk.desk import Desk, open_desk
 from lablr.annotation.desk.flickr_tags import flickr_number
+from lablr.annotation.desk.records import TagDecisions
 from lablr.cli import main
 from lablr.flickr.account import keep_account
 

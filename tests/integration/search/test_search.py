@@ -16,7 +16,10 @@ from lablr.corpus import Corpus
 from lablr.errors import BrokenPhoto, IndexFolderError, PhotoError, RankingError
 from lablr.fitting.fit import FitConfig, fit
 from lablr.ranking.tagger import Tagger
-from lablr.search import FeatureExtractor, Index, Query, Search, build
+from lablr.search.builder import build
+from lablr.search.features import FeatureExtractor
+from lablr.search.index import Index
+from lablr.search.query import Query, Search
 
 OLD_INDEX = Path(__file__).parent / "old" / "index"
 

@@ -184,7 +184,9 @@ def test_any_words_find_photos_where_the_model_knows_their_space(place, tmp_path
     """The text model is the real one; the photos' places are drawn."""
     from lablr.encoders.text import SentenceEncoder
     from lablr.ranking.tagger import Tagger
-    from lablr.search import FeatureExtractor, Query, Search, build
+    from lablr.search.builder import build
+    from lablr.search.features import FeatureExtractor
+    from lablr.search.query import Query, Search
 
     plain = Bundle.load(place / "bundle")
     embeddings = SentenceEncoder.load().embed(list(plain.tags))

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from model_makers import draw_photos, make_bundle, statistics_of
 
-from lablr.annotation import update as learning
-from lablr.annotation.update import AnnotatedPhotos, Comparison, Update
+from lablr.annotation.update import learned_bundle as learning
+from lablr.annotation.update.annotated_photos import AnnotatedPhotos
 from lablr.annotation.update.corpus_model import CorpusModel
 from lablr.annotation.update.cross_fitting import (
     cross_fit_ratios,
     log_likelihood_ratios,
 )
+from lablr.annotation.update.learned_bundle import Update
+from lablr.annotation.update.report import Comparison
 from lablr.bundle import Bundle
 from lablr.corpus.label_weights import evidence
 from lablr.encoders.encoding import EncodedPhotos

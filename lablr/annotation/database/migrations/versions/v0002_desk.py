@@ -1,13 +1,11 @@
-"""The tables of the desk.
-
-Written out, not taken from ``lablr.annotation.database.tables``: that one goes on
-changing.
-"""
+"""The tables of the desk: photos, and what people said of them."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
+from lablr.annotation.database.migrations.versions import key
 
 revision = "0002"
 down_revision = "0001"
@@ -16,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make what the desk keeps of photos, and of what people said of them."""
+    """Make every table."""
     _make_photos()
     _make_steps()
 
@@ -27,11 +25,11 @@ def _make_photos() -> None:
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("folder", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.UniqueConstraint("folder", "name", name="uq_desk_photos_folder_name"),
+        sa.UniqueConstraint("folder", "name"),
     )
     op.create_table(
         "desk_descriptions",
-        _photo("desk_descriptions", primary_key=True),
+        key("photo_id", "desk_photos", primary_key=True),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("mtime_ns", sa.BigInteger(), nullable=False),
@@ -41,7 +39,7 @@ def _make_photos() -> None:
     )
     op.create_table(
         "desk_written",
-        _photo("desk_written", primary_key=True),
+        key("photo_id", "desk_photos", primary_key=True),
         sa.Column("tag", sa.Text(), primary_key=True),
         sa.Column("beside", sa.Boolean(), primary_key=True),
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -53,31 +51,16 @@ def _make_steps() -> None:
     op.create_table(
         "desk_steps",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("desk", sa.Text(), nullable=False),
+        sa.Column("desk", sa.Text(), nullable=False, index=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index("ix_desk_steps_desk", "desk_steps", ["desk"])
-    step = sa.ForeignKey(
-        "desk_steps.id", name="fk_desk_changes_step_id", ondelete="CASCADE"
-    )
+    marks = "mark IN ('accepted', 'typed', 'rejected', 'cleared')"
     op.create_table(
         "desk_changes",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("step_id", sa.Integer(), step, nullable=False),
-        _photo("desk_changes"),
+        key("step_id", "desk_steps", ondelete="CASCADE", index=True),
+        key("photo_id", "desk_photos", index=True),
         sa.Column("tag", sa.Text(), nullable=False),
         sa.Column("mark", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "mark IN ('accepted', 'typed', 'rejected', 'cleared')",
-            name="ck_desk_changes_mark",
-        ),
-    )
-    op.create_index("ix_desk_changes_step_id", "desk_changes", ["step_id"])
-    op.create_index("ix_desk_changes_photo_id", "desk_changes", ["photo_id"])
-
-
-def _photo(table: str, primary_key: bool = False) -> sa.Column[int]:
-    key = sa.ForeignKey("desk_photos.id", name=f"fk_{table}_photo_id")
-    return sa.Column(
-        "photo_id", sa.Integer(), key, primary_key=primary_key, nullable=False
+        sa.CheckConstraint(marks, name="ck_desk_changes_mark"),
     )

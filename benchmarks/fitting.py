@@ -16,7 +16,6 @@ from benchmarks.reporting import Report, Table, Target, run_as_command
 from benchmarks.timing import Spread, ratios, times_in_turns
 from lablr.bundle import bundled_folder
 from lablr.corpus import Corpus
-from lablr.encoders.engines import Engine, LocalEngine
 from lablr.encoders.ray_engine import RayEngine
 from lablr.encoders.source import read_encoder
 from lablr.fitting.fit import FitConfig, fit
@@ -38,14 +37,13 @@ COPIES = 4
 PEAK = """
 import resource, sys
 from benchmarks.fitting import fit_by
-from lablr.encoders.engines import LocalEngine
-fit_by(LocalEngine(), sys.argv[1])
+fit_by(None, sys.argv[1])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
-def fit_by(engine: Engine, folder: str | Path) -> None:
-    """Fit as `lablr fit` does, by an engine."""
+def fit_by(engine: RayEngine | None, folder: str | Path) -> None:
+    """Fit as `lablr fit` does, by an engine or in threads."""
     model, preprocessing = read_encoder(bundled_folder())
     fit(Corpus.open(folder), model, preprocessing, FitConfig(), engine=engine)
 
@@ -86,7 +84,7 @@ def measure(words: argparse.Namespace) -> Report:
         write_corpus(once, n_train, n_val, SIDE)
         list_again(once, again)
         ways = {
-            "threads": lambda: fit_by(LocalEngine(), once),
+            "threads": lambda: fit_by(None, once),
             "Ray on this machine, with its start": lambda: fit_by(RayEngine(), once),
         }
         times = times_in_turns(ways, 1 if words.quick else 3, n_warm_up=0)

@@ -37,8 +37,6 @@ from lablr.system.folder_swap import open_folder, still_leads_to, swap_folder
 from lablr.system.npz import Arrays, pack_arrays, unpack_arrays
 from lablr.tags import normalize
 
-__all__ = ["SCHEMA_VERSION", "Bundle", "bundled_folder", "default_folder"]
-
 # 2: a bundle may hold methods.
 SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
@@ -154,14 +152,14 @@ class Bundle:
             model_card=_decode(files["MODEL_CARD.md"], "MODEL_CARD.md"),
             provenance=manifest["provenance"],
             methods={
-                name.removesuffix(".npz"): unpack_arrays(raw, name)
-                for name, raw in files.items()
-                if name.endswith(".npz") and name in OPTIONAL_PARTS
+                name: unpack_arrays(files[f"{name}.npz"], f"{name}.npz")
+                for name in METHODS
+                if f"{name}.npz" in files
             },
             networks={
-                name.removesuffix(".onnx"): raw
-                for name, raw in files.items()
-                if name.endswith(".onnx") and name in OPTIONAL_PARTS
+                name: files[f"{name}.onnx"]
+                for name in METHODS
+                if f"{name}.onnx" in files
             },
         )
         object.__setattr__(bundle, "_digest", manifest["digest"])
@@ -211,9 +209,6 @@ def default_folder() -> Path:
     """Return the folder that the variable LABLR_BUNDLE names, else the bundled one."""
     named = os.environ.get("LABLR_BUNDLE")
     return Path(named) if named else bundled_folder()
-
-
-# --- reading
 
 
 def _read_manifest(folder: int) -> dict[str, Any]:
@@ -346,9 +341,6 @@ def _is_normal(tag: str) -> bool:
         return normalize(tag) == tag
     except CorpusError:
         return False
-
-
-# --- writing
 
 
 def _canonical(content: Any, name: str) -> bytes:

@@ -16,16 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from lablr.fitting.metrics import Tally, average_precision, roc_auc
 
-__all__ = [
-    "AtThreshold",
-    "Curves",
-    "Share",
-    "cohen_kappa",
-    "threshold_by_precision",
-    "threshold_by_youden",
-    "without_nan",
-]
-
 Floats = NDArray[np.float64]
 
 # The 97.5 % quantile of the normal distribution: of a 95 % interval, two-sided.

@@ -13,8 +13,6 @@ import click
 from lablr import __version__
 from lablr.cli.messages import LablrGroup
 
-__all__ = ["COMMANDS", "main"]
-
 COMMANDS = (
     *("bot", "combine", "compare", "credits", "desk", "download", "evaluate", "export"),
     *("fit", "index", "label", "learn", "map", "push", "resize", "results", "search"),

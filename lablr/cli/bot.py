@@ -17,8 +17,6 @@ from lablr.system.cpu import use_one_blas_thread
 if TYPE_CHECKING:
     from lablr.bot.settings import BotSettings
 
-__all__ = ["bot_command"]
-
 EXTRA = {"httpx", "telegram", "tornado"}
 
 

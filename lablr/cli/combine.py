@@ -17,8 +17,6 @@ from lablr.cli.options import (
 )
 from lablr.cli.report import progress_bar
 
-__all__ = ["combine_command"]
-
 
 @click.command("combine")
 @corpus_argument

@@ -15,8 +15,6 @@ from lablr.system.cpu import use_one_blas_thread
 if TYPE_CHECKING:
     from lablr.fitting.compare import Compared
 
-__all__ = ["compare_command"]
-
 COLUMNS = {
     "macro_average_precision": "macro AP",
     "mean_average_precision": "image MAP",

@@ -18,8 +18,6 @@ from lablr.cli.options import (
 )
 from lablr.cli.report import progress_bar
 
-__all__ = ["download_command"]
-
 # lablr.flickr.search.SIZES, written again so that --help need not load it; a test
 # holds the two equal.
 SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from lablr.fitting.metrics import Report
     from lablr.fitting.rerank_gain import RerankGain
 
-__all__ = ["evaluate_command"]
-
 R = TypeVar("R", "Report", "RerankGain")
 
 # Field of a Report -> heading of its column, at least as wide as a figure: 0.123.

@@ -13,8 +13,6 @@ from lablr.cli.messages import print_message, shown
 from lablr.cli.options import database_option, out_option
 from lablr.cli.report import progress_bar
 
-__all__ = ["export_command"]
-
 # lablr.annotation.export.FORMATS, written again so that --help needs no SQLAlchemy; a
 # test holds the two equal.
 FORMATS = ("tsv", "csv", "json")

@@ -18,8 +18,6 @@ from lablr.cli.options import (
 )
 from lablr.cli.report import progress_bar
 
-__all__ = ["fit_command"]
-
 
 @click.command("fit")
 @corpus_argument

@@ -11,8 +11,6 @@ from lablr.cli.options import bundle_option, json_option, out_option
 from lablr.cli.report import emit, exit_if, progress_bar, summary
 from lablr.system.cpu import use_one_blas_thread
 
-__all__ = ["index_command"]
-
 
 @click.command("index")
 @click.argument("folder")

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from lablr.bundle import Bundle
     from lablr.corpus.inputs import Input
 
-__all__ = ["label_command"]
-
 STDOUT = "-"
 # lablr.annotation.labelling.FORMATS, written again so that --help need not load NumPy;
 # a test holds the two equal.

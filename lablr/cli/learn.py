@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from lablr.annotation.update.report import UpdateReport
     from lablr.bundle import Bundle
 
-__all__ = ["learn_command"]
-
 HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP after")
 
 

@@ -15,8 +15,6 @@ from lablr.system.cpu import use_one_blas_thread
 if TYPE_CHECKING:
     from lablr.ranking.tagger import Suggestion, Tagger
 
-__all__ = ["map_command"]
-
 PAGE = """\
 <!doctype html>
 <html lang="en">

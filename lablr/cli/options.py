@@ -9,39 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from lablr.encoders.engines import Engine
-
-__all__ = [
-    "METHODS",
-    "RANKINGS",
-    "accepted_option",
-    "bundle_option",
-    "chosen_engine",
-    "corpus_argument",
-    "credentials_option",
-    "database_option",
-    "dry_run_option",
-    "ending_in",
-    "engine_options",
-    "from_environment",
-    "json_option",
-    "k_option",
-    "language_option",
-    "model_card_option",
-    "model_option",
-    "out_option",
-    "path_option",
-    "precision_option",
-    "ranking_option",
-    "reach_option",
-    "rejected_option",
-    "runs_option",
-    "split_option",
-    "state_option",
-    "table_options",
-    "undo_option",
-    "vocabulary_option",
-]
+    from lablr.encoders.ray_engine import RayEngine
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -253,14 +221,12 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _engine_option(_address_option(command))
 
 
-def chosen_engine(engine: str, ray_address: str | None) -> Engine:
-    """Return the engine of the options; raise a usage error for an idle address."""
+def chosen_engine(engine: str, ray_address: str | None) -> RayEngine | None:
+    """Return Ray, or None for this machine; raise a usage error for an idle address."""
     if engine == "ray":
         from lablr.encoders.ray_engine import RayEngine
 
         return RayEngine(ray_address)
     if ray_address:
         raise click.UsageError("--ray-address needs --engine ray")
-    from lablr.encoders.engines import LocalEngine
-
-    return LocalEngine()
+    return None

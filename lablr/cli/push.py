@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from lablr.metadata import Keyword
     from lablr.metadata.keywords import Origin
 
-__all__ = ["push_command"]
-
 # Only tags that a person has seen go to Flickr.
 ORIGINS = ("accepted", "typed")
 N_NAMED = 5  # photos in a message

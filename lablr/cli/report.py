@@ -19,19 +19,6 @@ from lablr.errors import LablrError
 if TYPE_CHECKING:
     from lablr.system.undoable import UndoableRun
 
-__all__ = [
-    "Item",
-    "Report",
-    "emit",
-    "exit_if",
-    "figure",
-    "figures_of",
-    "progress_bar",
-    "report_runs",
-    "summary",
-]
-
-
 T = TypeVar("T")
 
 

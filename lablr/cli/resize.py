@@ -11,8 +11,6 @@ from lablr.cli.messages import shown
 from lablr.cli.options import json_option, out_option
 from lablr.cli.report import emit, exit_if, progress_bar, summary
 
-__all__ = ["resize_command"]
-
 # lablr.photos.FITS, written again so that --help need not load NumPy; a test holds
 # the two equal.
 FITS = ("crop", "letterbox")

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from lablr.annotation.curves import AtThreshold, Share
     from lablr.annotation.results import Results, TagRow
 
-__all__ = ["effect_lines", "results_command"]
-
 
 @click.command("results")
 @database_option

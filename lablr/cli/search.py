@@ -11,8 +11,6 @@ from lablr.cli.options import bundle_option, from_environment, json_option, k_op
 from lablr.cli.report import emit
 from lablr.system.cpu import use_one_blas_thread
 
-__all__ = ["search_command"]
-
 
 @click.command("search")
 @click.argument("words", nargs=-1, metavar="[PHOTO] [WORD]...")

@@ -16,8 +16,6 @@ from lablr.cli.options import bundle_option, from_environment
 from lablr.cli.supervisor import Supervisor
 from lablr.system.cpu import use_one_blas_thread
 
-__all__ = ["host_option", "port_option", "run_server", "serve_command"]
-
 BACKLOG = 1024  # connections that wait while a worker is replaced
 
 

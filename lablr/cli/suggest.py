@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from lablr.ranking.tagger import Tagger
     from lablr.ranking.unlikely import UnlikelyTag
 
-__all__ = ["suggest_command"]
-
 STDIN = "-"
 BAR_WIDTH = 24
 

@@ -22,8 +22,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Supervisor"]
-
 log = logging.getLogger("lablr.web")
 
 FIRST_PAUSE_S = 0.5  # before a dead worker is replaced, doubled each time

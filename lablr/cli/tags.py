@@ -22,8 +22,6 @@ from lablr.errors import VocabularyError
 if TYPE_CHECKING:
     from lablr.tags import Vocabulary
 
-__all__ = ["tags_command"]
-
 
 @click.command("tags")
 @path_option(

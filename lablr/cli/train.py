@@ -24,8 +24,6 @@ from lablr.cli.train_head import (
 from lablr.errors import CorpusError, MissingExtra
 from lablr.system.progress import silent
 
-__all__ = ["train_command"]
-
 # lablr.training.run.PRECISIONS, written again so that --help need not load PyTorch; a
 # test holds the two equal.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from lablr.corpus import Corpus
     from lablr.training.heads.run import HeadRun
 
-__all__ = [
-    "CONSE",
-    "HEAD_OPTIONS",
-    "METHODS",
-    "make_conse_command",
-    "refuse_useless",
-    "train_head_command",
-]
-
 # Beside "vae": the keys of lablr.training.heads.settings.CONFIGS, written again so that
 # --help need not load PyTorch; a test holds the two equal.
 METHODS = ("classifier", "triplet", "semantic")

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lablr.ranking.explanation import Explanation, Typicality
     from lablr.ranking.saliency import Saliency
 
-__all__ = ["why_command"]
-
 OVERLAY_SIDE_PX = 1024
 
 

@@ -21,8 +21,6 @@ from lablr.cli.report import Item, Report, report_runs
 if TYPE_CHECKING:
     from lablr.metadata.run import WriteOutcome
 
-__all__ = ["write_command"]
-
 # lablr.metadata.ORIGINS, written again so that --help need not load NumPy; a test holds
 # the two equal.
 ORIGINS = ("suggested", "accepted", "typed")

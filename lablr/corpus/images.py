@@ -19,8 +19,6 @@ from lablr.photos import FOLDER_LIMITS, read_image
 from lablr.system.cpu import available_threads
 from lablr.system.threads import map_in_order
 
-__all__ = ["Image", "count_left_out", "name_left_out", "read_images"]
-
 log = logging.getLogger("lablr")
 
 Image = npt.NDArray[np.uint8]

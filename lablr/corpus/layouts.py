@@ -31,17 +31,6 @@ from lablr.corpus.records import (
 from lablr.errors import CorpusError
 from lablr.tags import normalize
 
-__all__ = [
-    "CsvLines",
-    "DeepFolder",
-    "JsonLines",
-    "Layout",
-    "TagFolders",
-    "Tree",
-    "is_folder_per_tag",
-    "json_records",
-]
-
 log = logging.getLogger("lablr")
 
 MAX_LABELS_BYTES = 16 << 20

@@ -39,8 +39,6 @@ from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
 from lablr.system.whole_file import flush_folder, write_bytes
 
-__all__ = ["ResizeConfig", "ResizeCounts", "resize_corpus"]
-
 log = logging.getLogger("lablr")
 
 CLAIM = "resize.json"

@@ -1,4 +1,4 @@
-"""Images and texts to latents, by ONNX Runtime.
+"""Pixels and texts to latents, by ONNX Runtime.
 
 `encoder` serves one network, `ensemble` joins several into one, `features` adds what
 lies behind the latents, `quantization` makes 8-bit integers of one. `encoding` sends

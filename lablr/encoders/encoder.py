@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.encoders.session import open_session
 from lablr.errors import BundleError
+from lablr.system.arrays import Float32s, Pixels
 from lablr.system.cpu import available_threads
-
-__all__ = ["MAX_FEATURE", "Encoder", "Preprocessing"]
 
 MAX_SIZE = 1024
 MAX_THREADS_A_PHOTO = 2  # more help little
@@ -67,7 +65,7 @@ class Preprocessing:
         """Return plain values for a manifest."""
         return {"size": self.size, "mean": list(self.mean), "scale": list(self.scale)}
 
-    def normalize(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def normalize(self, images: Pixels) -> Float32s:
         """Return float32 (N, 3, H, W) for the encoder, of uint8 images (N, H, W, 3)."""
         mean = np.array(self.mean, np.float32).reshape(-1, 1, 1)
         factor = (1 / np.array(self.scale)).astype(np.float32).reshape(-1, 1, 1)
@@ -116,11 +114,11 @@ class Encoder:
         """Return the length of a row of `describe`: d + F."""
         return self.n_latent + self.n_features
 
-    def encode(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def encode(self, images: Pixels) -> Float32s:
         """Return posterior means (N, d) of uint8 images (N, S, S, 3)."""
         return self._run(images, ["posterior_mean"])[0]
 
-    def describe(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def describe(self, images: Pixels) -> Float32s:
         """Return posterior means, then features, of images: (N, d + F).
 
         The features F are what the heads of its networks see, rounded to half
@@ -135,22 +133,18 @@ class Encoder:
         halved = bounded.astype(np.float16).astype(np.float32)
         return np.concatenate([means, halved], axis=1)
 
-    def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def features(self, images: Pixels) -> Float32s:
         """Return features (N, F) of uint8 images; `BundleError` without any."""
         if not self.n_features:
             raise BundleError("encoder.onnx gives no features")
         return self._run(images, ["features"])[0]
 
-    def posterior(
-        self, images: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def posterior(self, images: Pixels) -> tuple[Float32s, Float32s]:
         """Return posterior means and log-variances, each (N, d), of uint8 images."""
         means, log_variances = self._run(images, ["posterior_mean", "log_variance"])
         return means, log_variances
 
-    def _run(
-        self, images: npt.NDArray[np.uint8], outputs: list[str]
-    ) -> list[npt.NDArray[np.float32]]:
+    def _run(self, images: Pixels, outputs: list[str]) -> list[Float32s]:
         """Return the named outputs, each (N, its width), of uint8 images.
 
         One photo at a time: on one core a batch is no quicker, takes several times

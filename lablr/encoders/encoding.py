@@ -20,21 +20,15 @@ from lablr.corpus import Corpus, Photo, membership
 from lablr.corpus.images import Image, count_left_out, name_left_out, read_images
 from lablr.encoders.encoder import Encoder
 from lablr.encoders.engines import in_threads
+from lablr.system.arrays import Bools, Float32s, Ints, Names, Pixels
 from lablr.system.progress import Progress, silent
-
-__all__ = [
-    "LABEL",
-    "EncodedPhotos",
-    "See",
-    "encode_corpus",
-    "encode_photos",
-]
 
 BATCH_SIZE = 16
 LABEL = "encoding photos"
+# What `EncodedPhotos` always holds of each photo.
+ROWS = ("latents", "membership", "files", "sources", "is_validation")
 
-Latents = npt.NDArray[np.float32]
-See = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
+See = Callable[[Pixels], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,28 +45,20 @@ class EncodedPhotos:
     left_out : file and reason of each photo that cannot be read.
     """
 
-    latents: Latents
-    mirrored: Latents | None
-    membership: npt.NDArray[np.bool_]
-    files: npt.NDArray[np.str_]
-    sources: npt.NDArray[np.str_]
-    is_validation: npt.NDArray[np.bool_]
+    latents: Float32s
+    mirrored: Float32s | None
+    membership: Bools
+    files: Names
+    sources: Names
+    is_validation: Bools
     tags: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
-    def rows(
-        self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]
-    ) -> EncodedPhotos:
+    def rows(self, chosen: Bools | Ints) -> EncodedPhotos:
         """Return the `chosen` photos: a mask (N,), or their numbers."""
-        return replace(
-            self,
-            latents=self.latents[chosen],
-            mirrored=None if self.mirrored is None else self.mirrored[chosen],
-            membership=self.membership[chosen],
-            files=self.files[chosen],
-            sources=self.sources[chosen],
-            is_validation=self.is_validation[chosen],
-        )
+        mirrored = None if self.mirrored is None else self.mirrored[chosen]
+        rows: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ROWS}
+        return replace(self, mirrored=mirrored, **rows)
 
     def with_tags(self, tags: Sequence[str]) -> EncodedPhotos:
         """Return the same photos with these `tags` as columns, used or not."""
@@ -89,13 +75,13 @@ class EncodedPhotos:
         tags = sorted({tag for part in parts for tag in part.tags})
         alike = [part.with_tags(tags) for part in parts]
         mirrored = [part.mirrored for part in parts if part.mirrored is not None]
+        rows: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in alike])
+            for name in ROWS
+        }
         return cls(
-            latents=np.concatenate([part.latents for part in parts]),
+            **rows,
             mirrored=np.concatenate(mirrored) if len(mirrored) == len(parts) else None,
-            membership=np.concatenate([part.membership for part in alike]),
-            files=np.concatenate([part.files for part in parts]),
-            sources=np.concatenate([part.sources for part in parts]),
-            is_validation=np.concatenate([part.is_validation for part in parts]),
             tags=tuple(tags),
             left_out=tuple(name for part in parts for name in part.left_out),
         )

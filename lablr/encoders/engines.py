@@ -1,8 +1,8 @@
-"""Engines for the work on many photos: threads here, or other machines.
+"""The work on many photos: in threads here, or on other machines (`ray_engine`).
 
-A corpus is cut into blocks; the work turns each block into a result, and an engine
-says where that happens. Results come in the order of the blocks, and an engine takes
-blocks only as fast as they are done, so memory does not grow with the corpus.
+A corpus is cut into blocks, and the work turns each block into a result. Results come
+in the order of the blocks, which are taken only as fast as they are done, so memory
+does not grow with the corpus.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from lablr.corpus import Photo
 from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
-
-__all__ = ["Engine", "LocalEngine", "Work", "cut", "in_threads"]
 
 Result = TypeVar("Result")
 Block = Sequence[Photo]
@@ -45,35 +43,6 @@ class Work(Protocol[Result]):
         """Return the result that `pack` was given."""
 
 
-class Engine(Protocol):
-    """A place where work on photos is done."""
-
-    def map(
-        self,
-        work: Work[Result],
-        photos: Iterable[Photo],
-        n_photos: int,
-        progress: Progress = silent,
-        label: str = "",
-    ) -> Iterator[Result]:
-        """Yield the result of every block of the `n_photos` photos, in their order."""
-
-
-class LocalEngine:
-    """Works in as many threads as this process may use cores."""
-
-    def map(
-        self,
-        work: Work[Result],
-        photos: Iterable[Photo],
-        n_photos: int,
-        progress: Progress = silent,
-        label: str = "",
-    ) -> Iterator[Result]:
-        """Yield the result of every block, see `Engine`."""
-        yield from in_threads(work.prepare(), photos, n_photos, progress, label)
-
-
 def in_threads(
     do: Callable[[Block], Result],
     photos: Iterable[Photo],
@@ -98,9 +67,7 @@ def cut(
     """
     share = n_photos // (BLOCKS_PER_WORKER * n_workers)
     size = min(max(share, FEWEST_IN_BLOCK), most)
-    return _blocks(iter(photos), size), -(-n_photos // size)
-
-
-def _blocks(remaining: Iterator[Photo], size: int) -> Iterator[list[Photo]]:
-    while block := list(islice(remaining, size)):
-        yield block
+    remaining = iter(photos)
+    # iter() ends at the first block that is empty.
+    blocks = iter(lambda: list(islice(remaining, size)), [])
+    return blocks, -(-n_photos // size)

@@ -19,8 +19,6 @@ import numpy as np
 from lablr.encoders.encoder import Preprocessing
 from lablr.errors import FitError, MissingExtra
 
-__all__ = ["joined"]
-
 OUTPUTS = ("posterior_mean", "log_variance")
 
 # As ONNX's Slice wants it: https://onnx.ai/onnx/operators/onnx__Slice.html
@@ -38,13 +36,9 @@ def joined(
     """Join encoders into one (ONNX, preprocessing) that gives all latents in order.
 
     The second, fourth, ... sees mirror images. The latents have d_1 + ... + d_m
-    numbers. A single encoder comes back as it is.
-
-    Raises
-    ------
-    FitError : there is none, or they prepare images differently or were made for
-        different versions of ONNX.
-    MissingExtra : there are several, and the package onnx is not installed.
+    numbers. A single encoder comes back as it is. Raises `FitError` when there is none,
+    or they prepare images differently or were made for different versions of ONNX;
+    `MissingExtra` when there are several, and the package onnx is not installed.
     """
     if not encoders:
         raise FitError("there is no encoder to join")

@@ -12,8 +12,6 @@ from typing import Any
 
 from lablr.errors import FitError, MissingExtra
 
-__all__ = ["with_features"]
-
 # What may stand between a dense layer and the output, or a matrix and its layer.
 PASSING = {
     "BatchNormalization",
@@ -28,12 +26,8 @@ def with_features(model: bytes) -> bytes:
     """Return the encoder `model` (ONNX) with a third output ``features`` (N, F).
 
     Encoders that were joined give the features of each, in order. A graph that has
-    that output comes back as it is.
-
-    Raises
-    ------
-    FitError : the posterior mean is not made by dense layers.
-    MissingExtra : the package onnx is not installed.
+    that output comes back as it is. Raises `FitError` when the posterior mean is not
+    made by dense layers, `MissingExtra` when the package onnx is not installed.
     """
     try:
         import onnx

@@ -16,15 +16,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.corpus import Corpus
 from lablr.corpus.images import Image, read_images
 from lablr.encoders.encoder import Preprocessing
 from lablr.errors import FitError, MissingExtra
+from lablr.system.arrays import Float32s
 from lablr.system.progress import Progress, silent
-
-__all__ = ["quantize", "quantized", "sample_images"]
 
 QUANTIZED_LAYERS = ["Conv", "Clip", "Add"]
 
@@ -65,7 +63,7 @@ def sample_images(
             yield image
 
 
-def quantized(encoder_onnx: bytes, inputs: Iterable[npt.NDArray[np.float32]]) -> bytes:
+def quantized(encoder_onnx: bytes, inputs: Iterable[Float32s]) -> bytes:
     """Return the encoder in 8-bit integers, as ONNX.
 
     `inputs` (1, 3, S, S) are normalized images such as it will see; a few hundred
@@ -84,7 +82,7 @@ def quantized(encoder_onnx: bytes, inputs: Iterable[npt.NDArray[np.float32]]) ->
     class Inputs(quantization.CalibrationDataReader):  # type: ignore[misc]
         remaining = iter(inputs)
 
-        def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
+        def get_next(self) -> dict[str, Float32s] | None:
             image = next(self.remaining, None)
             return None if image is None else {"image": image}
 

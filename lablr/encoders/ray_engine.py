@@ -24,8 +24,6 @@ from lablr.errors import EngineError, MissingExtra
 from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 
-__all__ = ["RayEngine", "cluster", "load_ray", "n_cores", "over_cluster"]
-
 Result = TypeVar("Result")
 
 # A block's sums take megabytes whatever its size, so here blocks are larger than in
@@ -76,7 +74,7 @@ class RayEngine:
         progress: Progress = silent,
         label: str = "",
     ) -> Iterator[Result]:
-        """Yield the result of every block, see `lablr.encoders.engines.Engine`."""
+        """Yield the result of every block of the `n_photos` photos, in their order."""
         work.prepare()  # what is wrong with it is said before machines are started
         with cluster(self.address) as ray:
             n_workers = n_cores(ray)

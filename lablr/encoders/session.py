@@ -6,19 +6,15 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lablr.errors import BundleError
-
-__all__ = ["open_session"]
+from lablr.system.arrays import Float32s
 
 
 def open_session(
     model: bytes,
     n_threads: int,
     name: str,
-    weights: Mapping[str, NDArray[np.float32]] | None = None,
+    weights: Mapping[str, Float32s] | None = None,
 ) -> Any:
     """Open a session over the bytes of an ONNX graph called `name`.
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
-from lablr.fitting.evaluate import encoded_split, numbers_of, well_known
-from lablr.fitting.metrics import Report, evaluate
-from lablr.latent_space.calibration import cross_fitted
+from lablr.fitting.evaluate import evaluate_rankings
+from lablr.fitting.metrics import Report
 from lablr.ranking.tagger import Tagger
 from lablr.system.progress import Progress, silent
-
-__all__ = ["Compared", "compare_bundle", "compared_before", "with_comparison"]
 
 # Rankings of one photo that are timed; the median counts.
 N_TIMED = 50
@@ -70,30 +64,18 @@ def compare_bundle(
     `lablr.fitting.evaluate.evaluate_bundle`.
     """
     tagger = Tagger(bundle)
-    see = partial(_every_ranking, tagger)
-    encoded = encoded_split(tagger, corpus, split, progress, see)
-    sources = encoded.sources.tolist()
-    known = well_known(bundle, set(sources), min_photos)
-    parts = np.split(encoded.latents.astype(np.float64), len(tagger.rankings), axis=1)
-    found = []
-    for ranking, part in zip(tagger.rankings, parts, strict=True):
-        ranked_by, _, logits = np.split(part, 3, axis=1)
-        chances = cross_fitted(logits, encoded.membership, encoded.files)
-        reports = evaluate(encoded.membership, ranked_by, chances, sources, known)
-        found.append(
-            Compared(
-                ranking,
-                tuple(reports),
-                _rank_ms(tagger, ranking),
-                _n_bytes(bundle, ranking),
-            )
-        )
-    return found
+    found = evaluate_rankings(
+        tagger, bundle, corpus, tagger.rankings, split, True, min_photos, progress
+    )
+    return [
+        Compared(name, tuple(reports), _rank_ms(tagger, name), _n_bytes(bundle, name))
+        for name, reports in zip(tagger.rankings, found, strict=True)
+    ]
 
 
 def with_comparison(bundle: Bundle, compared: Sequence[Compared]) -> Bundle:
     """Return the bundle with its figures inside, for the page that compares."""
-    figures = [_without_nan(one.to_dict()) for one in compared]
+    figures = [one.to_dict() for one in compared]
     provenance = dict(bundle.provenance) | {KEY: figures}
     return dataclasses.replace(bundle, provenance=provenance)
 
@@ -102,16 +84,6 @@ def compared_before(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the figures that `with_comparison` put into a bundle, if any."""
     figures = provenance.get(KEY, [])
     return list(figures) if isinstance(figures, list) else []
-
-
-def _every_ranking(
-    tagger: Tagger, images: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.float64]:
-    """Return each ranking's order, probabilities and logits: (N, R * 3T)."""
-    described = tagger.encode(images)
-    return np.hstack(
-        [numbers_of(tagger, name, described, images) for name in tagger.rankings]
-    )
 
 
 def _rank_ms(tagger: Tagger, ranking: str) -> float:
@@ -130,12 +102,3 @@ def _n_bytes(bundle: Bundle, ranking: str) -> int:
     arrays = bundle.methods.get(ranking, bundle.gaussians)
     network = bundle.networks.get(ranking, b"")
     return len(network) + sum(array.nbytes for array in arrays.values())
-
-
-def _without_nan(value: Any) -> Any:
-    """Replace figures that are not a number by None in JSON values."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

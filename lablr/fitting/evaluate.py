@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
@@ -14,9 +14,8 @@ from lablr.fitting.metrics import Report, evaluate
 from lablr.latent_space.calibration import cross_fitted
 from lablr.latent_space.gaussians import GaussianStatistics
 from lablr.ranking.tagger import Tagger
+from lablr.system.arrays import Bools, Floats, Pixels
 from lablr.system.progress import Progress, silent
-
-__all__ = ["encoded_split", "evaluate_bundle", "numbers_of", "well_known"]
 
 
 def evaluate_bundle(
@@ -37,20 +36,33 @@ def evaluate_bundle(
     which the bundle has seen fewer training photos in the source: their few
     validation photos say little.
     """
-    tagger = Tagger(bundle)
-    see = partial(_see, tagger, ranking)
-    encoded = encoded_split(tagger, corpus, split, progress, see)
-    numbers = encoded.latents.astype(np.float64)
-    ranked_by, probability, logits = np.split(numbers, 3, axis=1)
-    if cross_fit:
-        probability = cross_fitted(logits, encoded.membership, encoded.files)
-    return evaluate(
-        encoded.membership,
-        ranked_by,
-        probability,
-        encoded.sources.tolist(),
-        well_known(bundle, set(encoded.sources.tolist()), min_photos),
+    rankings = (ranking,)
+    (reports,) = evaluate_rankings(
+        Tagger(bundle), bundle, corpus, rankings, split, cross_fit, min_photos, progress
     )
+    return reports
+
+
+def evaluate_rankings(
+    tagger: Tagger,
+    bundle: Bundle,
+    corpus: Corpus,
+    rankings: Sequence[str],
+    split: str | None,
+    cross_fit: bool,
+    min_photos: int,
+    progress: Progress,
+) -> Iterator[list[Report]]:
+    """Judge several rankings as `evaluate_bundle`, in one pass over the photos."""
+    see = partial(_numbers, tagger, rankings)
+    encoded = encoded_split(tagger, corpus, split, progress, see)
+    membership, sources = encoded.membership, encoded.sources.tolist()
+    known = _well_known(bundle, set(sources), min_photos)
+    for numbers in np.split(encoded.latents.astype(np.float64), len(rankings), axis=1):
+        ranked_by, probability, logits = np.split(numbers, 3, axis=1)
+        if cross_fit:
+            probability = cross_fitted(logits, membership, encoded.files)
+        yield evaluate(membership, ranked_by, probability, sources, known)
 
 
 def encoded_split(
@@ -61,37 +73,22 @@ def encoded_split(
     see: See | None = None,
 ) -> EncodedPhotos:
     """Encode the photos of one split (None: all) by the tagger's encoder and tags."""
-    splits = [split] if split else []
+    splits, tags = [split] if split else [], tagger.tags
     return encode_corpus(
-        corpus,
-        tagger.encoder,
-        splits=splits,
-        tags=tagger.tags,
-        see=see,
-        progress=progress,
+        corpus, tagger.encoder, splits=splits, tags=tags, see=see, progress=progress
     )
 
 
-def _see(
-    tagger: Tagger, ranking: str, images: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.float64]:
-    return numbers_of(tagger, ranking, tagger.encode(images), images)
+def _numbers(tagger: Tagger, rankings: Sequence[str], images: Pixels) -> Floats:
+    """Return each ranking's order, probabilities and logits: (N, R * 3T)."""
+    described, numbers = tagger.encode(images), []
+    for name in rankings:
+        scores = tagger.ranker.scores(described, name, images)
+        numbers += [scores.ranking(name), scores.probability, scores.logits]
+    return np.hstack(numbers)
 
 
-def numbers_of(
-    tagger: Tagger,
-    ranking: str,
-    described: npt.NDArray[np.float32],
-    images: npt.NDArray[np.uint8],
-) -> npt.NDArray[np.float64]:
-    """Return a ranking's order, probabilities and logits: (N, 3T)."""
-    scores = tagger.ranker.scores(described, ranking, images)
-    return np.hstack([scores.ranking(ranking), scores.probability, scores.logits])
-
-
-def well_known(
-    bundle: Bundle, sources: set[str], min_photos: int
-) -> dict[str, npt.NDArray[np.bool_]]:
+def _well_known(bundle: Bundle, sources: set[str], min_photos: int) -> dict[str, Bools]:
     """Tell which tags (T,) have so many training photos, per source and for "all"."""
     statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
     seen = dict(zip(statistics.sources, statistics.counts, strict=True))

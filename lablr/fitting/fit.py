@@ -15,24 +15,18 @@ from lablr.bundle import Bundle
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Preprocessing
 from lablr.encoders.encoding import LABEL, EncodedPhotos
-from lablr.encoders.engines import Engine, LocalEngine
+from lablr.encoders.engines import in_threads
 from lablr.encoders.quantization import quantize
+from lablr.encoders.ray_engine import RayEngine
 from lablr.errors import FitError
-from lablr.fitting.metrics import evaluate, quality_of
+from lablr.fitting.metrics import calibrated_quality
 from lablr.fitting.sums import FitSums, FitWork
-from lablr.latent_space.calibration import Calibration, threshold_at_precision
 from lablr.latent_space.gaussians import GaussianStatistics, TagGaussians
 from lablr.latent_space.plane import LatentMap
 from lablr.ranking.coupling import TagCoupling
+from lablr.ranking.methods.calibrated import Calibrated
 from lablr.ranking.reach import Reach, ViewSums
-from lablr.system.npz import Arrays
 from lablr.system.progress import Progress, silent
-
-__all__ = [
-    "FitConfig",
-    "fit",
-    "fit_encoded",
-]
 
 # Tried on validation when the shrinkage is not given, from hardly any to all tied.
 SHRINKAGES = (10.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0, 100_000.0)
@@ -71,7 +65,7 @@ def fit(
     *,
     model_card: str = "",
     provenance: Mapping[str, Any] | None = None,
-    engine: Engine | None = None,
+    engine: RayEngine | None = None,
     progress: Progress = silent,
 ) -> Bundle:
     """Fit Gaussians, calibration and map to `corpus` and put them in a bundle.
@@ -86,9 +80,11 @@ def fit(
     if config.quantize:
         encoder_onnx = quantize(encoder_onnx, preprocessing, corpus, progress)
     work = FitWork(encoder_onnx, preprocessing, config.mirror, config.seed)
-    parts = (engine or LocalEngine()).map(
-        work, corpus.photos(), corpus.count_records(), progress, LABEL
-    )
+    photos, n_records = corpus.photos(), corpus.count_records()
+    if engine is None:
+        parts = in_threads(work.prepare(), photos, n_records, progress, LABEL)
+    else:
+        parts = engine.map(work, photos, n_records, progress, LABEL)
     return _bundle(
         FitSums.total(parts),
         config,
@@ -129,24 +125,30 @@ def _bundle(
         shrinkage = _best_shrinkage(statistics, validation, config)
     config = dataclasses.replace(config, shrinkage=shrinkage)
     gaussians = _gaussians(statistics, config, shrinkage)
-    calibration, threshold = _calibrate(gaussians, validation, config.precision)
-    latent_map = LatentMap.fit(
-        statistics.source_moments,
-        sums.dots,
-        gaussians.means_,
-        gaussians.log_determinants_,
+    ratio = gaussians.log_likelihood_ratio(validation.latents)
+    calibrated = Calibrated.fit(ratio, validation.membership, config.precision)
+    probability = calibrated.calibration.probability(ratio)
+    coupling = TagCoupling.fit(
+        sums.pairs,
+        statistics.counts,
+        statistics.source_moments.n,
+        probability,
+        validation.sources,
     )
-    settings = dataclasses.asdict(config) | {"threshold": threshold}
+    reach = Reach.fit(statistics.tags, views or ViewSums())
+    arrays = statistics.to_arrays() | sums.pairs.to_arrays() | coupling.to_arrays()
+    if reach is not None:
+        arrays |= reach.to_arrays()
+    photos, means = statistics.source_moments, gaussians.means_
+    latent_map = LatentMap.fit(photos, sums.dots, means, gaussians.log_determinants_)
     return Bundle(
         tags=statistics.tags,
         encoder_onnx=encoder_onnx,
         preprocessing=preprocessing,
-        gaussians=statistics.to_arrays()
-        | _coupling(sums, gaussians, calibration)
-        | _reach(statistics.tags, views),
-        calibration=calibration.to_arrays(),
+        gaussians=arrays,
+        calibration=calibrated.calibration.to_arrays(),
         latent_map=latent_map.to_arrays(),
-        settings=settings,
+        settings=dataclasses.asdict(config) | {"threshold": calibrated.threshold},
         model_card=model_card,
         provenance=_where_and_when() | dict(provenance),
     )
@@ -159,49 +161,16 @@ def _gaussians(
     return TagGaussians(statistics, absence, shrinkage, config.ridge)
 
 
-def _calibrate(
-    gaussians: TagGaussians, validation: EncodedPhotos, precision: float
-) -> tuple[Calibration, float]:
-    """Calibrate on the validation photos, and find the threshold there."""
-    relevant = validation.membership
-    ratio = gaussians.log_likelihood_ratio(validation.latents)
-    calibration = Calibration.fit(ratio, relevant)
-    probability = calibration.probability(ratio)
-    return calibration, threshold_at_precision(relevant, probability, precision)
-
-
-def _coupling(
-    sums: FitSums, gaussians: TagGaussians, calibration: Calibration
-) -> Arrays:
-    """Return what tags say of each other beyond what the photos show of them."""
-    ratio = gaussians.log_likelihood_ratio(sums.validation.latents)
-    coupling = TagCoupling.fit(
-        sums.pairs,
-        sums.statistics.counts,
-        sums.statistics.source_moments.n,
-        calibration.probability(ratio),
-        sums.validation.sources,
-    )
-    return sums.pairs.to_arrays() | coupling.to_arrays()
-
-
-def _reach(tags: tuple[str, ...], views: ViewSums | None) -> Arrays:
-    reach = Reach.fit(tags, views or ViewSums())
-    return {} if reach is None else reach.to_arrays()
-
-
 def _best_shrinkage(
     statistics: GaussianStatistics, validation: EncodedPhotos, config: FitConfig
 ) -> float:
     """Choose the shrinkage with the best macro AP plus image MAP over the sources."""
-    relevant, sources = validation.membership, validation.sources.tolist()
+    sources = validation.sources.tolist()
 
     def quality(shrinkage: float) -> float:
         gaussians = _gaussians(statistics, config, shrinkage)
         ratio = gaussians.log_likelihood_ratio(validation.latents)
-        probability = Calibration.fit(ratio, relevant).probability(ratio)
-        reports = evaluate(relevant, probability, None, sources)
-        return quality_of(reports)
+        return calibrated_quality(ratio, validation.membership, sources)
 
     return max(SHRINKAGES, key=quality)
 

@@ -23,13 +23,11 @@ import numpy.typing as npt
 from lablr.bundle import METHODS, Bundle
 from lablr.corpus import Corpus, Photo
 from lablr.corpus.images import count_left_out, name_left_out
-from lablr.corpus.label_weights import absence_weights
 from lablr.encoders.encoding import LABEL, EncodedPhotos, encode_photos
 from lablr.encoders.engines import in_threads
 from lablr.encoders.features import with_features
 from lablr.errors import FitError
-from lablr.fitting.metrics import evaluate, quality_of
-from lablr.latent_space.calibration import Calibration
+from lablr.fitting.metrics import calibrated_quality
 from lablr.latent_space.gaussians import GaussianStatistics
 from lablr.ranking.methods.calibrated import Calibrated
 from lablr.ranking.methods.conse import ConSE
@@ -37,10 +35,9 @@ from lablr.ranking.methods.neighbours import NeighbourPhotos, Neighbours
 from lablr.ranking.methods.stacking import Blend, log_odds
 from lablr.ranking.ranker import DESCRIBED, Ranker
 from lablr.ranking.tagger import Tagger
-from lablr.system.npz import Arrays, unpack_arrays
+from lablr.system.arrays import Arrays, Floats, Pixels
+from lablr.system.npz import unpack_arrays
 from lablr.system.progress import Progress, silent
-
-__all__ = ["MethodRun", "combine", "combine_encoded"]
 
 # What a bundle calls its encoder's digests, with features and without.
 SAME = "encoder_sha256"
@@ -148,7 +145,10 @@ def combine_encoded(
     methods: dict[str, Arrays] = {
         run.name: run.on_descriptions(encoder.n_latent) for run in runs
     }
-    methods["neighbours"] = Neighbours.fit(kept, _absence(plain)).to_arrays()
+    statistics = GaussianStatistics.from_arrays(plain.gaussians, plain.tags)
+    absence = statistics.absence(plain.settings["unknown_weight"])
+    by_source = dict(zip(statistics.sources, absence, strict=True))
+    methods["neighbours"] = Neighbours.fit(kept, by_source).to_arrays()
     seen, carries = validation.latents, validation.membership
     for name, arrays in methods.items():
         logits = seen[:, encoder.n_description :].astype(np.float64)
@@ -249,9 +249,7 @@ def _block(
     return dataclasses.replace(validation, left_out=left_out), kept
 
 
-def _seen(
-    tagger: Tagger, conse: ConSE | None, images: npt.NDArray[np.uint8]
-) -> npt.NDArray[Any]:
+def _seen(tagger: Tagger, conse: ConSE | None, images: Pixels) -> npt.NDArray[Any]:
     """Return the descriptions of images, followed by ConSE's logits, if it is there."""
     described = tagger.encode(images)
     if conse is None:
@@ -270,18 +268,10 @@ def _blend(bundle: Bundle, validation: EncodedPhotos, precision: float) -> Array
         if name in ranker.rankings
     }
 
-    def quality(mixed: npt.NDArray[np.float64]) -> float:
-        probability = Calibration.fit(mixed, membership).probability(mixed)
-        return quality_of(evaluate(membership, probability, None, sources))
+    def quality(mixed: Floats) -> float:
+        return calibrated_quality(mixed, membership, sources)
 
     blend = Blend.fit(parts, quality)
     logits = blend.logits(parts)
     calibrated = Calibrated.fit(logits, membership, precision)
     return blend.to_arrays() | calibrated.to_arrays()
-
-
-def _absence(bundle: Bundle) -> dict[str, npt.NDArray[Any]]:
-    """Return the weight (T,) of a missing tag in each source that the bundle knows."""
-    statistics = GaussianStatistics.from_arrays(bundle.gaussians, bundle.tags)
-    weights = absence_weights(statistics.counts, bundle.settings["unknown_weight"])
-    return dict(zip(statistics.sources, weights, strict=True))

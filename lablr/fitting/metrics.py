@@ -16,25 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-__all__ = [
-    "Report",
-    "Tally",
-    "average_precision",
-    "calibration_error",
-    "evaluate",
-    "macro_average_precision",
-    "mean_average_precision",
-    "precision_at_k",
-    "quality_of",
-    "rank_relevance",
-    "recall_at_k",
-    "roc_auc",
-]
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
+from lablr.latent_space.calibration import Calibration
+from lablr.system.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +33,8 @@ class Tally:
     """
 
     scores: Floats
-    n: NDArray[np.int64]
-    n_right: NDArray[np.int64]
+    n: Ints
+    n_right: Ints
 
     @classmethod
     def of(cls, relevant: ArrayLike, scores: ArrayLike) -> Tally:
@@ -87,10 +72,7 @@ class Report:
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures as JSON holds them, None for nan."""
-        return {
-            key: None if isinstance(value, float) and math.isnan(value) else value
-            for key, value in asdict(self).items()
-        }
+        return without_nan(asdict(self))
 
 
 def evaluate(
@@ -270,12 +252,26 @@ def _mean(figures: Sequence[float] | Floats) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def quality_of(reports: list[Report]) -> float:
-    """Return macro AP plus image MAP, summed over the sources: the rule of choices."""
+def without_nan(figures: Mapping[str, object]) -> dict[str, object]:
+    """Return figures as JSON holds them, None for nan."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in figures.items()
+    }
+
+
+def calibrated_quality(
+    logits: Floats, relevant: Bools, sources: Sequence[str]
+) -> float:
+    """Judge logits (N, T) by these photos, which calibrate them: the rule of choices.
+
+    Macro AP plus image MAP, summed over the sources.
+    """
+    probability = Calibration.fit(logits, relevant).probability(logits)
+    *of_sources, _ = evaluate(relevant, probability, None, sources)
     qualities = (
         report.macro_average_precision + report.mean_average_precision
-        for report in reports
-        if report.source != "all"
+        for report in of_sources
     )
     # Undefined where no photo of the source has a tag.
     return sum(quality for quality in qualities if not math.isnan(quality))

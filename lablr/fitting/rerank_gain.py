@@ -17,30 +17,24 @@ and both rankings are judged on what is left then.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
 from lablr.encoders.encoding import EncodedPhotos
 from lablr.errors import NotInBundle
 from lablr.fitting.evaluate import encoded_split
-from lablr.fitting.metrics import mean_average_precision, rank_relevance
+from lablr.fitting.metrics import mean_average_precision, rank_relevance, without_nan
 from lablr.ranking.feedback import Feedback
 from lablr.ranking.tagger import Tagger
+from lablr.system.arrays import Bools, Floats
 from lablr.system.progress import Progress, silent
-
-__all__ = ["PROTOCOLS", "RerankGain", "accept_encoded", "evaluate_rerank_gain"]
 
 PROTOCOLS = ("first", "random", "last")
 SEED = 0
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -65,11 +59,7 @@ class RerankGain:
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures as JSON holds them, None for nan."""
-        figures = asdict(self) | {"gain": self.gain}
-        return {
-            key: None if isinstance(value, float) and math.isnan(value) else value
-            for key, value in figures.items()
-        }
+        return without_nan(asdict(self) | {"gain": self.gain})
 
 
 def evaluate_rerank_gain(

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.corpus import Photo
 from lablr.corpus.images import count_left_out, name_left_out
@@ -26,8 +25,6 @@ from lablr.latent_space.cooccurrence import Cooccurrence
 from lablr.latent_space.dots import MapDots
 from lablr.latent_space.gaussians import GaussianStatistics, StatisticsSum
 from lablr.system.npz import pack_arrays, unpack_arrays
-
-__all__ = ["FitSums", "FitWork"]
 
 # Of a packed result, in error messages.
 NAME = "the sums of a block"
@@ -90,7 +87,9 @@ class FitSums:
                 name_left_out(photo)
             left_out += part.left_out
             statistics.add(part.statistics)
-            pairs = _with_pairs(pairs, part.pairs)
+            pairs.append(part.pairs)
+            if len(pairs) == FEW_PARTS:
+                pairs = [Cooccurrence.total(pairs)]
             validation.append(part.validation)
             dots = _with_dots(dots, part.dots)
         n_validation = sum(len(part.latents) for part in validation)
@@ -171,31 +170,18 @@ class FitWork:
         encoded = encode_photos(photos, encoder, ("train", "val"), self.mirror)
         return FitSums.of(encoded, self.seed)
 
-    def pack(self, result: FitSums) -> bytes:
-        """Return sums as bytes."""
-        return result.pack()
-
-    def unpack(self, packed: bytes) -> FitSums:
-        """Return the sums that were packed."""
-        return FitSums.unpack(packed)
+    pack = staticmethod(FitSums.pack)
+    unpack = staticmethod(FitSums.unpack)
 
 
 def _statistics(train: EncodedPhotos) -> GaussianStatistics:
     """Sum over the training photos, and over their mirror images as half each."""
-    views: list[npt.NDArray[np.float32]] = [train.latents]
-    if train.mirrored is not None:
-        views.append(train.mirrored)
+    mirrored = [] if train.mirrored is None else [train.mirrored]
     parts = [
         GaussianStatistics.of(view, train.membership, train.sources, train.tags)
-        for view in views
+        for view in (train.latents, *mirrored)
     ]
     return sum(parts[1:], start=parts[0]).scaled(1 / len(parts))
-
-
-def _with_pairs(waiting: list[Cooccurrence], part: Cooccurrence) -> list[Cooccurrence]:
-    """Add a part's counts to those that wait; add up when there are many."""
-    waiting = [*waiting, part]
-    return waiting if len(waiting) < FEW_PARTS else [Cooccurrence.total(waiting)]
 
 
 def _with_dots(joined: list[MapDots], part: MapDots) -> list[MapDots]:

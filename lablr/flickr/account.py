@@ -10,8 +10,6 @@ from lablr.errors import PushError
 from lablr.system.private_file import read_private
 from lablr.system.whole_file import refused_as, write_bytes
 
-__all__ = ["Account", "account_file", "forget_account", "keep_account", "read_account"]
-
 _HOW = "sign in with: lablr push --sign-in"
 
 

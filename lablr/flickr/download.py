@@ -27,8 +27,6 @@ from lablr.system.journal import Journal
 from lablr.system.progress import Progress, silent
 from lablr.system.whole_file import refused_as, write_bytes, write_whole
 
-__all__ = ["Estimate", "download", "estimate"]
-
 # A guess for JPEGs of quality 85 to 90: what --dry-run says is an order of size.
 BYTES_PER_PIXEL = 0.25
 

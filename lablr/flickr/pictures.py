@@ -19,8 +19,6 @@ from lablr.flickr.retries import (
 )
 from lablr.photos import FOLDER_LIMITS, PhotoLimits, read_image
 
-__all__ = ["Picture", "Pictures"]
-
 MAX_REDIRECTS = 5
 # Small enough for a JPEG to be decoded quickly, and decoded to its end.
 CHECKED_SIZE = 64

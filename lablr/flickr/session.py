@@ -31,8 +31,6 @@ from lablr.flickr.retries import (
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["FlickrSession", "flickr_url", "open_session"]
-
 T = TypeVar("T")
 
 URL = "https://api.flickr.com"

@@ -11,8 +11,6 @@ from lablr.errors import DownloadError
 from lablr.flickr.licenses import License
 from lablr.flickr.search import FoundPhoto, SearchConfig
 
-__all__ = ["DownloadOutcome", "DownloadState"]
-
 # More ids with the same bytes are Flickr's "unavailable" picture.
 MAX_TWINS = 2
 SAME_PICTURE = "same picture"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lablr.errors import BundleError
+from lablr.system.arrays import Arrays
 
 __all__ = ["Arrays", "checked"]
-
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def checked(

@@ -13,26 +13,14 @@ worth `PRIOR_STRENGTH`, the mode of which is found by Newton's method.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from lablr.corpus.records import hash64
 from lablr.latent_space.arrays import checked
-
-__all__ = [
-    "Calibration",
-    "cross_fitted",
-    "folds_of",
-    "out_of_fold",
-    "threshold_at_precision",
-]
-
-Array = npt.NDArray[np.floating]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from lablr.system.arrays import Arrays, Bools, Floats, Ints, Reals
 
 PRIOR_STRENGTH = 2.0
 # A calibration that was fitted before gives way to more photos, but slowly.
@@ -48,10 +36,10 @@ N_FOLDS = 5
 class Calibration:
     """Platt scaling of T tags: `slopes` (T,) and `intercepts` (T,)."""
 
-    slopes: npt.NDArray[np.float64]
-    intercepts: npt.NDArray[np.float64]
+    slopes: Floats
+    intercepts: Floats
 
-    def probability(self, log_likelihood_ratio: Array) -> npt.NDArray[np.float64]:
+    def probability(self, log_likelihood_ratio: Reals) -> Floats:
         """Return probabilities (N, T) of log-likelihood ratios (N, T)."""
         logits = self.slopes * log_likelihood_ratio + self.intercepts
         # 1 / (1 + e^-z) without overflow, and exact where it is next to nothing:
@@ -59,9 +47,7 @@ class Calibration:
         return np.asarray(np.exp(-np.logaddexp(0, -logits)), np.float64)
 
     @classmethod
-    def fit(
-        cls, log_likelihood_ratio: Array, membership: npt.NDArray[np.bool_]
-    ) -> Calibration:
+    def fit(cls, log_likelihood_ratio: Reals, membership: Bools) -> Calibration:
         """Fit on photos kept aside: ratios and membership, each (N, T).
 
         Without photos the ratios are taken at their word: slope 1, intercept 0.
@@ -79,10 +65,7 @@ class Calibration:
         return cls(slopes / unit, intercepts)
 
     def updated(
-        self,
-        log_likelihood_ratio: Array,
-        membership: npt.NDArray[np.bool_],
-        known: npt.NDArray[np.bool_],
+        self, log_likelihood_ratio: Reals, membership: Bools, known: Bools
     ) -> Calibration:
         """Draw this one toward what more photos say, all (N, T).
 
@@ -101,20 +84,16 @@ class Calibration:
         )
         return Calibration(slopes / unit, intercepts)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for the bundle."""
         return {"slopes": self.slopes, "intercepts": self.intercepts}
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[np.generic]], n_tags: int
-    ) -> Calibration:
+    def from_arrays(cls, arrays: Arrays, n_tags: int) -> Calibration:
         """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
-        slopes, intercepts = (
-            checked(arrays, name, (n_tags,), "calibration.npz")
-            for name in ("slopes", "intercepts")
-        )
-        return cls(slopes, intercepts)
+        names = ("slopes", "intercepts")
+        file = "calibration.npz"
+        return cls(*(checked(arrays, name, (n_tags,), file) for name in names))
 
 
 def _platt(
@@ -122,7 +101,7 @@ def _platt(
     relevant: Floats,
     prior: Floats,
     strength: float,
-    held: npt.NDArray[np.bool_] | None = None,
+    held: Bools | None = None,
     weights: Floats | float = 1.0,
 ) -> Floats:
     """Find the most probable (2, T) slopes and intercepts, by damped Newton steps.
@@ -158,7 +137,7 @@ def _newton_step(
     relevant: Floats,
     prior: Floats,
     strength: float,
-    held: npt.NDArray[np.bool_],
+    held: Bools,
     weights: Floats | float,
 ) -> Floats:
     """Return Hessian^-1 gradient, (2, T).
@@ -186,18 +165,12 @@ def _newton_step(
 
 
 def threshold_at_precision(
-    membership: npt.NDArray[np.bool_], probability: Array, precision: float
+    membership: Bools, probability: Reals, precision: float
 ) -> float:
     """Find the lowest probability from which on `precision` of the tags are right.
 
-    Parameters
-    ----------
-    membership, probability : (N, T), pooled over all photos and tags.
-    precision : share of accepted tags that must be right, 0 to 1.
-
-    Returns
-    -------
-    A probability; 1.0 when no threshold reaches the precision.
+    `membership` and `probability` (N, T) are pooled over all photos and tags. Returns
+    1.0 when no threshold reaches the precision, 0 to 1.
     """
     order = np.argsort(-probability, axis=None, kind="stable")
     accepted = probability.ravel()[order]
@@ -210,18 +183,13 @@ def threshold_at_precision(
     return float(accepted[np.flatnonzero(reached)[-1]])
 
 
-def folds_of(names: Iterable[object]) -> npt.NDArray[np.int64]:
+def folds_of(names: Iterable[object]) -> Ints:
     """Return the fold (N,) of each photo, from a hash of its name: it never moves."""
-    found = (str(name).encode("utf-8", "surrogateescape") for name in names)
-    digests = (hashlib.sha256(name).digest()[:8] for name in found)
-    parts = [int.from_bytes(digest, "big") % N_FOLDS for digest in digests]
-    return np.array(parts, np.int64)
+    return np.array([hash64(str(name)) % N_FOLDS for name in names], np.int64)
 
 
 def out_of_fold(
-    folds: npt.NDArray[np.int64],
-    n_columns: int,
-    predict: Callable[[Bools, Bools], Floats],
+    folds: Ints, n_columns: int, predict: Callable[[Bools, Bools], Floats]
 ) -> Floats:
     """Join what `predict(others, own)` says of the photos of each fold: (N, columns).
 
@@ -234,7 +202,7 @@ def out_of_fold(
     return found
 
 
-def cross_fitted(ratio: Array, membership: Bools, names: Iterable[object]) -> Floats:
+def cross_fitted(ratio: Reals, membership: Bools, names: Iterable[object]) -> Floats:
     """Return probabilities (N, T), each photo's by a calibration fitted without it."""
 
     def predict(others: Bools, own: Bools) -> Floats:

@@ -10,13 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import BundleError
-
-__all__ = ["Cooccurrence"]
-
-Arrays = Mapping[str, npt.NDArray[np.generic]]
+from lablr.system.arrays import Arrays, Bools, Floats, Ints, Names
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +28,12 @@ class Cooccurrence:
 
     tags: tuple[str, ...]
     sources: tuple[str, ...]
-    places: npt.NDArray[np.int64]
-    n: npt.NDArray[np.float64]
+    places: Ints
+    n: Floats
 
     @classmethod
     def of(
-        cls,
-        membership: npt.NDArray[np.bool_],
-        sources: npt.NDArray[np.str_],
-        tags: tuple[str, ...],
+        cls, membership: Bools, sources: Names, tags: tuple[str, ...]
     ) -> Cooccurrence:
         """Count photos with membership (N, T) and sources (N,)."""
         names = tuple(sorted({str(source) for source in sources}))
@@ -61,10 +54,7 @@ class Cooccurrence:
         for part in parts:
             tags.update(part.tags)
             sources.update(part.sources)
-            for (source, one, two), n in zip(
-                part.places.tolist(), part.n.tolist(), strict=True
-            ):
-                counts[part.sources[source], part.tags[one], part.tags[two]] += n
+            counts.update(part._by_names())
         return cls._of_names(counts, sorted(sources), sorted(tags))
 
     @classmethod
@@ -86,7 +76,7 @@ class Cooccurrence:
         places = np.array([place[:3] for place in placed], np.int64).reshape(-1, 3)
         return cls(tags, sources, places, np.array([n for *_, n in placed], np.float64))
 
-    def together(self, source: int) -> npt.NDArray[np.float64]:
+    def together(self, source: int) -> Floats:
         """Return a source's photos (T, T) with each two tags; the diagonal is 0."""
         table = np.zeros((len(self.tags), len(self.tags)))
         own = self.places[:, 0] == source
@@ -96,15 +86,17 @@ class Cooccurrence:
 
     def with_tags(self, tags: tuple[str, ...]) -> Cooccurrence:
         """Return the counts of these tags; those that are new have met no other."""
-        counts = {
-            (self.sources[source], self.tags[one], self.tags[two]): n
-            for (source, one, two), n in zip(
-                self.places.tolist(), self.n.tolist(), strict=True
-            )
-        }
-        return self._of_names(counts, self.sources, tags)
+        return self._of_names(self._by_names(), self.sources, tags)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def _by_names(self) -> dict[tuple[str, str, str], float]:
+        """Return the counts by source, tag and tag."""
+        counts = zip(self.places.tolist(), self.n.tolist(), strict=True)
+        return {
+            (self.sources[source], self.tags[one], self.tags[two]): n
+            for (source, one, two), n in counts
+        }
+
+    def to_arrays(self) -> Arrays:
         """Return arrays for the bundle, beside those of the Gaussians."""
         return {"pair_places": self.places, "pair_n": self.n}
 

@@ -7,14 +7,13 @@ on who met them, and two halves of a corpus merge by keeping the smallest of bot
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["MapDots"]
+from lablr.corpus.records import hash64
+from lablr.system.arrays import Bools, Float32s, Ints, Names
 
 MAX_PHOTOS_PER_TAG = 200
 
@@ -32,21 +31,23 @@ class MapDots:
     """
 
     tags: tuple[str, ...]
-    tag_of: NDArray[np.int64]
-    keys: NDArray[np.int64]
-    latents: NDArray[np.float32]
+    tag_of: Ints
+    keys: Ints
+    latents: Float32s
 
     @classmethod
     def of(
         cls,
-        latents: NDArray[np.float32],
-        membership: NDArray[np.bool_],
-        files: NDArray[np.str_],
+        latents: Float32s,
+        membership: Bools,
+        files: Names,
         tags: tuple[str, ...],
         seed: int = 0,
     ) -> MapDots:
         """Choose from photos with latents (N, d), membership (N, T), files (N,)."""
-        photo_keys = np.array([_key(str(file), seed) for file in files], np.int64)
+        # 63 bits, which the seed changes altogether.
+        keys = [hash64(f"{seed}\0{file}") >> 1 for file in files]
+        photo_keys = np.array(keys, np.int64)
         photos, tag_of = np.nonzero(membership)
         chosen = _smallest(tag_of, photo_keys[photos])
         photos = photos[chosen]
@@ -67,18 +68,12 @@ class MapDots:
         return cls(tags, tag_of[chosen], keys[chosen], latents[chosen])
 
     @property
-    def starts(self) -> NDArray[np.int64]:
+    def starts(self) -> Ints:
         """Return where each tag's dots begin and, last, where they end: (T + 1,)."""
         return np.searchsorted(self.tag_of, np.arange(len(self.tags) + 1))
 
 
-def _key(file: str, seed: int) -> int:
-    """Return 63 bits of a hash that the seed changes altogether."""
-    text = f"{seed}\0{file}".encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
-
-
-def _smallest(tag_of: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:
+def _smallest(tag_of: Ints, keys: Ints) -> Ints:
     """Return the places of each tag's smallest keys, by tag and then by key."""
     order = np.lexsort((keys, tag_of))
     ordered = tag_of[order]

@@ -18,19 +18,13 @@ the tag. A weight w counts each judged photo w times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import BundleError
 from lablr.latent_space.moments import Moments, pack_moments, unpack_moments
-
-__all__ = ["FeedbackStatistics"]
-
-Bools = npt.NDArray[np.bool_]
-Arrays = Mapping[str, npt.NDArray[np.generic]]
+from lablr.system.arrays import Arrays, Bools, Floats, Reals
 
 PARTS = ("accepted", "decided", "judged")
 
@@ -54,7 +48,7 @@ class FeedbackStatistics:
     @classmethod
     def of(
         cls,
-        latents: npt.NDArray[np.floating],
+        latents: Reals,
         accepted: Bools,
         rejected: Bools,
         tags: tuple[str, ...],
@@ -74,13 +68,12 @@ class FeedbackStatistics:
             ),
         )
 
-    def __add__(self, other: FeedbackStatistics) -> FeedbackStatistics:
-        """Add the judgements of both, by the same tags."""
-        return self._combined(other, 1.0)
-
     def __sub__(self, other: FeedbackStatistics) -> FeedbackStatistics:
-        """Take away the judgements of `other`, which were among them."""
-        return self._combined(other, -1.0)
+        """Take away the judgements of `other`, by the same tags and among them."""
+        if self.tags != other.tags:
+            raise ValueError("judgements of different tags cannot be taken away")
+        parts = (getattr(self, part) - getattr(other, part) for part in PARTS)
+        return FeedbackStatistics(self.tags, *parts)
 
     def evidence(self, unknown: float) -> tuple[Moments, Moments]:
         """Return what to add to the sums of each tag and of each rest, both (T)."""
@@ -96,9 +89,9 @@ class FeedbackStatistics:
             sums -= accepted
         return self.accepted, Moments(*rest)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for the bundle, beside those of the corpus's statistics."""
-        arrays: dict[str, npt.NDArray[np.generic]] = {}
+        arrays: Arrays = {}
         for part in PARTS:
             arrays |= pack_moments(getattr(self, part), f"judgements_{part}")
         return arrays
@@ -129,15 +122,8 @@ class FeedbackStatistics:
             ) from error
         return cls(tags, *parts)
 
-    def _combined(self, other: FeedbackStatistics, factor: float) -> FeedbackStatistics:
-        if self.tags != other.tags:
-            raise ValueError("judgements of different tags cannot be added")
-        pairs = ((getattr(self, part), getattr(other, part)) for part in PARTS)
-        parts = (a + b if factor > 0 else a - b for a, b in pairs)
-        return FeedbackStatistics(self.tags, *parts)
 
-
-def _weighted(points: npt.NDArray[np.float64], groups: Bools, weight: float) -> Moments:
+def _weighted(points: Floats, groups: Bools, weight: float) -> Moments:
     """Sum points (N, d) over groups (N, G), each counted `weight` times."""
     # To weigh the points is quicker than to weigh the (G, d, d) sums of products.
     root = np.sqrt(weight)

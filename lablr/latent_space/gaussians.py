@@ -25,26 +25,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.corpus.label_weights import absence_weights
 from lablr.errors import BundleError, FitError
 from lablr.latent_space.mahalanobis import ManyGaussians
 from lablr.latent_space.moments import Moments, pack_moments, unpack_moments
-
-__all__ = [
-    "GaussianStatistics",
-    "StatisticsSum",
-    "TagGaussians",
-    "shrunk_covariances",
-]
-
-Array = npt.NDArray[np.float64]
-FloatArray = npt.NDArray[np.floating]
+from lablr.system.arrays import Arrays, Bools, Floats, Names, Reals
 
 MIN_PHOTOS = 5
 
@@ -65,15 +55,11 @@ class GaussianStatistics:
     sources: tuple[str, ...]
     tag_moments: Moments
     source_moments: Moments
-    counts: Array
+    counts: Floats
 
     @classmethod
     def of(
-        cls,
-        latents: FloatArray,
-        membership: npt.NDArray[np.bool_],
-        sources: npt.NDArray[np.str_],
-        tags: tuple[str, ...],
+        cls, latents: Reals, membership: Bools, sources: Names, tags: tuple[str, ...]
     ) -> GaussianStatistics:
         """Sum `latents` (N, d) by `membership` (N, T) and `sources` (N,)."""
         points = latents.astype(np.float64)
@@ -103,24 +89,24 @@ class GaussianStatistics:
             counts=self.counts * factor,
         )
 
-    def absence(self, unknown: float) -> Array:
+    def absence(self, unknown: float) -> Floats:
         """Return the weight (S, T) of a missing tag in each source: `label_weights`."""
         return absence_weights(self.counts, unknown)
 
-    def rest(self, absence: FloatArray) -> Moments:
+    def rest(self, absence: Reals) -> Moments:
         """Return the sums over the photos without each tag, by its `absence` (S, T)."""
         weights = absence.T.astype(np.float64)
         return self.source_moments.weighted(weights) - self.tag_moments
 
     def to_arrays(
         self, products: type[np.float32] | type[np.float64] = np.float32
-    ) -> dict[str, npt.NDArray[np.generic]]:
+    ) -> Arrays:
         """Return arrays for the bundle: symmetric matrices as packed triangles.
 
         Counts and sums are exact; each sum of products is rounded to the type
         `products`: for float32 that is by 2^-24 (6e-8) of its size at most.
         """
-        arrays: dict[str, npt.NDArray[np.generic]] = {
+        arrays: Arrays = {
             "sources": np.frombuffer("\n".join(self.sources).encode(), np.uint8),
             "counts": self.counts,
         }
@@ -129,9 +115,7 @@ class GaussianStatistics:
         return arrays
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[np.generic]], tags: tuple[str, ...]
-    ) -> GaussianStatistics:
+    def from_arrays(cls, arrays: Arrays, tags: tuple[str, ...]) -> GaussianStatistics:
         """Read back `to_arrays`; raises `BundleError` where the shapes disagree."""
         try:
             names = arrays["sources"].tobytes().decode()
@@ -236,7 +220,7 @@ class TagGaussians:
     def __init__(
         self,
         statistics: GaussianStatistics,
-        absence: FloatArray,
+        absence: Reals,
         shrinkage: float,
         ridge: float,
         judged: tuple[Moments, Moments] | None = None,
@@ -250,52 +234,50 @@ class TagGaussians:
         tied = tag.within_covariance()
         self.n_photos_ = tag.n
         self.means_ = tag.means
-        self._rest = ManyGaussians(
-            rest.means, shrunk_covariances(rest, tied, shrinkage, ridge)
-        )
-        self._tag = ManyGaussians(
-            tag.means, shrunk_covariances(tag, tied, shrinkage, ridge)
+        self._rest, self._tag = (
+            ManyGaussians(own.means, shrunk_covariances(own, tied, shrinkage, ridge))
+            for own in (rest, tag)
         )
         self.log_determinants_ = self._tag.log_determinants
         self.log_prior_odds_ = np.log(tag.n / rest.n)
 
-    def squared_mahalanobis(self, latents: FloatArray) -> Array:
+    def squared_mahalanobis(self, latents: Reals) -> Floats:
         """Return ``D2_t(x)`` of latents (N, d) to every tag's Gaussian: (N, T)."""
         return self._tag.squared_mahalanobis(latents)
 
-    def log_likelihood_ratio(self, latents: FloatArray) -> Array:
+    def log_likelihood_ratio(self, latents: Reals) -> Floats:
         """Log odds that photos with latents (N, d) have each tag: (N, T), in nats."""
         return self.score(latents)[1]
 
-    def score(self, latents: FloatArray) -> tuple[Array, Array]:
+    def score(self, latents: Reals) -> tuple[Floats, Floats]:
         """Return squared Mahalanobis and log-likelihood ratio at once, each (N, T)."""
         to_tag = self._tag.squared_mahalanobis(latents)
         to_rest = self._rest.squared_mahalanobis(latents)
-        tag_log_density = -0.5 * (to_tag + self._tag.log_determinants)
-        rest_log_density = -0.5 * (to_rest + self._rest.log_determinants)
-        ratio = tag_log_density - rest_log_density + self.log_prior_odds_
-        return to_tag, ratio
+        return to_tag, self._ratio(to_tag, to_rest, slice(None))
 
-    def squared_mahalanobis_of(self, tag: int, latents: FloatArray) -> Array:
+    def squared_mahalanobis_of(self, tag: int, latents: Reals) -> Floats:
         """Return ``D2_t(x)`` of latents (N, d) to one tag, by its number: (N,)."""
         return self._tag.squared_mahalanobis_of(tag, latents)
 
-    def score_of(self, tag: int, latents: FloatArray) -> tuple[Array, Array]:
+    def score_of(self, tag: int, latents: Reals) -> tuple[Floats, Floats]:
         """Return what `score` gives for the tag of one number, each (N,).
 
         A hundred photos and one tag are a few milliseconds, all tags ten times that.
         """
         to_tag = self.squared_mahalanobis_of(tag, latents)
         to_rest = self._rest.squared_mahalanobis_of(tag, latents)
-        tag_log_density = -0.5 * (to_tag + self._tag.log_determinants[tag])
-        rest_log_density = -0.5 * (to_rest + self._rest.log_determinants[tag])
-        ratio = tag_log_density - rest_log_density + self.log_prior_odds_[tag]
-        return to_tag, ratio
+        return to_tag, self._ratio(to_tag, to_rest, tag)
+
+    def _ratio(self, to_tag: Floats, to_rest: Floats, tags: slice | int) -> Floats:
+        tag_log_density = -0.5 * (to_tag + self._tag.log_determinants[tags])
+        rest_log_density = -0.5 * (to_rest + self._rest.log_determinants[tags])
+        ratio: Floats = tag_log_density - rest_log_density + self.log_prior_odds_[tags]
+        return ratio
 
 
 def shrunk_covariances(
-    groups: Moments, tied: Array, shrinkage: float, ridge: float
-) -> Iterator[Array]:
+    groups: Moments, tied: Floats, shrinkage: float, ridge: float
+) -> Iterator[Floats]:
     """Yield ``(1 - alpha) S + alpha S_w + ridge I`` (d, d) of each group."""
     floor = ridge * np.trace(tied) / len(tied) * np.eye(len(tied))
     alphas = shrinkage / (groups.n + shrinkage)
@@ -303,7 +285,7 @@ def shrunk_covariances(
         yield (1 - alpha) * covariance + alpha * tied + floor
 
 
-def _refuse_rare_tags(tags: Iterable[str], n_photos: Array) -> None:
+def _refuse_rare_tags(tags: Iterable[str], n_photos: Floats) -> None:
     rare = [
         f"{tag} ({int(n)})"
         for tag, n in zip(tags, n_photos, strict=True)

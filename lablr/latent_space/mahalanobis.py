@@ -24,16 +24,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import FitError
-
-__all__ = ["ManyGaussians", "log_densities"]
-
-Array = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Float32Array = npt.NDArray[np.float32]
-FloatArray = npt.NDArray[np.floating]
+from lablr.system.arrays import Bools, Float32s, Floats, Reals
 
 # Beyond so many Gaussians they share a basis, of so many matrices.
 MAX_OWN = 300
@@ -58,10 +51,7 @@ class ManyGaussians:
     """
 
     def __init__(
-        self,
-        means: Array,
-        covariances: Iterable[Array],
-        n_basis: int | None = None,
+        self, means: Floats, covariances: Iterable[Floats], n_basis: int | None = None
     ) -> None:
         n_groups, d = means.shape
         self._lower = np.tril_indices(d)
@@ -79,8 +69,10 @@ class ManyGaussians:
         linear, constant = np.empty((n_groups, d)), np.empty((n_groups, 1))
         for group, mean in enumerate(centred):
             covariance = self._whitener @ self._unpacked(packed[group])
-            precision_matrix, log_determinant = _inverse(covariance @ self._whitener.T)
-            self.log_determinants[group] += log_determinant
+            factor = _cholesky(covariance @ self._whitener.T)
+            self.log_determinants[group] += _log_determinant(factor)
+            inverse = np.linalg.inv(factor)
+            precision_matrix = inverse.T @ inverse
             packed[group] = precision_matrix[self._lower] * self._scale
             linear[group] = precision_matrix @ mean
             constant[group] = linear[group] @ mean
@@ -91,7 +83,7 @@ class ManyGaussians:
         numbers = np.hstack([weights, -2 * linear, constant])
         self._numbers = np.ascontiguousarray(numbers.T, np.float32)
 
-    def squared_mahalanobis(self, latents: FloatArray) -> Array:
+    def squared_mahalanobis(self, latents: Reals) -> Floats:
         """Return (N, G) of latents (N, d), in float32 but for the result."""
         squares = np.empty((len(latents), self._numbers.shape[1]))
         n_at_once = max(1, NUMBERS_AT_ONCE // sum(self._basis.shape))
@@ -107,17 +99,17 @@ class ManyGaussians:
         # An approximate precision matrix need not be positive definite.
         return np.maximum(squares, 0, out=squares)
 
-    def squared_mahalanobis_of(self, group: int, latents: FloatArray) -> Array:
+    def squared_mahalanobis_of(self, group: int, latents: Reals) -> Floats:
         """Return the same to one Gaussian: (N, d) -> (N,), its matrix unpacked."""
         d, n_basis = len(self._origin), self._basis.shape[1]
         numbers = self._numbers[:, group]
         precision_matrix = self._unpacked(self._basis @ numbers[:n_basis])
         linear, constant = numbers[n_basis : n_basis + d], numbers[-1]
         x = (np.asarray(latents, np.float64) - self._origin) @ self._whitener.T
-        squares: Array = ((x @ precision_matrix + linear) * x).sum(axis=1) + constant
+        squares: Floats = ((x @ precision_matrix + linear) * x).sum(axis=1) + constant
         return np.maximum(squares, 0, out=squares)
 
-    def _unpacked(self, packed: FloatArray) -> Array:
+    def _unpacked(self, packed: Reals) -> Floats:
         """Return the symmetric matrix (d, d) of packed numbers (d (d+1) / 2,)."""
         d = self._lower[0][-1] + 1
         matrix = np.empty((d, d))
@@ -126,8 +118,8 @@ class ManyGaussians:
 
 
 def log_densities(
-    means: Array, covariances: Iterable[Array], latents: Array, wanted: Bools
-) -> Array:
+    means: Floats, covariances: Iterable[Floats], latents: Floats, wanted: Bools
+) -> Floats:
     """Return ``-1/2 (D2 + log det Sigma)`` (N, G) of G Gaussians, 0 where not `wanted`.
 
     For few photos once: to solve is ten times quicker than to prepare `ManyGaussians`.
@@ -143,7 +135,7 @@ def log_densities(
     return found
 
 
-def _basis(rows: Float32Array, k: int) -> tuple[Float32Array, Float32Array]:
+def _basis(rows: Float32s, k: int) -> tuple[Float32s, Float32s]:
     """Return weights (G, K) and basis (K, M) with ``weights @ basis ~ rows``.
 
     One power iteration sharpens the random projection.
@@ -159,18 +151,11 @@ def _basis(rows: Float32Array, k: int) -> tuple[Float32Array, Float32Array]:
     return rows @ probe, np.ascontiguousarray(probe.T)
 
 
-def _inverse(covariance: Array) -> tuple[Array, float]:
-    """Return the precision matrix (d, d), and the log-determinant of the covariance."""
-    factor = _cholesky(covariance)
-    whitener = np.linalg.inv(factor)
-    return whitener.T @ whitener, _log_determinant(factor)
-
-
-def _log_determinant(factor: Array) -> float:
+def _log_determinant(factor: Floats) -> float:
     return float(2 * np.log(np.diagonal(factor)).sum())
 
 
-def _cholesky(covariance: Array) -> Array:
+def _cholesky(covariance: Floats) -> Floats:
     """Return the lower triangular factor (d, d) of a covariance; raises `FitError`."""
     try:
         factor = np.asarray(np.linalg.cholesky(covariance), np.float64)

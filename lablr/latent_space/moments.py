@@ -6,27 +6,24 @@ merge by adding theirs. In a bundle each symmetric matrix is a packed triangle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = ["Moments", "pack_moments", "unpack_moments"]
-
-Array = npt.NDArray[np.float64]
+from lablr.system.arrays import Arrays, Bools, Floats
 
 
 @dataclass(frozen=True)
 class Moments:
     """Sums over groups of photos: ``n`` (G,), ``total`` (G, d), ``outer`` (G, d, d)."""
 
-    n: Array
-    total: Array
-    outer: Array
+    n: Floats
+    total: Floats
+    outer: Floats
 
     @classmethod
-    def of(cls, latents: Array, groups: npt.NDArray[np.bool_]) -> Moments:
+    def of(cls, latents: Floats, groups: Bools) -> Moments:
         """Sum `latents` (N, d) over the photos of each group, `groups` (N, G)."""
         n_groups, d = groups.shape[1], latents.shape[1]
         total, outer = np.empty((n_groups, d)), np.empty((n_groups, d, d))
@@ -36,42 +33,36 @@ class Moments:
         return cls(groups.sum(axis=0).astype(np.float64), total, outer)
 
     def __add__(self, other: Moments) -> Moments:
-        return Moments(
-            self.n + other.n, self.total + other.total, self.outer + other.outer
-        )
+        return Moments(*(mine + theirs for mine, theirs in self._pairs(other)))
 
     def __sub__(self, other: Moments) -> Moments:
-        return Moments(
-            self.n - other.n, self.total - other.total, self.outer - other.outer
-        )
+        return Moments(*(mine - theirs for mine, theirs in self._pairs(other)))
+
+    def _pairs(self, other: Moments) -> Iterator[tuple[Floats, Floats]]:
+        yield from zip(vars(self).values(), vars(other).values(), strict=True)
 
     def add_in_place(self, other: Moments) -> None:
         """Add the photos of the same groups to these sums."""
-        self.n[:] += other.n
-        self.total[:] += other.total
-        self.outer[:] += other.outer
+        for mine, theirs in self._pairs(other):
+            mine += theirs
 
     def group(self, number: int) -> Moments:
         """Return the sums of one group alone, as views."""
-        only = slice(number, number + 1)
-        return Moments(self.n[only], self.total[only], self.outer[only])
+        return Moments(*(sums[number : number + 1] for sums in vars(self).values()))
 
     @classmethod
     def stacked(cls, groups: Sequence[Moments], n_latent: int) -> Moments:
         """Stack the groups of all, in their order; there may be none."""
-        d = n_latent
-        none = cls(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)))
-        return cls(
-            np.concatenate([none.n, *(group.n for group in groups)]),
-            np.concatenate([none.total, *(group.total for group in groups)]),
-            np.concatenate([none.outer, *(group.outer for group in groups)]),
-        )
+        none = (np.zeros((0, *(n_latent,) * n_axes)) for n_axes in range(3))
+        parts = [cls(*none), *groups]
+        alike = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*map(np.concatenate, alike))
 
     def scaled(self, factor: float) -> Moments:
         """Return the same photos, each counted `factor` times."""
-        return Moments(self.n * factor, self.total * factor, self.outer * factor)
+        return Moments(*(factor * sums for sums in vars(self).values()))
 
-    def weighted(self, weights: Array) -> Moments:
+    def weighted(self, weights: Floats) -> Moments:
         """Sum over the groups, each counted with `weights` (G', G)."""
         return Moments(
             weights @ self.n,
@@ -80,19 +71,19 @@ class Moments:
         )
 
     @property
-    def means(self) -> Array:
+    def means(self) -> Floats:
         """Return the mean of each group (G, d)."""
         return self.total / self.n[:, None]
 
-    def covariances(self) -> Iterator[Array]:
+    def covariances(self) -> Iterator[Floats]:
         """Yield the empirical covariance (d, d) of each group, divided by n."""
         for n, mean, outer in zip(self.n, self.means, self.outer, strict=True):
             yield outer / n - np.outer(mean, mean)
 
-    def within_covariance(self) -> Array:
+    def within_covariance(self) -> Floats:
         """Return the mean of the groups' covariances (d, d), weighted by their n."""
         scatter = self.outer.sum(axis=0) - self.total.T @ self.means
-        within: Array = scatter / self.n.sum()
+        within: Floats = scatter / self.n.sum()
         return within
 
 
@@ -100,7 +91,7 @@ def pack_moments(
     moments: Moments,
     name: str,
     products: type[np.float32] | type[np.float64] = np.float32,
-) -> dict[str, npt.NDArray[np.generic]]:
+) -> Arrays:
     """Pack moments for a bundle, each sum of products rounded to `products`."""
     rows, columns = np.tril_indices(moments.total.shape[1])
     return {
@@ -110,9 +101,7 @@ def pack_moments(
     }
 
 
-def unpack_moments(
-    arrays: Mapping[str, npt.NDArray[np.generic]], name: str, n_groups: int
-) -> Moments:
+def unpack_moments(arrays: Arrays, name: str, n_groups: int) -> Moments:
     """Read back `pack_moments`; raises KeyError, ValueError or IndexError."""
     n = np.asarray(arrays[f"{name}_n"], np.float64)
     total = np.asarray(arrays[f"{name}_total"], np.float64)

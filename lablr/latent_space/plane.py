@@ -8,21 +8,16 @@ them need be at hand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lablr.errors import BundleError, FitError
 from lablr.latent_space.arrays import checked
 from lablr.latent_space.dots import MapDots
 from lablr.latent_space.moments import Moments
-
-__all__ = ["LatentMap"]
-
-Floats = NDArray[np.float64]
+from lablr.system.arrays import Arrays, Float32s, Floats, Ints
 
 # Of a mean square, what may be left of a variance of nothing after adding.
 ROUNDING = 1e-12
@@ -50,8 +45,8 @@ class LatentMap:
     explained_variance_ratio: Floats
     centroids: Floats
     dispersion_radii: Floats
-    photo_positions: NDArray[np.float32]
-    photo_starts: NDArray[np.int64]
+    photo_positions: Float32s
+    photo_starts: Ints
 
     @classmethod
     def fit(
@@ -89,16 +84,16 @@ class LatentMap:
         located: Floats = (np.asarray(latents, np.float64) - self.mean) @ self.axes.T
         return located
 
-    def photos_of(self, tag: int) -> NDArray[np.float32]:
+    def photos_of(self, tag: int) -> Float32s:
         """Return (m, 2), m at most 200: where training photos of tag number t lie."""
         return self.photo_positions[self.photo_starts[tag] : self.photo_starts[tag + 1]]
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return the fields by their names, as a bundle keeps them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return dict(vars(self))
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> LatentMap:
+    def from_arrays(cls, arrays: Arrays) -> LatentMap:
         """Read what `to_arrays` gave; raises BundleError naming the array."""
         names = [field.name for field in fields(cls)]
         if sorted(arrays) != sorted(names):
@@ -136,7 +131,7 @@ def _principal_plane(photos: Moments) -> tuple[Floats, Floats, Floats]:
     return mean, axes, np.clip(variances[:-3:-1] / total, 0, 1)
 
 
-def _check_shapes(arrays: Mapping[str, NDArray[Any]]) -> None:
+def _check_shapes(arrays: Arrays) -> None:
     n_latent, n_tags = arrays["mean"].size, arrays["dispersion_radii"].size
     n_dots = arrays["photo_positions"].size // 2
     shapes: dict[str, tuple[int, ...]] = {
@@ -156,7 +151,7 @@ def _check_shapes(arrays: Mapping[str, NDArray[Any]]) -> None:
         checked(arrays, name, shape, "map", kinds.get(name, np.float64))
 
 
-def _check_values(arrays: Mapping[str, NDArray[Any]]) -> None:
+def _check_values(arrays: Arrays) -> None:
     starts, axes = arrays["photo_starts"], arrays["axes"]
     ratio = arrays["explained_variance_ratio"]
     if np.abs(axes @ axes.T - np.eye(2)).max() > 1e-6:

@@ -20,8 +20,6 @@ from lablr.metadata.keywords import IPTC, MADE, Additions, Keyword, Lists, addit
 from lablr.metadata.xmp import EMPTY_PACKET, add_to_lists, read_lists
 from lablr.photos.formats import read_header
 
-__all__ = ["embed", "lists_in", "load_exiv2"]
-
 _KEYWORDS = "Iptc.Application2.Keywords"
 _CHARACTER_SET = "Iptc.Envelope.CharacterSet"
 # ISO 2022's escape sequence for UTF-8, as IPTC-IIM 1:90 wants it.

@@ -23,20 +23,6 @@ from lablr.errors import PhotoError, WritingError
 from lablr.photos import PhotoLimits, read_bytes
 from lablr.system.whole_file import flush_folder, write_bytes
 
-__all__ = [
-    "LIMITS",
-    "Snapshot",
-    "back_up",
-    "check_writable",
-    "create",
-    "digest_of",
-    "read_backup",
-    "read_snapshot",
-    "replace",
-    "tidy",
-    "vault_of",
-]
-
 LIMITS = PhotoLimits(max_bytes=256 << 20)
 UNFINISHED = "unfinished"  # new bytes until they are whole, in the vault
 

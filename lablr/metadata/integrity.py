@@ -18,8 +18,6 @@ from collections.abc import Iterator
 
 from lablr.errors import BrokenPhoto, WritingError
 
-__all__ = ["kind_of", "untouched"]
-
 _SOS = 0xDA
 _APP1, _APP2, _APP13 = 0xE1, 0xE2, 0xED
 _COMMENT = 0xFE

@@ -17,8 +17,6 @@ from typing import Any
 from lablr.errors import WritingError
 from lablr.system.undoable import RunJournal, UndoableRun
 
-__all__ = ["FileChange", "WriteJournal", "WriteRun"]
-
 MADE_BY = "lablr write, form 1"
 
 

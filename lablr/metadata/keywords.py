@@ -18,25 +18,6 @@ from typing import Literal, get_args
 
 from lablr.errors import WritingError
 
-__all__ = [
-    "DIGIKAM",
-    "HIERARCHY",
-    "IPTC",
-    "IPTC_MAX_BYTES",
-    "MADE",
-    "ORIGINS",
-    "SUBJECT",
-    "XMP_LISTS",
-    "Additions",
-    "Keyword",
-    "Lists",
-    "Origin",
-    "additions",
-    "provenance_list",
-    "same",
-    "tags_of",
-]
-
 Origin = Literal["suggested", "accepted", "typed"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 

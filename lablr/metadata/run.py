@@ -23,8 +23,6 @@ from lablr.metadata.keywords import Additions, Keyword, Lists
 from lablr.metadata.sidecars import beside, sidecar_of
 from lablr.system.whole_file import flush_folder
 
-__all__ = ["WriteOutcome", "forget", "list_runs", "undo", "write_tags"]
-
 Status = Literal["written", "would be written", "unchanged", "restored", "failed"]
 
 

@@ -25,8 +25,6 @@ from lablr.metadata.keywords import (
 )
 from lablr.metadata.xmp import EMPTY_PACKET, add_to_lists, read_lists
 
-__all__ = ["beside", "sidecar_of", "tags_in"]
-
 # Adobe's programs write into these, and keep a ``photo.xmp`` for raw photos only.
 _WRITTEN_INTO = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".tif", ".tiff"}
 

@@ -17,8 +17,6 @@ from xml.sax.saxutils import escape, quoteattr
 from lablr.errors import WritingError
 from lablr.metadata.keywords import DIGIKAM, XMP_LISTS, Lists
 
-__all__ = ["EMPTY_PACKET", "add_to_lists", "read_lists"]
-
 NAMESPACES: Mapping[str, str] = {
     "dc": "http://purl.org/dc/elements/1.1/",
     "digiKam": "http://www.digikam.org/ns/1.0/",

@@ -24,18 +24,6 @@ from lablr.photos.guard import decode_guarded
 from lablr.photos.header import CORRUPT, TRUNCATED, PhotoHeader
 from lablr.photos.pixels import DECODER_ERRORS, decode_pixels, shrunk
 
-__all__ = [
-    "FITS",
-    "FOLDER_LIMITS",
-    "PhotoLimits",
-    "PhotoSource",
-    "bounded_image",
-    "check_size",
-    "photo_kind",
-    "read_bytes",
-    "read_image",
-]
-
 PhotoSource = bytes | os.PathLike[str] | str | BinaryIO
 
 

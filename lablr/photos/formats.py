@@ -23,8 +23,6 @@ from lablr.photos.header import (
 )
 from lablr.photos.jpeg import read_jpeg
 
-__all__ = ["read_header"]
-
 _UNSUPPORTED = (
     "This is not a JPEG, PNG, WebP or GIF picture, whatever its name says. "
     "Convert it to JPEG and retry."

@@ -30,8 +30,6 @@ from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge
 from lablr.photos import pixels
 from lablr.photos.header import CORRUPT
 
-__all__ = ["decode_guarded"]
-
 _logger = logging.getLogger("lablr")
 
 _STOPPED = (

@@ -17,8 +17,6 @@ from lablr.photos.header import (
     read_orientation,
 )
 
-__all__ = ["read_jpeg"]
-
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")  # two bytes, so that a run of FF stays linear
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOS, _EOI, _APP0, _APP1, _APP14 = 0xDA, 0xD9, 0xE0, 0xE1, 0xEE

@@ -33,19 +33,13 @@ the counts, J and J'. Reranking costs one product of |A| + |R| rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.latent_space.arrays import checked
 from lablr.latent_space.cooccurrence import Cooccurrence
-
-__all__ = ["TagCoupling"]
-
-Array = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from lablr.system.arrays import Arrays, Bools, Floats, Names
 
 # Chosen on validation, see docs/method.md.
 KAPPA = 3.0
@@ -64,26 +58,22 @@ class TagCoupling:
     """
 
     tags: tuple[str, ...]
-    given: Array
-    without: Array
+    given: Floats
+    without: Floats
 
     @classmethod
     def fit(
         cls,
         pairs: Cooccurrence,
-        counts: Array,
-        n_photos: Array,
-        probability: Array,
-        sources: npt.NDArray[np.str_],
+        counts: Floats,
+        n_photos: Floats,
+        probability: Floats,
+        sources: Names,
     ) -> TagCoupling:
         """Compare pairs that met with those that the photos explain.
 
-        Parameters
-        ----------
-        pairs : of the training photos, by S sources.
-        counts : (S, T), training photos of each source with each tag.
-        n_photos : (S,), training photos of each source.
-        probability, sources : (N, T) and (N,), of the validation photos.
+        `pairs`, `counts` (S, T) by tag and `n_photos` (S,) are those of S sources'
+        training photos; `probability` (N, T) and `sources` (N,) of validation photos.
         """
         met, explained, alone, expected = np.zeros((4, *(len(pairs.tags),) * 2))
         for number, name in enumerate(pairs.sources):
@@ -106,7 +96,7 @@ class TagCoupling:
             np.fill_diagonal(table, 0.0)
         return cls(pairs.tags, given, without)
 
-    def shift(self, probability: Array, accepted: Bools, rejected: Bools) -> Array:
+    def shift(self, probability: Floats, accepted: Bools, rejected: Bools) -> Floats:
         """Return what to add to each tag's log odds: of the shape of `probability`.
 
         `accepted` and `rejected` are (N, T), or (T,) for all photos alike.
@@ -133,7 +123,7 @@ class TagCoupling:
             table[np.ix_(known, known)] = chosen
         return TagCoupling(tags, *moved)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for the bundle, beside those of the Gaussians; J packed."""
         rows, columns = np.tril_indices(len(self.tags), -1)
         return {
@@ -142,9 +132,7 @@ class TagCoupling:
         }
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[np.generic]], tags: tuple[str, ...]
-    ) -> TagCoupling | None:
+    def from_arrays(cls, arrays: Arrays, tags: tuple[str, ...]) -> TagCoupling | None:
         """Read back `to_arrays`, None where there are none.
 
         Raises `BundleError` where they do not fit the tags or are not finite.

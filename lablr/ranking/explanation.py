@@ -18,7 +18,7 @@ are that the model has not seen, and those of a chi-square distribution are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -30,11 +30,10 @@ from lablr.errors import UnknownTag
 from lablr.ranking.methods.neighbours import Neighbour
 from lablr.ranking.saliency import GRID, N_PATCHES, Saliency, covered
 from lablr.ranking.tagger import Tagger
+from lablr.system.arrays import Float32s, Pixels
 from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
-
-__all__ = ["MIN_PHOTOS", "Explanation", "Typicality", "explain", "percentile"]
 
 # Among fewer photos a percentile says little: its steps are wider than five.
 MIN_PHOTOS = 20
@@ -43,10 +42,6 @@ N_NEIGHBOURS = 5
 MAX_THREADS = 2
 PATCHES_AT_ONCE = 4
 LABEL = "covering the photo"
-
-Image = npt.NDArray[np.uint8]
-Latents = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ class Explanation:
 
 def explain(
     tagger: Tagger,
-    image: Image,
+    image: Pixels,
     tags: Sequence[str],
     saliency: bool = False,
     progress: Progress = silent,
@@ -126,7 +121,7 @@ def percentile(distance: float, others: npt.ArrayLike) -> float:
 
 
 def _explain(
-    tagger: Tagger, tag: int, latent: Latents, hidden: Latents | None
+    tagger: Tagger, tag: int, latent: Float32s, hidden: Float32s | None
 ) -> Explanation:
     gaussians, name = tagger.ranker.gaussians, tagger.tags[tag]
     every = latent if hidden is None else np.concatenate([latent, hidden])
@@ -156,13 +151,17 @@ def _typicality(tagger: Tagger, tag: int, square: float) -> Typicality | None:
     return Typicality(percentile(square, others), len(own))
 
 
-def _latents_without_parts(tagger: Tagger, image: Image, progress: Progress) -> Latents:
+def _latents_without_parts(
+    tagger: Tagger, image: Pixels, progress: Progress
+) -> Float32s:
     """Encode an image with a patch on it, row by row: (N_PATCHES, d).
 
     Whatever `progress` raises ends it within a few encodings.
     """
     red, green, blue = (round(mean) for mean in tagger.encoder.preprocessing.mean)
-    batches = _batches(covered(image, (red, green, blue)))
+    images = covered(image, (red, green, blue))
+    # iter() ends at the first batch that is empty.
+    batches = map(np.stack, iter(lambda: list(islice(images, PATCHES_AT_ONCE)), []))
     n_threads = min(MAX_THREADS, available_threads())
     found = map_in_order(tagger.encoder.encode, batches, n_threads, n_threads + 1)
     n_batches = -(-N_PATCHES // PATCHES_AT_ONCE)
@@ -170,9 +169,3 @@ def _latents_without_parts(tagger: Tagger, image: Image, progress: Progress) -> 
         return np.concatenate(list(progress(found, n_batches, LABEL)))
     finally:
         found.close()
-
-
-def _batches(images: Iterable[Image]) -> Iterator[Image]:
-    remaining = iter(images)
-    while batch := list(islice(remaining, PATCHES_AT_ONCE)):
-        yield np.stack(batch)

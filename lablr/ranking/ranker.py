@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.bundle import Bundle
 from lablr.errors import BundleError, FitError, RankingError
@@ -26,8 +25,7 @@ from lablr.ranking.methods.neighbours import Neighbours
 from lablr.ranking.methods.semantic import Semantic
 from lablr.ranking.methods.stacking import Blend, log_odds
 from lablr.ranking.methods.triplet import Triplet
-
-__all__ = ["RANKINGS", "Ranker", "Scores"]
+from lablr.system.arrays import Float32s, Floats, Pixels
 
 # By the Gaussians; a bundle may offer more, by other methods.
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
@@ -39,8 +37,6 @@ DESCRIBED: Mapping[str, Any] = {
     "semantic": Semantic,
     "neighbours": Neighbours,
 }
-Floats = npt.NDArray[np.float64]
-Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -109,17 +105,15 @@ class Ranker:
         self._calibrated = {
             name: Calibrated.from_arrays(own, n_tags) for name, own in arrays.items()
         }
-        self.rankings = (*RANKINGS, *self._names())
+        blend = ["blend"] if self.blend else []
+        conse = ["conse"] if self.conse else []
+        self.rankings = (*RANKINGS, *blend, *self.methods, *conse)
 
     @property
     def neighbours(self) -> Neighbours | None:
         """Return the training photos that the bundle keeps, if it does."""
         found = self.methods.get("neighbours")
         return found if isinstance(found, Neighbours) else None
-
-    def _names(self) -> list[str]:
-        whole = [*(["blend"] if self.blend else []), *self.methods]
-        return [*whole, *(["conse"] if self.conse else [])]
 
     @property
     def by_description(self) -> tuple[str, ...]:
@@ -145,10 +139,7 @@ class Ranker:
         return default if own is None else own.threshold
 
     def scores(
-        self,
-        x: npt.NDArray[np.float32],
-        ranking: str = "calibrated",
-        images: Images | None = None,
+        self, x: Float32s, ranking: str = "calibrated", images: Pixels | None = None
     ) -> Scores:
         """Score photos by their descriptions x (N, p).
 
@@ -165,11 +156,7 @@ class Ranker:
         return replace(scores, probability=own, logits=logits)
 
     def _method_logits(
-        self,
-        x: npt.NDArray[np.float32],
-        ranking: str,
-        by_gaussians: Floats,
-        images: Images | None,
+        self, x: Float32s, ranking: str, by_gaussians: Floats, images: Pixels | None
     ) -> Floats:
         """Return a method's logits; `by_gaussians` (N, T) are probabilities.
 

@@ -13,8 +13,8 @@ magnitude, so their logarithms are averaged. Over the training photos i::
 An older photo had more time to be seen; b is what a second of age is worth in this
 corpus, and v_t what the tag's photos would have, were they uploaded when the average
 photo was. share_t of the tag's photos have a known u; the others count as average. k
-photos' worth of the corpus's mean keep a tag of few photos from chance. The sums
-add, as all sums of a fit do, and need no clock.
+photos' worth of the corpus's mean keep a tag of few photos from chance. No clock is
+needed.
 
 **From popularity**, where no record has views: in Flickr's list of popular tags
 (lablr/tags/data/popular_tags.txt) the first 45 are in order, the others are not. Use of
@@ -33,18 +33,14 @@ not fit is not suggested for being popular.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.corpus.records import Photo
 from lablr.errors import BundleError
-
-__all__ = ["Reach", "ViewSums"]
-
-Array = npt.NDArray[np.float64]
+from lablr.system.arrays import Arrays, Floats
 
 BASES = ("views", "popularity")
 N_ORDERED = 45
@@ -63,8 +59,8 @@ class ViewSums:
     tags : of each tag n, ``sum y``, and of those with a known upload number, ``sum u``.
     """
 
-    all: Array = field(default_factory=lambda: np.zeros(7))
-    tags: dict[str, Array] = field(default_factory=dict)
+    all: Floats = field(default_factory=lambda: np.zeros(7))
+    tags: dict[str, Floats] = field(default_factory=dict)
 
     @classmethod
     def of(cls, photos: Iterable[Photo]) -> ViewSums:
@@ -74,13 +70,6 @@ class ViewSums:
             if photo.split == "train" and photo.views is not None:
                 sums._add_photo(photo, float(np.log1p(photo.views)))
         return sums
-
-    def __add__(self, other: ViewSums) -> ViewSums:
-        """Add the sums of both."""
-        together = dict(self.tags)
-        for tag, sums in other.tags.items():
-            together[tag] = together[tag] + sums if tag in together else sums
-        return ViewSums(self.all + other.all, together)
 
     def _add_photo(self, photo: Photo, y: float) -> None:
         u = _uploaded(photo)
@@ -103,7 +92,7 @@ class Reach:
 
     tags: tuple[str, ...]
     basis: str
-    values: Array
+    values: Floats
 
     @classmethod
     def fit(cls, tags: tuple[str, ...], views: ViewSums) -> Reach | None:
@@ -132,15 +121,13 @@ class Reach:
         values = np.array([known.get(tag, median) for tag in tags])
         return Reach(tags, self.basis, values)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for the bundle, beside those of the Gaussians."""
         basis = np.frombuffer(self.basis.encode(), np.uint8)
         return {"reach": self.values, "reach_basis": basis}
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[np.generic]], tags: tuple[str, ...]
-    ) -> Reach | None:
+    def from_arrays(cls, arrays: Arrays, tags: tuple[str, ...]) -> Reach | None:
         """Read back `to_arrays`, None where there are none.
 
         Raises `BundleError` where they do not fit the tags.
@@ -168,7 +155,7 @@ def _uploaded(photo: Photo) -> float | None:
     return seconds / 31_556_952 if 0 < seconds < MAX_UPLOADED else None
 
 
-def _from_views(tags: tuple[str, ...], views: ViewSums) -> Array:
+def _from_views(tags: tuple[str, ...], views: ViewSums) -> Floats:
     n_all, y_all, n_dated, u, y, uu, uy = views.all
     mean_y = y_all / n_all
     spread = uu - u * u / n_dated if n_dated else 0.0
@@ -179,7 +166,7 @@ def _from_views(tags: tuple[str, ...], views: ViewSums) -> Array:
     # n v, so that a tag of no photos needs no case of its own.
     adjusted = total - b * (total_u - dated * mean_u)
     v = (adjusted + PRIOR_PHOTOS * mean_y) / (n + PRIOR_PHOTOS)
-    reach: Array = np.exp(v - v.max())
+    reach: Floats = np.exp(v - v.max())
     return reach
 
 

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = ["GRID", "N_PATCHES", "Saliency", "covered", "painted", "regions"]
+from lablr.system.arrays import Bools, Floats, Pixels
 
 GRID = 8
 N_PATCHES = GRID * GRID
@@ -33,9 +32,6 @@ SPEAKS_AGAINST = (30, 110, 255)
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 # Of the strongest cell; the photo must stay to be seen under it.
 MAX_OPACITY = 0.7
-
-Image = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +75,7 @@ class Saliency:
         }
 
 
-def regions() -> dict[str, npt.NDArray[np.bool_]]:
+def regions() -> dict[str, Bools]:
     """Return names and cells (GRID, GRID): five quarters, then four halves."""
     low, high = np.arange(GRID) < GRID // 2, np.arange(GRID) >= GRID // 2
     middle = np.abs(np.arange(GRID) - (GRID - 1) / 2) < GRID / 4
@@ -98,7 +94,7 @@ def regions() -> dict[str, npt.NDArray[np.bool_]]:
     return {name: np.outer(rows, columns) for name, (rows, columns) in sides.items()}
 
 
-def covered(image: Image, color: tuple[int, int, int]) -> Iterator[Image]:
+def covered(image: Pixels, color: tuple[int, int, int]) -> Iterator[Pixels]:
     """Yield copies of an image (S, S, 3), a patch of `color` on each, row by row."""
     edges = np.linspace(0, len(image), 2 * GRID + 1).round().astype(int)
     # In half cells: cell i reaches from 2 i to 2 i + 2, its patch half a cell further.
@@ -111,7 +107,7 @@ def covered(image: Image, color: tuple[int, int, int]) -> Iterator[Image]:
             yield copy
 
 
-def painted(photo: Image, drops: Floats) -> Image:
+def painted(photo: Pixels, drops: Floats) -> Pixels:
     """Paint a photo (H, W, 3) with its drops (GRID, GRID), as the page does.
 
     Orange speaks for the tag and blue against it, the more the stronger. The photo is
@@ -127,7 +123,7 @@ def painted(photo: Image, drops: Floats) -> Image:
     opacity = MAX_OPACITY * np.abs(strength)
     grey = np.repeat(photo @ LUMINANCE[:, np.newaxis], 3, axis=2)
     grey[part] = (1 - opacity) * grey[part] + opacity * color
-    painted_photo: Image = grey.round().astype(np.uint8)
+    painted_photo: Pixels = grey.round().astype(np.uint8)
     return painted_photo
 
 

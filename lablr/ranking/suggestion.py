@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.ranking.feedback import Feedback
-
-__all__ = ["NO_FEEDBACK", "Suggestion", "TagScore"]
+from lablr.system.arrays import Float32s
 
 NO_FEEDBACK = Feedback()
 
@@ -55,12 +53,12 @@ class Suggestion:
     """
 
     tags: tuple[TagScore, ...]
-    latent: npt.NDArray[np.float32] = field(compare=False)
+    latent: Float32s = field(compare=False)
     position: tuple[float, float]
     threshold: float
     ranking: str
     feedback: Feedback = NO_FEEDBACK
-    features: npt.NDArray[np.float32] = field(
+    features: Float32s = field(
         default_factory=lambda: np.zeros(0, np.float32), compare=False
     )
 

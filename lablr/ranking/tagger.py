@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -31,12 +32,10 @@ from lablr.ranking.feedback import Feedback
 from lablr.ranking.ranker import RANKINGS, Ranker, Scores
 from lablr.ranking.reach import Reach
 from lablr.ranking.suggestion import NO_FEEDBACK, Suggestion, TagScore
+from lablr.system.arrays import Float32s, Floats, Pixels
 from lablr.system.threads import map_in_order
 
 __all__ = ["RANKINGS", "Suggestion", "TagScore", "Tagger"]
-
-Images = npt.NDArray[np.uint8]
-Descriptions = npt.NDArray[np.float32]
 
 
 class Tagger:
@@ -143,14 +142,14 @@ class Tagger:
                 "by an older Lablr; fit it again (lablr fit)"
             )
 
-    def read(self, photo: PhotoSource) -> npt.NDArray[np.uint8]:
+    def read(self, photo: PhotoSource) -> Pixels:
         """Read the image (S, S, 3) of a photo, as the encoder takes it.
 
         Raises `PhotoError` when the photo cannot be used.
         """
         return read_image(photo, self.encoder.size, self.limits)
 
-    def encode(self, images: Images) -> Descriptions:
+    def encode(self, images: Pixels) -> Float32s:
         """Describe images (N, S, S, 3): latents, then features, (N, d + F)."""
         return self.encoder.describe(images)
 
@@ -172,7 +171,11 @@ class Tagger:
         if batch_size < 1:
             raise ValueError(f"a batch holds at least 1 photo, not {batch_size}")
         self.require_support(feedback)
-        return self._suggest_in_batches(iter(photos), k, ranking, batch_size, feedback)
+        suggest = partial(self.suggest_batch, k=k, ranking=ranking, feedback=feedback)
+        remaining = iter(photos)
+        # iter() ends at the first batch that is empty.
+        batches = iter(lambda: list(islice(remaining, batch_size)), [])
+        return _each(map_in_order(suggest, batches, 2, n_ahead=2))
 
     def suggest_batch(
         self,
@@ -200,30 +203,13 @@ class Tagger:
             found = iter(self.rank(self.encode(stack), k, ranking, feedback, stack))
         return [errors[i] if i in errors else next(found) for i in range(len(photos))]
 
-    def _suggest_in_batches(
-        self,
-        remaining: Iterator[PhotoSource],
-        k: int,
-        ranking: str,
-        batch_size: int,
-        feedback: Feedback,
-    ) -> Iterator[Suggestion | PhotoError]:
-        def suggest(batch: list[PhotoSource]) -> list[Suggestion | PhotoError]:
-            return self.suggest_batch(batch, k, ranking, feedback)
-
-        # iter() ends at the first batch that is empty.
-        batches = iter(lambda: list(islice(remaining, batch_size)), [])
-        with closing(map_in_order(suggest, batches, 2, n_ahead=2)) as answers:
-            for answer in answers:
-                yield from answer
-
     def rank(
         self,
-        descriptions: Descriptions,
+        descriptions: Float32s,
         k: int = 10,
         ranking: str = "calibrated",
         feedback: Feedback = NO_FEEDBACK,
-        images: Images | None = None,
+        images: Pixels | None = None,
     ) -> list[Suggestion]:
         """Rank the `k` best tags (0: all) for each description (N, d + F).
 
@@ -259,7 +245,7 @@ class Tagger:
 
     def _reranked(
         self, scores: Scores, ranking: str, feedback: Feedback
-    ) -> tuple[Scores, npt.NDArray[np.float64], npt.NDArray[np.int_]]:
+    ) -> tuple[Scores, Floats, npt.NDArray[np.int_]]:
         """Return scores given the feedback, the order (N, T), and the tags left."""
         accepted, rejected = (
             np.array([tag in set(said) for tag in self.tags], np.bool_)
@@ -305,9 +291,10 @@ class Tagger:
                 f"found {len(self.latent_map.centroids)}"
             )
         for ranking in self.ranker.by_description:
-            if self.ranker.n_inputs(ranking) > self.encoder.n_description:
+            n_inputs = self.ranker.n_inputs(ranking)
+            if n_inputs > self.encoder.n_description:
                 raise BundleError(
-                    f"the method {ranking} looks at {self.ranker.n_inputs(ranking)} "
+                    f"the method {ranking} looks at {n_inputs} "
                     f"numbers, the encoder gives {self.encoder.n_description}"
                 )
 
@@ -317,6 +304,14 @@ class Tagger:
         if ranking not in self.rankings:
             known = ", ".join(self.rankings)
             raise RankingError(f"the ranking {ranking!r} is none of {known}")
+
+
+def _each(
+    answers: Generator[list[Suggestion | PhotoError], None, None],
+) -> Iterator[Suggestion | PhotoError]:
+    with closing(answers):
+        for answer in answers:
+            yield from answer
 
 
 def _without_frames(error: PhotoError) -> PhotoError:
@@ -332,12 +327,10 @@ def _without_frames(error: PhotoError) -> PhotoError:
     return error
 
 
-def _shifted(
-    probability: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _shifted(probability: Floats, shift: Floats) -> Floats:
     """Return the probabilities whose log odds are those of `probability` + `shift`."""
     odds = probability * np.exp(shift)
-    shifted: npt.NDArray[np.float64] = odds / (1 - probability + odds)
+    shifted: Floats = odds / (1 - probability + odds)
     return shifted
 
 

@@ -6,8 +6,6 @@ import ctypes
 import os
 import sys
 
-__all__ = ["available_threads", "keep_freed_memory", "use_one_blas_thread"]
-
 # malloc.h of the GNU C library.
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4

@@ -20,8 +20,6 @@ from lablr.errors import BundleError
 from lablr.system.locks import locked_folder
 from lablr.system.whole_file import flush_folder, refused_as, write_bytes
 
-__all__ = ["open_folder", "still_leads_to", "swap_folder"]
-
 
 def swap_folder(
     target: Path,

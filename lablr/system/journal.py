@@ -18,8 +18,6 @@ from lablr.errors import LablrError
 from lablr.system.locks import hold
 from lablr.system.whole_file import flush_folder
 
-__all__ = ["Journal"]
-
 T = TypeVar("T")
 
 MAX_HEADER_BYTES = 1 << 20

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablr.errors import BundleError
+from lablr.system.arrays import Arrays
 
 __all__ = ["Arrays", "pack_arrays", "unpack_arrays"]
-
-Arrays = dict[str, NDArray[Any]]
 
 DTYPES = frozenset({"<f2", "<f4", "<f8", "<i8", "|b1", "|u1"})
 MAX_DIMENSIONS = 8

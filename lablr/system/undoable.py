@@ -19,8 +19,6 @@ from typing import Any, Generic, TypeVar
 from lablr.errors import LablrError
 from lablr.system.journal import Journal
 
-__all__ = ["RunJournal", "UndoableRun"]
-
 Change = TypeVar("Change")
 
 

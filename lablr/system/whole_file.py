@@ -11,8 +11,6 @@ from typing import Any, BinaryIO
 
 from lablr.errors import LablrError
 
-__all__ = ["flush_folder", "refused_as", "write_bytes", "write_whole"]
-
 
 def write_whole(
     path: Path,

@@ -26,8 +26,6 @@ from lablr.errors import VocabularyError
 from lablr.tags.normal_form import normalize
 from lablr.tags.rows import Row, label_of, read_rows, short
 
-__all__ = ["USES", "VocabularyEntry", "by_word", "read_entries"]
-
 USES = ("", "never", "always")
 COLUMNS = ("tag", "label", "use", "broader", "synonyms")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")

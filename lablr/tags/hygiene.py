@@ -32,8 +32,6 @@ from lablr.tags.normal_form import normalize
 from lablr.tags.plurals import other_numbers
 from lablr.tags.rows import read_rows
 
-__all__ = ["CleanTag", "CleanTags", "Hygiene", "WrittenTag", "split_words"]
-
 DATA = Path(__file__).parent / "data"
 SEPARATORS = re.compile(r"[,;\n،؛]")
 

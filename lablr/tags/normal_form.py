@@ -7,8 +7,6 @@ import unicodedata
 
 from lablr.errors import CorpusError
 
-__all__ = ["normalize"]
-
 # Marks that only pick a glyph, as the one after an emoji does.
 SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 

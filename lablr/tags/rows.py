@@ -14,8 +14,6 @@ from typing import Any
 from lablr.errors import CorpusError, VocabularyError
 from lablr.tags.normal_form import normalize
 
-__all__ = ["MAX_BYTES", "Row", "label_of", "read_rows", "short"]
-
 MAX_BYTES = 4 << 20
 MAX_LABEL = 100
 NEWLINE = "\n"

@@ -14,8 +14,6 @@ from lablr.tags.hygiene import Hygiene
 from lablr.tags.normal_form import normalize
 from lablr.tags.translations import ENGLISH, LANGUAGES, translations
 
-__all__ = ["Check", "Vocabulary", "check_vocabulary"]
-
 
 @dataclass(frozen=True)
 class Vocabulary:

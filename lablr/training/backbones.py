@@ -26,13 +26,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lablr.errors import MissingExtra, TrainingError
 from lablr.training.torchvision_import import import_torchvision
 
-__all__ = [
-    "EFFICIENTNET_LITE",
-    "Backbone",
-    "efficientnet_lite_weights",
-    "load_backbone",
-]
-
 log = logging.getLogger("lablr")
 
 EFFICIENTNET_LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
@@ -127,12 +120,8 @@ def load_backbone(name: str, n_frozen: int, pretrained: bool = True) -> Backbone
     _check_sequence(name, stages)
     if name in SYMMETRIC:
         return Backbone(stages, n_frozen, mean=(127.5,) * 3, scale=(127.5,) * 3)
-    return Backbone(
-        stages,
-        n_frozen,
-        mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
-        scale=(0.229 * 255, 0.224 * 255, 0.225 * 255),
-    )
+    mean = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+    return Backbone(stages, n_frozen, mean, (0.229 * 255, 0.224 * 255, 0.225 * 255))
 
 
 class _ResidualBlock(nn.Module):

@@ -19,16 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lablr.system.arrays import Ints
 from lablr.system.progress import Progress
 from lablr.training.array_cache import ArrayCache, Rows, find_rows, write_rows
 from lablr.training.dataset import TrainingSet
 from lablr.training.distributed import Processes
 from lablr.training.torchvision_import import import_torchvision
 from lablr.training.vae import VAE, Posterior
-
-__all__ = ["Batch", "Batches", "FeatureBatches", "ImageBatches"]
-
-Numbers = npt.NDArray[np.int64]
 
 
 class Batch(NamedTuple):
@@ -93,9 +90,7 @@ class Batches(ABC):
         rows = self.photos.validation_rows[: self.batch_size]
         return self._batch(rows, slice(None), None, 0)
 
-    def _batch(
-        self, rows: Numbers, part: slice, seeds: Numbers | None, seed: int
-    ) -> Batch:
+    def _batch(self, rows: Ints, part: slice, seeds: Ints | None, seed: int) -> Batch:
         """Make the `part` of a batch, changed at random by its `seeds`, if any."""
         own = rows[part]
         posterior, pixels = self._way(own, None if seeds is None else seeds[1:][part])
@@ -110,11 +105,11 @@ class Batches(ABC):
 
     @abstractmethod
     def _way(
-        self, rows: Numbers, seeds: Numbers | None
+        self, rows: Ints, seeds: Ints | None
     ) -> tuple[Callable[[VAE], Posterior], Tensor]:
         """Return how these photos are encoded, and their pixels."""
 
-    def _images(self, rows: Numbers) -> Tensor:
+    def _images(self, rows: Ints) -> Tensor:
         """Return uint8 images (n, 3, S, S), channels last in memory."""
         return torch.from_numpy(self.photos.images[rows]).permute(0, 3, 1, 2)
 
@@ -123,10 +118,6 @@ class Batches(ABC):
         if images.shape[-2:] == size:
             return images.float() / 255
         return F.interpolate(images.float(), size=size, mode="area") / 255
-
-
-def _encode_images(model: VAE, images: Tensor) -> Posterior:
-    return model.encode(model.normalize(images))
 
 
 class ImageBatches(Batches):
@@ -159,14 +150,15 @@ class ImageBatches(Batches):
         )
 
     def _way(
-        self, rows: Numbers, seeds: Numbers | None
+        self, rows: Ints, seeds: Ints | None
     ) -> tuple[Callable[[VAE], Posterior], Tensor]:
         images = self._images(rows)
         if seeds is not None:
             changed = zip(images, seeds.tolist(), strict=True)
             images = torch.stack([self._augmented(*photo) for photo in changed])
         images = images.to(self.run.device)
-        return partial(_encode_images, images=images), self._pixels(images)
+        pixels = self._pixels(images)
+        return lambda model: model.encode(model.normalize(images)), pixels
 
     def _augmented(self, image: Tensor, seed: int) -> Tensor:
         """Crop at random: which crop, the photo's own seed says."""
@@ -213,7 +205,7 @@ class FeatureBatches(Batches):
             yield torch.stack(views, dim=1).cpu().numpy()
 
     def _way(
-        self, rows: Numbers, seeds: Numbers | None
+        self, rows: Ints, seeds: Ints | None
     ) -> tuple[Callable[[VAE], Posterior], Tensor]:
         view = np.zeros(len(rows), np.int64) if seeds is None else seeds % 2
         kept = self.features[rows][np.arange(len(rows)), view].astype(np.float32)

@@ -10,26 +10,24 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lablr.corpus import Corpus
 from lablr.encoders.quantization import quantized, sample_images
 from lablr.encoders.text import SentenceEncoder, TextModel
 from lablr.errors import TrainingError
 from lablr.ranking.methods.conse import ConSE, pack_embeddings
+from lablr.system.arrays import Pixels
 from lablr.system.npz import pack_arrays
 from lablr.system.whole_file import write_bytes
 from lablr.training.imagenet import SIZE, class_names, imagenet_network
 from lablr.training.run_folder import write_json
-
-__all__ = ["make_conse", "write_conse_run"]
 
 
 def make_conse(
     tags: Sequence[str],
     backbone: str,
     text_model: TextModel,
-    images: Iterable[NDArray[np.uint8]] | None = None,
+    images: Iterable[Pixels] | None = None,
     texts: Sequence[str] | None = None,
 ) -> ConSE:
     """Return ConSE of these tags, over one of `backbones.EFFICIENTNET_LITE`.

@@ -28,11 +28,10 @@ from lablr.corpus import Corpus, Photo
 from lablr.corpus.images import name_left_out, read_images
 from lablr.corpus.label_weights import absence_weights
 from lablr.errors import TrainingError
+from lablr.system.arrays import Bools, Float32s, Floats, Ints, Pixels
 from lablr.system.progress import Progress
 from lablr.training.array_cache import ArrayCache, RowFile, Rows, find_rows, write_rows
 from lablr.training.run_folder import write_whole
-
-__all__ = ["TrainingSet", "write_split"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,10 @@ class TrainingSet:
     images: Rows
     tags: tuple[str, ...]
     labels: Labels
-    absence: npt.NDArray[np.float32]
-    readable: npt.NDArray[np.bool_]
-    train_rows: npt.NDArray[np.int64]
-    validation_rows: npt.NDArray[np.int64]
+    absence: Float32s
+    readable: Bools
+    train_rows: Ints
+    validation_rows: Ints
     digest: str
 
     @classmethod
@@ -91,12 +90,12 @@ class TrainingSet:
             digest=digest,
         )
 
-    def membership(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def membership(self, rows: Ints) -> Float32s:
         """Return (n, T), 1 where a photo of these rows has a tag."""
-        found: npt.NDArray[np.float32] = self.labels.carries[rows].toarray()
+        found: Float32s = self.labels.carries[rows].toarray()
         return found
 
-    def evidence(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def evidence(self, rows: Ints) -> Float32s:
         """Return the weight (n, T) of each tag of these rows, or of its absence."""
         # A source has the tags of its photos, so a tag that is there says all.
         return self.absence[self.labels.source_of[rows]]
@@ -119,7 +118,7 @@ class Labels:
     sources: tuple[str, ...]
     carries: Any
     source_of: npt.NDArray[np.int32]
-    is_validation: npt.NDArray[np.bool_]
+    is_validation: Bools
     fingerprint: str
 
     @classmethod
@@ -154,7 +153,7 @@ class Labels:
             fingerprint=sha256.hexdigest()[:16],
         )
 
-    def counts(self) -> npt.NDArray[np.float64]:
+    def counts(self) -> Floats:
         """Count the photos of each source with each tag: (S, T)."""
         own = [
             self.carries[self.source_of == n].sum(0) for n in range(len(self.sources))
@@ -172,7 +171,7 @@ def _file_state(photo: Photo) -> str:
 
 def _decoded(
     corpus: Corpus, shape: tuple[int, int, int, int], digest: str, store: ArrayCache
-) -> tuple[RowFile, npt.NDArray[np.bool_]]:
+) -> tuple[RowFile, Bools]:
     """Return images (N, S, S, 3) from the store, and which (N,) are readable."""
     images_path = store.folder / f"images-{digest}.npy"
     readable_path = store.folder / f"readable-{digest}.npy"
@@ -190,7 +189,7 @@ def _decoded(
     return images, found
 
 
-def _name_unreadable(corpus: Corpus, readable: npt.NDArray[np.bool_]) -> None:
+def _name_unreadable(corpus: Corpus, readable: Bools) -> None:
     if readable.all():
         return
     for photo, is_readable in zip(corpus.photos(), readable, strict=True):
@@ -199,8 +198,8 @@ def _name_unreadable(corpus: Corpus, readable: npt.NDArray[np.bool_]) -> None:
 
 
 def _decode(
-    corpus: Corpus, size: int, readable: npt.NDArray[np.bool_], progress: Progress
-) -> Iterator[npt.NDArray[np.uint8]]:
+    corpus: Corpus, size: int, readable: Bools, progress: Progress
+) -> Iterator[Pixels]:
     """Yield the image of every photo; zeros, and not `readable`, where it has none."""
     found = read_images(corpus.photos(), size)
     for row, (_, image) in enumerate(progress(found, len(readable), "reading photos")):
@@ -208,7 +207,7 @@ def _decode(
         yield np.zeros((size, size, 3), np.uint8) if image is None else image
 
 
-def write_split(corpus: Corpus, readable: npt.NDArray[np.bool_], path: Path) -> None:
+def write_split(corpus: Corpus, readable: Bools, path: Path) -> None:
     """Write ``file,split`` of every photo that a run uses, as CSV.
 
     A byte of a file's name that is no text is escaped as Python does (PEP 383) and

@@ -31,14 +31,6 @@ from torch.overrides import TorchFunctionMode
 from lablr.errors import TrainingError
 from lablr.system.cpu import available_threads
 
-__all__ = [
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "Processes",
-    "processes",
-    "threads_of_a_process",
-]
-
 # One process decodes a corpus while the others wait, for as long as it takes; that
 # one of them has died is seen at once all the same.
 TIMEOUT = timedelta(days=7)
@@ -93,16 +85,13 @@ class Processes:
             dist.broadcast_object_list(made, src=0)
         return made[0]
 
-    def leader_first(self) -> AbstractContextManager[None]:
-        """Let the leader through the block before the others enter it."""
-        return nullcontext() if self.count == 1 else self._leader_first()
-
     @contextmanager
-    def _leader_first(self) -> Iterator[None]:
+    def leader_first(self) -> Iterator[None]:
+        """Let the leader through the block before the others enter it."""
         if not self.leader:
             dist.barrier()
         yield
-        if self.leader:
+        if self.leader and self.count > 1:
             dist.barrier()
 
     def drawing(self, n_photos: int, seed: int) -> AbstractContextManager[Any]:
@@ -252,11 +241,7 @@ class _Sum(torch.autograd.Function):
         dist.all_reduce(total)
         return total
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        total = gradient.clone()
-        dist.all_reduce(total)
-        return total
+    backward = forward
 
 
 class _OverAllProcesses(_BatchNorm):

@@ -17,14 +17,6 @@ from lablr.training.batches import Batch
 from lablr.training.run_folder import write_json, write_whole
 from lablr.training.vae import VAE
 
-__all__ = [
-    "draw_losses",
-    "draw_reconstructions",
-    "export_encoder",
-    "export_onnx",
-    "rounded",
-]
-
 ONNX_OPSET = 17
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -58,17 +50,23 @@ def export_encoder(model: VAE, folder: Path) -> None:
         "scale": list(model.encoder.scale),
     }
     write_json(folder / "encoder.json", preprocessing)
-    export_onnx(
-        _PosteriorOutputs(model), model.config.image_size, folder / "encoder.onnx"
-    )
+    exported = encoder_onnx(_PosteriorOutputs(model), model.config.image_size)
+    write_whole(folder / "encoder.onnx", lambda file: file.write(exported))
 
 
-def export_onnx(network: nn.Module, size: int, path: Path) -> None:
-    """Write an encoder as ONNX, whole or not at all.
+def encoder_onnx(network: nn.Module, size: int) -> bytes:
+    """Return an encoder as ONNX, its weights in half precision where that is exact.
 
     The graph takes ``image`` (N, 3, S, S) float32, normalized, S the `size`, and
     gives ``posterior_mean`` and ``log_variance`` (N, d).
     """
+    return _in_half_precision(
+        export_onnx(network, size, ["posterior_mean", "log_variance"])
+    )
+
+
+def export_onnx(network: nn.Module, size: int, outputs: list[str]) -> bytes:
+    """Return a network over ``image`` (N, 3, S, S) as ONNX, N open in its outputs."""
     exported = io.BytesIO()
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated but needs no further package and
@@ -79,15 +77,12 @@ def export_onnx(network: nn.Module, size: int, path: Path) -> None:
             (torch.zeros(2, 3, size, size),),
             exported,  # type: ignore[arg-type]  # it takes files, too
             input_names=["image"],
-            output_names=["posterior_mean", "log_variance"],
-            dynamic_axes={
-                name: {0: "photos"}
-                for name in ("image", "posterior_mean", "log_variance")
-            },
+            output_names=outputs,
+            dynamic_axes={name: {0: "photos"} for name in ("image", *outputs)},
             opset_version=ONNX_OPSET,
             dynamo=False,
         )
-    write_whole(path, lambda file: file.write(_in_half_precision(exported.getvalue())))
+    return exported.getvalue()
 
 
 def rounded(model: Network) -> Network:

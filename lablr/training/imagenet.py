@@ -6,8 +6,6 @@ learn from tagged photos, `lablr.ranking.methods.conse` needs only what this one
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import cast
 
 import torch
@@ -20,16 +18,14 @@ from lablr.training.backbones import (
     efficientnet_lite_weights,
     load_backbone,
 )
+from lablr.training.export import export_onnx
 from lablr.training.torchvision_import import import_torchvision
 
-__all__ = ["class_names", "imagenet_network"]
-
 SIZE = 224
-ONNX_OPSET = 17
 
 
 class _Classifier(nn.Module):
-    """Images (N, 3, S, S) -> probabilities (N, 1000).
+    """Pixels (N, 3, S, S) -> probabilities (N, 1000).
 
     The last layer is a convolution over one position, so that it is quantized as
     the others are: it holds a quarter of all weights.
@@ -64,25 +60,8 @@ def imagenet_network(name: str) -> tuple[bytes, Preprocessing]:
     network = _Classifier(
         backbone.stages, weights["_fc.weight"], weights["_fc.bias"]
     ).eval()
-    return _export(network), Preprocessing(SIZE, backbone.mean, backbone.scale)
-
-
-def _export(network: nn.Module) -> bytes:
-    written = io.BytesIO()
-    with warnings.catch_warnings():
-        # As in lablr.training.export: deprecated, needs nothing else, stays small.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, 3, SIZE, SIZE),),
-            written,  # type: ignore[arg-type]  # a file will do
-            input_names=["image"],
-            output_names=["classes"],
-            dynamic_axes={"image": {0: "photos"}, "classes": {0: "photos"}},
-            opset_version=ONNX_OPSET,
-            dynamo=False,
-        )
-    return written.getvalue()
+    preprocessing = Preprocessing(SIZE, backbone.mean, backbone.scale)
+    return export_onnx(network, SIZE, ["classes"]), preprocessing
 
 
 def class_names() -> list[str]:

@@ -10,11 +10,9 @@ import copy
 import dataclasses
 import io
 import math
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,22 +20,15 @@ from torch import Tensor, nn
 
 from lablr.errors import TrainingError
 from lablr.training.batches import Batch
-from lablr.training.config import Config
+from lablr.training.config import Config, number, word
 from lablr.training.distributed import Processes
 from lablr.training.run_folder import read_checkpoint, write_checkpoint, write_json
 from lablr.training.vae import VAE, Losses
 
-__all__ = [
-    "PRECISIONS",
-    "History",
-    "TrainingConfig",
-    "TrainingRun",
-    "first_line",
-    "kept_epoch",
-]
-
 History = list[dict[str, float]]
 
+# What a checkpoint holds the state of.
+PARTS = ("model", "average", "optimizer", "scaler")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -71,43 +62,22 @@ class TrainingConfig(Config):
     Raises `TrainingError` when a number makes no sense.
     """
 
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "epochs": (1, 100_000),
-        "batch_size": (1, 65_536),
-        "train_size": (0, 1024),
-        "min_crop": (0.01, 1),
-        "learning_rate": (0, 10),
-        "backbone_learning_rate": (0, 10),
-        "weight_decay": (0, 10),
-        "warmup_steps": (0, 1e9),
-        "beta_warmup_epochs": (0, 1e5),
-        "average_decay": (0, 1),
-        "gradient_clip": (1e-6, 1e9),
-        "patience": (0, 100_000),
-        "unknown_weight": (0, 1),
-        "seed": (0, 2**32 - 1),
-    }
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "optimizer": ("adamw", "rmsprop"),
-        "precision": PRECISIONS,
-    }
-
-    epochs: int = 8
-    batch_size: int = 48
-    train_size: int = 0
-    min_crop: float = 0.35
-    learning_rate: float = 2e-3
-    backbone_learning_rate: float = 1e-4
-    optimizer: str = "adamw"
-    weight_decay: float = 0.02
-    warmup_steps: int = 200
-    beta_warmup_epochs: float = 1.0
-    average_decay: float = 0.99
-    gradient_clip: float = 5.0
-    patience: int = 4
-    unknown_weight: float = 0.1
-    seed: int = 0
-    precision: str = "auto"
+    epochs: int = number(8, 1, 100_000)
+    batch_size: int = number(48, 1, 65_536)
+    train_size: int = number(0, 0, 1024)
+    min_crop: float = number(0.35, 0.01, 1)
+    learning_rate: float = number(2e-3, 0, 10)
+    backbone_learning_rate: float = number(1e-4, 0, 10)
+    optimizer: str = word("adamw", "rmsprop")
+    weight_decay: float = number(0.02, 0, 10)
+    warmup_steps: int = number(200, 0, 1e9)
+    beta_warmup_epochs: float = number(1.0, 0, 1e5)
+    average_decay: float = number(0.99, 0, 1)
+    gradient_clip: float = number(5.0, 1e-6, 1e9)
+    patience: int = number(4, 0, 100_000)
+    unknown_weight: float = number(0.1, 0, 1)
+    seed: int = number(0, 0, 2**32 - 1)
+    precision: str = word(*PRECISIONS)
 
 
 @dataclass
@@ -171,21 +141,11 @@ class TrainingRun:
 
     def losses(self, model: VAE, batch: Batch, beta: float) -> Losses:
         """Return the objective of this process's part of a batch, and its parts."""
-        with self.processes.drawing(batch.n_photos, batch.seed), self._autocast():
-            return model.negative_elbo(
-                batch.posterior(model),
-                batch.pixels,
-                batch.tags,
-                batch.tag_weights,
-                beta,
-            )
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(
-            self.processes.device.type,
-            self.dtype,
-            enabled=self.dtype is not torch.float32,
-        )
+        kind, is_mixed = self.processes.device.type, self.dtype is not torch.float32
+        autocast = torch.autocast(kind, self.dtype, enabled=is_mixed)
+        with self.processes.drawing(batch.n_photos, batch.seed), autocast:
+            posterior, told = batch.posterior(model), (batch.tags, batch.tag_weights)
+            return model.negative_elbo(posterior, batch.pixels, *told, beta)
 
     def step(self, batch: Batch) -> list[float]:
         """Descend along the gradient of the whole batch's objective once.
@@ -243,15 +203,8 @@ class TrainingRun:
             write_json(self.folder / "history.json", self.history)
 
     def _state(self) -> dict[str, Any]:
-        return {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "n_steps": self.n_steps,
-            "history": self.history,
-            "best": self.best,
-        }
+        stepped = {"n_steps": self.n_steps, "history": self.history, "best": self.best}
+        return {part: getattr(self, part).state_dict() for part in PARTS} | stepped
 
     def load(self) -> None:
         """Go back to the last checkpoint of the folder.
@@ -275,10 +228,8 @@ class TrainingRun:
 
     def _take(self, state: dict[str, Any]) -> None:
         try:
-            self.model.load_state_dict(state["model"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.scaler.load_state_dict(state["scaler"])
+            for part in PARTS:
+                getattr(self, part).load_state_dict(state[part])
         except (RuntimeError, KeyError, ValueError) as error:
             reason = first_line(error)
             raise TrainingError(f"cannot resume {self.folder}: {reason}") from error

@@ -23,17 +23,6 @@ from lablr.errors import TrainingError
 from lablr.system import whole_file
 from lablr.system.locks import hold
 
-__all__ = [
-    "check_description",
-    "checkpoint_digest",
-    "claim",
-    "locked",
-    "read_checkpoint",
-    "write_checkpoint",
-    "write_json",
-    "write_whole",
-]
-
 log = logging.getLogger("lablr")
 
 CHECKPOINT = "checkpoint.pt"
@@ -79,12 +68,6 @@ def check_description(
             f"{path} describes another run ({', '.join(differences)}): "
             "give the same options and corpus to resume"
         )
-
-
-def claim(folder: Path, description: Mapping[str, Any]) -> None:
-    """Make `folder` this run's, unless it already is."""
-    if not (folder / DESCRIPTION).exists():
-        write_json(folder / DESCRIPTION, description)
 
 
 def _differences(found: Any, wanted: Mapping[str, Any]) -> list[str]:

@@ -44,9 +44,9 @@ from lablr.training.run import (
 from lablr.training.run_folder import (
     check_description,
     checkpoint_digest,
-    claim,
     locked,
     read_checkpoint,
+    write_json,
 )
 from lablr.training.vae import VAE, Losses, VAEConfig
 
@@ -106,7 +106,8 @@ def train(
             run.load()
         run.share()
         if joined.leader:
-            claim(folder, description)
+            if not (folder / "config.json").exists():
+                write_json(folder / "config.json", description)
             write_split(corpus, batches.photos.readable, folder / "split.csv")
         while not run.done:
             run.end_epoch(_run_epoch(run, batches, progress))
@@ -151,22 +152,18 @@ def _describe(
 def _new_model(
     vae: VAEConfig, config: TrainingConfig, n_tags: int, start: Path | None
 ) -> VAE:
-    """Make a model before its first step, with the weights of `start` if given."""
+    """Make a model before its first step, or with the averaged weights of `start`."""
     torch.manual_seed(config.seed)
     model = VAE(vae, n_tags)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start:
-        _take_weights(model, start)
+        averaged = read_checkpoint(start)["average"]
+        try:
+            model.load_state_dict(averaged)
+        except RuntimeError as error:
+            message = f"{start} has other networks: {first_line(error)}"
+            raise TrainingError(message) from error
     return model
-
-
-def _take_weights(model: VAE, start: Path) -> None:
-    """Give `model` the averaged weights of another run."""
-    try:
-        model.load_state_dict(read_checkpoint(start)["average"])
-    except RuntimeError as error:
-        message = f"{start} has other networks: {first_line(error)}"
-        raise TrainingError(message) from error
 
 
 def _prepared(

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -27,20 +27,8 @@ from torch import Tensor, nn
 
 from lablr.errors import TrainingError
 from lablr.training.backbones import Backbone, load_backbone
-from lablr.training.config import Config
+from lablr.training.config import Config, number
 from lablr.training.distributed import BatchNorm1d, BatchNorm2d
-
-__all__ = [
-    "VAE",
-    "Losses",
-    "Posterior",
-    "VAEConfig",
-    "kl_divergence",
-    "reparameterize",
-]
-
-# Pixels reach the scratch encoders between -1 and 1.
-PIXEL_MEAN, PIXEL_SCALE = (127.5,) * 3, (127.5,) * 3
 
 # A posterior narrower than exp(-8) or wider than exp(4) says nothing more and
 # would let exp() run away in the first steps.
@@ -65,28 +53,16 @@ class VAEConfig(Config):
     Raises `TrainingError` when a number makes no sense.
     """
 
-    # `Encoder` serves images up to 1024 px.
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "image_size": (32, 1024),
-        "n_latent": (1, 65_536),
-        "reconstruction_size": (8, 1024),
-        "pixel_weight": (0, 1e9),
-        "feature_weight": (0, 1e9),
-        "beta": (0, 1e9),
-        "tag_weight": (0, 1e9),
-        "dropout": (0, 0.99),
-    }
-
     backbone: str = "efficientnet-lite2"
-    image_size: int = 224
-    n_latent: int = 128
+    image_size: int = number(224, 32, 1024)  # as `Encoder` serves
+    n_latent: int = number(128, 1, 65_536)
     n_frozen: int = 6
-    reconstruction_size: int = 64
-    pixel_weight: float = 1.0
-    feature_weight: float = 1.0
-    beta: float = 1e-3
-    tag_weight: float = 1.0
-    dropout: float = 0.2
+    reconstruction_size: int = number(64, 8, 1024)
+    pixel_weight: float = number(1.0, 0, 1e9)
+    feature_weight: float = number(1.0, 0, 1e9)
+    beta: float = number(1e-3, 0, 1e9)
+    tag_weight: float = number(1.0, 0, 1e9)
+    dropout: float = number(0.2, 0, 0.99)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -215,15 +191,11 @@ class VAE(nn.Module):
         tag_weights: Tensor,
         beta: float,
     ) -> Losses:
-        """Return the objective of this batch.
+        """Return the objective of a batch of N photos.
 
-        Parameters
-        ----------
-        posterior : of N photos.
-        pixels : (N, 3, R, R) between 0 and 1, what the decoder should draw.
-        tags : (N, T), 1 where a photo has a tag.
-        tag_weights : (N, T), how much each tag or its absence says.
-        beta : weight of the KL divergence now (it warms up).
+        The decoder should draw `pixels` (N, 3, R, R) between 0 and 1; `tags` (N, T) are
+        1 where a photo has one, and `tag_weights` (N, T) how much each or its absence
+        says; `beta` warms up.
         """
         config = self.config
         sample = reparameterize(posterior.mean, posterior.log_variance)
@@ -248,44 +220,35 @@ class VAE(nn.Module):
         return Losses(objective, pixel_loss, feature_loss, kl, tag_loss)
 
 
-class _SeedEncoder(nn.Module):
-    """Two max-pooled convolutions, 128 px -> 32*32*32 features."""
+class _Convolutions(nn.Module):
+    """Convolutions over images of 128 px, whose last map is the features as it is."""
 
-    mean, scale = PIXEL_MEAN, PIXEL_SCALE
+    mean = scale = (127.5,) * 3  # pixels between -1 and 1
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Iterable[nn.Module], n_features: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            *_convolution(3, 16, kernel=5),
-            nn.MaxPool2d(2),
-            *_convolution(16, 32, kernel=3),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-        )
-        self.n_features = 32 * 32 * 32
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)  # type: ignore[no-any-return]
-
-
-class _ScratchEncoder(nn.Module):
-    """Five strided convolutions, 128 px -> 4*4*256 features."""
-
-    mean, scale = PIXEL_MEAN, PIXEL_SCALE
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = [3, 32, 64, 128, 256, 256]
-        layers = [
-            layer
-            for before, after in itertools.pairwise(widths)
-            for layer in _convolution(before, after, kernel=4, stride=2)
-        ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.n_features = 4 * 4 * 256
+        self.n_features = n_features
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)  # type: ignore[no-any-return]
+
+
+def _seed_encoder() -> _Convolutions:
+    """Stack two max-pooled convolutions."""
+    first, second = _convolution(3, 16, kernel=5), _convolution(16, 32, kernel=3)
+    layers = [*first, nn.MaxPool2d(2), *second, nn.MaxPool2d(2)]
+    return _Convolutions(layers, 32 * 32 * 32)
+
+
+def _scratch_encoder() -> _Convolutions:
+    """Stack five strided convolutions."""
+    layers = [
+        layer
+        for before, after in itertools.pairwise([3, 32, 64, 128, 256, 256])
+        for layer in _convolution(before, after, kernel=4, stride=2)
+    ]
+    return _Convolutions(layers, 4 * 4 * 256)
 
 
 def _convolution(before: int, after: int, kernel: int, stride: int = 1) -> list[Any]:
@@ -293,9 +256,7 @@ def _convolution(before: int, after: int, kernel: int, stride: int = 1) -> list[
     return [convolution, BatchNorm2d(after), nn.ReLU(inplace=True)]
 
 
-def _encoder(
-    config: VAEConfig, pretrained: bool
-) -> Backbone | _SeedEncoder | _ScratchEncoder:
+def _encoder(config: VAEConfig, pretrained: bool) -> Backbone | _Convolutions:
     if config.pretrained:
         return load_backbone(config.backbone, config.n_frozen, pretrained)
     if config.image_size != 128:
@@ -303,7 +264,7 @@ def _encoder(
             f"the {config.backbone} encoder takes 128 px images, not "
             f"{config.image_size}: leave image_size out or set it to 128"
         )
-    return _SeedEncoder() if config.backbone == "seed" else _ScratchEncoder()
+    return _seed_encoder() if config.backbone == "seed" else _scratch_encoder()
 
 
 def _head(n_features: int, d: int, config: VAEConfig) -> nn.Module:

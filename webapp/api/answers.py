@@ -12,8 +12,6 @@ from webapp.api.latents import MAX_COORDINATE
 from webapp.api.suggestions import MAX_BECAUSE, MAX_EXISTING
 from webapp.state.values import Schema
 
-__all__ = ["TEXT", "components", "error_of_codes", "list_of", "ref", "shape"]
-
 NUMBER: Schema = {"type": "number"}
 POSITIVE: Schema = {"type": "number", "minimum": 0}
 PROBABILITY: Schema = {"type": "number", "minimum": 0, "maximum": 1}

@@ -15,8 +15,6 @@ from lablr import Suggestion
 from lablr.encoders.encoder import MAX_FEATURE, Encoder
 from webapp.http.errors import Refused
 
-__all__ = ["MAX_COORDINATE", "MAX_LATENT_BODY_BYTES", "posted_latent", "sent_latent"]
-
 MAX_LATENT_BODY_BYTES = 64 << 10
 # Far beyond any photo's (they stay within tens), and far below where the squares of
 # the ranking stop being finite.

@@ -23,8 +23,6 @@ from webapp.http.access import PHOTO_COST, charge
 from webapp.http.uploads import MAX_PARTS, bound_bodies, uploaded_photo, uploaded_photos
 from webapp.state import state, tagger
 
-__all__ = ["init_app"]
-
 MAX_BATCH_PHOTOS = 32
 MAX_BATCH_PARTS = MAX_BATCH_PHOTOS + MAX_PARTS
 MAX_BATCH_BYTES = 64 << 20

@@ -31,21 +31,6 @@ from webapp.state import state, tagger
 from webapp.state.admission import Busy
 from webapp.state.values import Kind, number, one_of, value, whole
 
-__all__ = [
-    "MAX_BECAUSE",
-    "MAX_EXISTING",
-    "N_TAGS",
-    "SuggestionQuery",
-    "TagsQuery",
-    "as_json",
-    "rank",
-    "refuse_lacking",
-    "shown",
-    "suggest",
-    "suggest_each",
-    "unlikely",
-]
-
 MAX_BECAUSE = 20
 MAX_LENGTH = 2000  # of accepted, rejected or existing tags
 MAX_EXISTING = 75  # as many as Flickr allows a photo

@@ -16,8 +16,6 @@ from flask import Flask, request
 from webapp.http.errors import FORMS, Refused
 from webapp.state import state, state_of
 
-__all__ = ["charge", "client_of", "init_app", "require_token", "sits_here"]
-
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 PHOTO_COST = 1.0

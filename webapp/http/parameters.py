@@ -11,8 +11,6 @@ from webapp.http.errors import Refused
 from webapp.state import tagger
 from webapp.state.values import Kind, Schema
 
-__all__ = ["FLAG", "MAX_NUMBER", "Parameters", "filled"]
-
 P = TypeVar("P", bound="Parameters")
 
 MAX_NUMBER = 2**31 - 1  # of photos, in addresses and in queries

@@ -14,8 +14,6 @@ from lablr.system.private_file import read_private
 from lablr.system.whole_file import write_bytes
 from webapp.state.settings import SettingError
 
-__all__ = ["kept_secret", "secret_file"]
-
 N_BYTES = 32
 WAY_OUT = "; set LABLR_SECRET_KEY instead"
 

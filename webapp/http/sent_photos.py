@@ -16,8 +16,6 @@ from lablr.photos import bounded_image
 from webapp.http.errors import Refused
 from webapp.state import state
 
-__all__ = ["send_photo"]
-
 QUALITY = 88
 # Seconds; afterwards the browser asks whether anything has changed.
 MAX_AGE_S = 3600

@@ -28,8 +28,6 @@ from webapp.http.bodies import BodyMemory, channel_class
 from webapp.http.uploads import body_limit
 from webapp.state import state_of
 
-__all__ = ["serve"]
-
 log = logging.getLogger("lablr.web")
 # It would warn of every request that waits a moment; admission bounds that.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)

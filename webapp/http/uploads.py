@@ -11,16 +11,6 @@ from werkzeug.datastructures import FileStorage
 from webapp.http.errors import Refused
 from webapp.state import state_of
 
-__all__ = [
-    "MAX_PARTS",
-    "body_limit",
-    "bound_bodies",
-    "init_app",
-    "uploaded_files",
-    "uploaded_photo",
-    "uploaded_photos",
-]
-
 FORM_SLACK_BYTES = 64 << 10  # what a form may weigh beside its photo
 MAX_FIELD_BYTES = 256 << 10  # above the 64 KiB that Werkzeug reads at a time
 MAX_PARTS = 16

@@ -12,8 +12,6 @@ from webapp.http.metrics import stage
 from webapp.http.uploads import uploaded_photo
 from webapp.state import state, tagger
 
-__all__ = ["RANKING_NAMES", "init_app"]
-
 blueprint = Blueprint("compare", __name__)
 
 N_TAGS = 10

@@ -17,8 +17,6 @@ from webapp.http.uploads import uploaded_photo
 from webapp.pages import samples
 from webapp.state import tagger
 
-__all__ = ["card_html", "init_app"]
-
 blueprint = Blueprint("pages", __name__)
 
 FIELDS = {"language", "existing"}

@@ -20,8 +20,6 @@ from webapp.http.uploads import uploaded_photo
 from webapp.state import state, tagger
 from webapp.state.values import Kind, value
 
-__all__ = ["init_app", "query_of"]
-
 log = logging.getLogger("lablr.web")
 blueprint = Blueprint("search", __name__)
 

@@ -11,8 +11,6 @@ from flask import Flask, render_template
 
 from webapp.state import state_of
 
-__all__ = ["init_app"]
-
 
 def init_app(app: Flask) -> None:
     """Add the pages, or those that explain how judging is turned on."""

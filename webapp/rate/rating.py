@@ -34,8 +34,6 @@ from webapp.http.uploads import bound_bodies
 from webapp.rate.sign_in import MAX_FORM_BYTES, current_rater, guard, judging
 from webapp.state.values import one_of, value, whole
 
-__all__ = ["init_app"]
-
 MAX_K = 9  # a key for each
 MAX_SIDE_PX = 1600  # of a photo
 SAID = {

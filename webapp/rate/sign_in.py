@@ -34,8 +34,6 @@ from webapp.http.uploads import bound_bodies
 from webapp.state import state, state_of
 from webapp.state.judging import Judging
 
-__all__ = ["current_rater", "guard", "init_app", "judging"]
-
 MAX_FORM_BYTES = 64 << 10
 SIGNED_IN_FOR = timedelta(days=30)
 # where a rater may want to go after signing in

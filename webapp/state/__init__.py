@@ -23,8 +23,6 @@ from webapp.state.settings import Settings
 if TYPE_CHECKING:
     from lablr.annotation.desk.desk import Desk
 
-__all__ = ["State", "state", "state_of", "tagger"]
-
 MAX_SALIENCIES_WAITING = 2
 MAX_SALIENCY_WAIT_S = 10.0
 SIGN_INS_PER_MINUTE = 10

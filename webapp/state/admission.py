@@ -6,8 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Admission", "Busy"]
-
 
 class Busy(Exception):
     """No room to run or to wait; try again after ``retry_after_s`` seconds."""

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
     from lablr.annotation.desk.desk import Desk
 
-__all__ = ["Judging", "open_desk_of", "open_judging"]
-
 NO_FOLDER = "-"
 
 log = logging.getLogger("lablr.web")

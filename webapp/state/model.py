@@ -17,8 +17,6 @@ from lablr import Tagger
 from lablr.bundle import default_folder
 from lablr.errors import BundleError
 
-__all__ = ["ServedModel", "stamp_of"]
-
 log = logging.getLogger("lablr.web")
 
 Stamp = frozenset[tuple[str, int, int, int, int]]

@@ -32,8 +32,6 @@ from lablr.metadata.keywords import Origin
 from lablr.metadata.run import WriteOutcome, list_runs
 from lablr.metadata.sidecars import sidecar_of
 
-__all__ = ["DROPPED", "Desk", "DeskOutcome", "DeskPhoto", "open_desk"]
-
 # The prefix of the names of dropped photos at the desk.
 DROPPED = "dropped/"
 

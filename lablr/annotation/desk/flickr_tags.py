@@ -16,8 +16,6 @@ from lablr.errors import PushError
 from lablr.flickr.push.wanted import read_tag
 from lablr.metadata import Keyword
 
-__all__ = ["flickr_number", "flickr_tags"]
-
 _SIZES = "[sqtmnwzcbhkfo]|[3-6]k"
 _NAME = re.compile(
     rf"(?:.*_)?([0-9]{{7,20}})_(?:[0-9a-f]{{10}}(?:_(?:{_SIZES}))?|(?:{_SIZES}))",

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lablr.errors import TextError
-
-__all__ = ["MAX_CHARACTERS", "MAX_TEXTS", "TextModel", "checked", "unit_rows"]
+from lablr.system.arrays import Float32s
 
 # A model reads some 1,000 characters; what is longer was never meant for it.
 MAX_CHARACTERS = 2_000
@@ -23,7 +21,7 @@ class TextModel(Protocol):
     digest: str
     n_dimensions: int
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str]) -> Float32s:
         """Return unit rows (N, n_dimensions) of N texts."""
 
 
@@ -51,7 +49,7 @@ def checked(texts: Sequence[str]) -> list[str]:
     return stripped
 
 
-def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_rows(rows: Float32s) -> Float32s:
     """Divide rows (N, d) by their lengths; a row of zeros stays one."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)

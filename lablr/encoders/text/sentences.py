@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lablr.encoders.session import open_session
 from lablr.encoders.text.given import checked
 from lablr.errors import BundleError, MissingExtra, TextError
-
-__all__ = ["GRAPH", "SentenceEncoder", "read_weights"]
+from lablr.system.arrays import Float32s
 
 GRAPH = Path(__file__).parent / "minilm.onnx"
 WEIGHTS = "model.safetensors"
@@ -82,7 +80,7 @@ class SentenceEncoder:
             raise _missing() from error
         return cls(Path(package.get_model_path()))
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str]) -> Float32s:
         """Return unit rows (N, 384) of N texts.
 
         Raises `TextError` for an empty or overlong text, and for too many.
@@ -103,7 +101,7 @@ class SentenceEncoder:
         return embeddings
 
 
-def read_weights(path: Path) -> tuple[mmap.mmap, Mapping[str, NDArray[np.float32]]]:
+def read_weights(path: Path) -> tuple[mmap.mmap, Mapping[str, Float32s]]:
     """Map a safetensors file into memory; return the map and the graph's weights.
 
     The file's digest has been verified, so its header is taken at its word

@@ -14,12 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lablr.encoders.text.given import checked, unit_rows
 from lablr.errors import TextError
-
-__all__ = ["WordVectors"]
+from lablr.system.arrays import Float32s
 
 MAX_LINE_BYTES = 64 << 10
 MAX_BYTES = 512 << 20  # of vectors in memory
@@ -43,9 +41,7 @@ class WordVectors:
     n_dimensions : d.
     """
 
-    def __init__(
-        self, rows: dict[str, int], vectors: NDArray[np.float32], digest: str
-    ) -> None:
+    def __init__(self, rows: dict[str, int], vectors: Float32s, digest: str) -> None:
         self._rows = rows
         self._vectors = vectors
         self.digest = digest
@@ -61,7 +57,7 @@ class WordVectors:
         finite numbers as the first line has, and when there is none.
         """
         rows: dict[str, int] = {}
-        found: list[NDArray[np.float32]] = []
+        found: list[Float32s] = []
         digest = hashlib.sha256()
         path = Path(path)
         for number, line in _lines(path):
@@ -81,7 +77,7 @@ class WordVectors:
         """Tell whether at least one word of the text has a vector."""
         return bool(self._known(text))
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str]) -> Float32s:
         """Return unit rows (N, d) of N texts; words without a vector are left out.
 
         Raises `TextError` for a text none of whose words has one, and for an empty
@@ -117,9 +113,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise TextError(f"{path.name}: {error.strerror}") from error
 
 
-def _parse(
-    line: bytes, n_dimensions: int | None, where: str
-) -> tuple[str, NDArray[np.float32]]:
+def _parse(line: bytes, n_dimensions: int | None, where: str) -> tuple[str, Float32s]:
     """Return a line's word and vector.
 
     A few published words hold spaces (". . ."), so with `n_dimensions` known the

@@ -15,8 +15,6 @@ from typing import Any
 from lablr.errors import PushError
 from lablr.system.undoable import RunJournal, UndoableRun
 
-__all__ = ["PhotoChange", "PushJournal", "PushRun"]
-
 MADE_BY = "lablr push, form 1"
 
 

@@ -17,8 +17,6 @@ from lablr.flickr.session import FlickrSession
 from lablr.metadata import Keyword
 from lablr.tags import normalize
 
-__all__ = ["FlickrPhoto", "FlickrTag", "fetch_photo", "form_of", "quoted", "text_of"]
-
 _MACHINE = re.compile(r"([a-z][a-z0-9_]*):([a-z][a-z0-9_]*)=(.+)", re.I | re.S)
 
 

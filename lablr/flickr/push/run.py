@@ -23,16 +23,6 @@ from lablr.flickr.push.photo import FlickrPhoto, fetch_photo, form_of, quoted, t
 from lablr.flickr.session import FlickrSession
 from lablr.metadata import Keyword
 
-__all__ = [
-    "MAX_TAGS",
-    "OnePhotoError",
-    "PushOutcome",
-    "in_turn",
-    "list_runs",
-    "opened",
-    "push",
-]
-
 Status = Literal["ok", "would be pushed", "unchanged", "failed"]
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,6 @@ from lablr.flickr.push.photo import fetch_photo
 from lablr.flickr.push.run import OnePhotoError, PushOutcome, in_turn, opened
 from lablr.flickr.session import FlickrSession
 
-__all__ = ["undo"]
-
 NO_TAG = "1"  # for removeTag: "belongs to someone else, or doesn't exist"
 
 

@@ -16,8 +16,6 @@ from lablr.flickr.push.photo import form_of, text_of
 from lablr.metadata import Keyword
 from lablr.metadata.keywords import Origin
 
-__all__ = ["read_photo_id", "read_tag", "read_wanted"]
-
 MAX_LINE_BYTES = 1 << 20
 _PHOTO = re.compile(
     r"(?:https?://(?:www\.)?flickr\.com/photos/[^/?#]+/)?([0-9]{1,20})(?:[/?#].*)?"

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import BundleError
 from lablr.latent_space.calibration import Calibration, threshold_at_precision
+from lablr.system.arrays import Arrays, Bools, Float32s, Floats
 
-__all__ = ["Calibrated", "Method"]
-
-Floats = npt.NDArray[np.float64]
 PREFIX = "calibration_"
 
 
@@ -25,10 +21,10 @@ class Method(Protocol):
     def n_inputs(self) -> int:
         """Return p: the method looks at the first p numbers of a description."""
 
-    def logits(self, x: npt.NDArray[np.float32]) -> Floats:
+    def logits(self, x: Float32s) -> Floats:
         """Score how well each tag fits descriptions x (N, p): (N, T)."""
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a bundle."""
 
 
@@ -40,25 +36,21 @@ class Calibrated:
     threshold: float
 
     @classmethod
-    def fit(
-        cls, logits: Floats, membership: npt.NDArray[np.bool_], precision: float
-    ) -> Calibrated:
+    def fit(cls, logits: Floats, membership: Bools, precision: float) -> Calibrated:
         """Fit to photos kept aside, logits and membership (N, T)."""
         calibration = Calibration.fit(logits, membership)
         probability = calibration.probability(logits)
         threshold = threshold_at_precision(membership, probability, precision)
         return cls(calibration, threshold)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a bundle, beside those of the method."""
         numbers = self.calibration.to_arrays()
         named = {PREFIX + name: array for name, array in numbers.items()}
         return {**named, "threshold": np.array([self.threshold])}
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[Any]], n_tags: int
-    ) -> Calibrated:
+    def from_arrays(cls, arrays: Arrays, n_tags: int) -> Calibrated:
         """Read back `to_arrays`; raises `BundleError` where they make no sense."""
         own = {
             name.removeprefix(PREFIX): array

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy.typing as npt
+from typing import ClassVar
 
 from lablr.errors import BundleError
-from lablr.latent_space.arrays import Arrays
-from lablr.ranking.methods.layers import Array, Floats, Layers
-
-__all__ = ["Classifier"]
+from lablr.ranking.methods.layers import Layers
+from lablr.system.arrays import Arrays, Floats, Reals
 
 
 @dataclass(frozen=True)
@@ -40,11 +36,11 @@ class Classifier:
         """Return p."""
         return self.layers.n_inputs
 
-    def logits(self, x: Array) -> Floats:
+    def logits(self, x: Reals) -> Floats:
         """Return (N, T) of x (N, p); raises `ValueError` when x has another p."""
         return self.layers(x)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a run or a bundle, float32."""
         return self.layers.to_arrays()
 

@@ -18,7 +18,7 @@ mean over the classes, the `centre`, is taken off every text before its length i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,16 +28,13 @@ from lablr.encoders.encoder import Preprocessing
 from lablr.encoders.session import open_session
 from lablr.errors import BundleError
 from lablr.latent_space.arrays import checked
-from lablr.ranking.methods.semantic import unit_rows
-
-__all__ = ["N_LIKELIEST", "ConSE", "pack_embeddings"]
+from lablr.ranking.methods.semantic import unit_rows, unit_texts
+from lablr.system.arrays import Arrays, Float32s, Floats, Pixels
 
 NETWORK = "conse.onnx"
 ARRAYS = "conse.npz"
 N_LIKELIEST = 10  # K, as in the paper
 TEMPERATURE = 2.0
-
-Floats = NDArray[np.float64]
 
 
 class ConSE:
@@ -63,7 +60,7 @@ class ConSE:
         self,
         network: bytes,
         preprocessing: Preprocessing,
-        arrays: Mapping[str, NDArray[Any]],
+        arrays: Arrays,
         tags: Sequence[str],
     ) -> None:
         self.network = network
@@ -83,7 +80,7 @@ class ConSE:
         """Return the digest of the text model that `scores_of` understands."""
         return self._arrays["text_digest"].tobytes().hex()
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def probabilities(self, images: Pixels) -> Float32s:
         """Return probabilities (N, C) of ImageNet's classes on images (N, S, S, 3).
 
         Images of another side than its own are resized.
@@ -98,11 +95,11 @@ class ConSE:
             found[row] = self._session.run(["classes"], inputs)[0][0]
         return found
 
-    def vectors(self, images: NDArray[np.uint8]) -> Floats:
+    def vectors(self, images: Pixels) -> Floats:
         """Return unit vectors (N, e) of images, comparable with `vectors_of`."""
         return self.combined(self.probabilities(images))
 
-    def combined(self, probabilities: NDArray[np.float32]) -> Floats:
+    def combined(self, probabilities: Float32s) -> Floats:
         """Return the unit convex combination (N, e) of the likeliest classes."""
         likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :N_LIKELIEST]
         weights = np.take_along_axis(probabilities, likeliest, axis=1)
@@ -112,31 +109,24 @@ class ConSE:
 
     def vectors_of(self, embeddings: ArrayLike) -> Floats:
         """Return unit vectors (M, e) of texts, of the text model's embeddings."""
-        rows = np.asarray(embeddings, np.float64)
-        if rows.ndim != 2 or rows.shape[1] != len(self.centre):
-            raise ValueError(
-                f"expected (texts, {len(self.centre)}), found {rows.shape}"
-            )
-        return unit_rows(rows - self.centre)
+        return unit_texts(embeddings, self.centre)
 
-    def scores_of(self, images: NDArray[np.uint8], embeddings: ArrayLike) -> Floats:
+    def scores_of(self, images: Pixels, embeddings: ArrayLike) -> Floats:
         """Return cosines (N, M) of images and any texts, by their embeddings (M, e)."""
         return np.asarray(self.vectors(images) @ self.vectors_of(embeddings).T)
 
-    def logits(self, images: NDArray[np.uint8]) -> Floats:
+    def logits(self, images: Pixels) -> Floats:
         """Return cosines (N, T) of images (N, S, S, 3) and the tags."""
         return np.asarray(self.vectors(images) @ self._tags.T)
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a bundle, beside the bytes of the `network`."""
         given = self.preprocessing
         numbers = np.array([given.size, *given.mean, *given.scale], np.float64)
         return self._arrays | {"preprocessing": numbers}
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], tags: Sequence[str], network: bytes
-    ) -> ConSE:
+    def from_arrays(cls, arrays: Arrays, tags: Sequence[str], network: bytes) -> ConSE:
         """Read back `to_arrays`; raises `BundleError` when they make no sense."""
         numbers = checked(arrays, "preprocessing", (7,), ARRAYS)
         size, *means_and_scales = numbers.tolist()
@@ -146,7 +136,7 @@ class ConSE:
         return cls(network, preprocessing, arrays, tags)
 
 
-def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def _resized(image: Pixels, size: int) -> Pixels:
     """Resize a square image (S, S, 3) to this side."""
     if image.shape[:2] == (size, size):
         return image
@@ -156,7 +146,7 @@ def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(square)
 
 
-def pack_embeddings(rows: NDArray[np.float32]) -> NDArray[np.uint8]:
+def pack_embeddings(rows: Float32s) -> NDArray[np.uint8]:
     """Pack embeddings (N, e) in half precision as bytes (N, 2e), low byte first."""
     return rows.astype("<f2").view(np.uint8)
 
@@ -165,9 +155,7 @@ def _unpacked(packed: NDArray[np.uint8]) -> NDArray[np.float16]:
     return np.ascontiguousarray(packed).view("<f2")
 
 
-def _checked_arrays(
-    arrays: Mapping[str, NDArray[Any]], n_tags: int
-) -> dict[str, NDArray[Any]]:
+def _checked_arrays(arrays: Arrays, n_tags: int) -> Arrays:
     """Return the arrays; raises `BundleError` unless they fit each other."""
     centre = checked(arrays, "centre", (None,), ARRAYS, np.float32)
     shapes = {

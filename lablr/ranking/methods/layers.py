@@ -5,18 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import BundleError
-from lablr.latent_space.arrays import Arrays, checked
-
-__all__ = ["Layers"]
-
-Floats = npt.NDArray[np.float64]
-Array = npt.NDArray[np.floating]
+from lablr.latent_space.arrays import checked
+from lablr.system.arrays import Arrays, Floats, Reals
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,7 @@ class Layers:
         """Return q."""
         return len(self.biases[-1])
 
-    def __call__(self, x: Array) -> Floats:
+    def __call__(self, x: Reals) -> Floats:
         """Return (N, q) of x (N, p); raises `ValueError` when x has another p."""
         if x.ndim != 2 or x.shape[1] != self.n_inputs:
             raise ValueError(f"expected (photos, {self.n_inputs}), found {x.shape}")
@@ -75,7 +69,7 @@ class Layers:
         biases = np.concatenate([head.biases[0] for head in heads])
         return cls((weights, last), (biases, np.mean([h.biases[1] for h in heads], 0)))
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return ``weight_1``, ``bias_1``, ... in float32."""
         arrays = {}
         for number, (weight, bias) in enumerate(

@@ -16,19 +16,19 @@ good as a random choice, and the same whatever the order they come in.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lablr.corpus.records import hash64
 from lablr.errors import BundleError
 from lablr.latent_space.arrays import checked
-
-__all__ = ["MAX_PHOTOS", "Neighbour", "NeighbourPhotos", "Neighbours"]
+from lablr.system.arrays import Arrays, Bools, Float32s, Floats, Ints, Names
 
 # 176 numbers in half precision each: 4.2 MB.
 MAX_PHOTOS = 12_000
@@ -37,9 +37,8 @@ TEMPERATURE = 0.05
 SMOOTHING = 0.02
 # Photos compared at a time: bounds the memory of a large batch.
 BLOCK = 256
-
-Floats = npt.NDArray[np.float64]
-Latents = npt.NDArray[np.float32]
+# What `NeighbourPhotos` holds of each photo.
+ROWS = ("keys", "latents", "membership", "sources", "flickr_ids")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,53 +54,41 @@ class NeighbourPhotos:
     tags : T names.
     """
 
-    keys: npt.NDArray[np.int64]
-    latents: Latents
-    membership: npt.NDArray[np.bool_]
-    sources: npt.NDArray[np.str_]
-    flickr_ids: npt.NDArray[np.int64]
+    keys: Ints
+    latents: Float32s
+    membership: Bools
+    sources: Names
+    flickr_ids: Ints
     tags: tuple[str, ...]
 
     @classmethod
     def of(
         cls,
-        latents: Latents,
-        membership: npt.NDArray[np.bool_],
+        latents: Float32s,
+        membership: Bools,
         files: Sequence[str],
-        sources: npt.NDArray[np.str_],
+        sources: Names,
         flickr_ids: Sequence[str | None],
         tags: tuple[str, ...],
     ) -> NeighbourPhotos:
         """Choose from N photos, one row or entry each."""
-        keys = np.array([_key(file) for file in files], np.int64)
+        keys = np.array([hash64(file) >> 1 for file in files], np.int64)
         ids = np.array([_number(name) for name in flickr_ids], np.int64)
-        every = cls(keys, latents, membership, sources, ids, tags)
-        return every._smallest()
+        return cls(keys, latents, membership, sources, ids, tags)._smallest()
 
     @classmethod
     def joined(cls, parts: Sequence[NeighbourPhotos]) -> NeighbourPhotos:
         """Choose from the photos of all parts, which have the same tags."""
-        every = cls(
-            keys=np.concatenate([part.keys for part in parts]),
-            latents=np.concatenate([part.latents for part in parts]),
-            membership=np.concatenate([part.membership for part in parts]),
-            sources=np.concatenate([part.sources for part in parts]),
-            flickr_ids=np.concatenate([part.flickr_ids for part in parts]),
-            tags=parts[0].tags,
-        )
-        return every._smallest()
+        every: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ROWS
+        }
+        return cls(**every, tags=parts[0].tags)._smallest()
 
     def _smallest(self) -> NeighbourPhotos:
         """Keep those with the smallest keys, in the order of their keys."""
         chosen = np.argsort(self.keys, kind="stable")[:MAX_PHOTOS]
-        return NeighbourPhotos(
-            keys=self.keys[chosen],
-            latents=self.latents[chosen],
-            membership=self.membership[chosen],
-            sources=self.sources[chosen],
-            flickr_ids=self.flickr_ids[chosen],
-            tags=self.tags,
-        )
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ROWS})
 
 
 @dataclass(frozen=True)
@@ -151,18 +138,16 @@ class Neighbours:
     name = "neighbours"
 
     latents: npt.NDArray[np.float16]
-    mean: npt.NDArray[np.float32]
-    scale: npt.NDArray[np.float32]
+    mean: Float32s
+    scale: Float32s
     carries: npt.NDArray[np.uint8]
-    source_of: npt.NDArray[np.int64]
-    absence: npt.NDArray[np.float32]
-    flickr_ids: npt.NDArray[np.int64]
+    source_of: Ints
+    absence: Float32s
+    flickr_ids: Ints
     tags: tuple[str, ...]
 
     @classmethod
-    def fit(
-        cls, photos: NeighbourPhotos, absence: Mapping[str, npt.NDArray[Any]]
-    ) -> Neighbours:
+    def fit(cls, photos: NeighbourPhotos, absence: Arrays) -> Neighbours:
         """Make neighbours of kept photos; `absence` (T,) by their sources' names."""
         names, source_of = np.unique(photos.sources, return_inverse=True)
         mean = photos.latents.mean(axis=0, dtype=np.float64)
@@ -183,7 +168,7 @@ class Neighbours:
         """Return d: neighbours are found by latents alone."""
         return len(self.mean)
 
-    def logits(self, x: Latents) -> Floats:
+    def logits(self, x: Float32s) -> Floats:
         """Return log-odds (N, T) of the votes for photos x (N, d)."""
         found = np.empty((len(x), len(self.tags)))
         for start in range(0, len(x), BLOCK):
@@ -192,12 +177,11 @@ class Neighbours:
         return found
 
     def nearest(
-        self, latent: Latents, k: int = 5, tag: str | None = None
+        self, latent: Float32s, k: int = 5, tag: str | None = None
     ) -> list[Neighbour]:
         """Find the `k` photos nearest to a latent (d,), with a tag if given."""
-        similarity = (self._units @ self._unit_rows(latent[np.newaxis])[0]).astype(
-            float
-        )
+        unit = self._unit_rows(latent[np.newaxis])[0]
+        similarity = (self._units @ unit).astype(float)
         if tag is not None:
             has_tag = self._membership[:, self.tags.index(tag)]
             similarity = np.where(has_tag, similarity, -np.inf)
@@ -205,23 +189,19 @@ class Neighbours:
         return [
             Neighbour(
                 similarity=float(similarity[row]),
-                tags=tuple(
-                    name
-                    for name, has in zip(self.tags, self._membership[row], strict=True)
-                    if has
-                ),
+                tags=tuple(compress(self.tags, self._membership[row])),
                 flickr_id=str(self.flickr_ids[row]) if self.flickr_ids[row] else None,
             )
             for row in order.tolist()
             if np.isfinite(similarity[row])
         ]
 
-    def latents_with(self, tag: str) -> Latents:
+    def latents_with(self, tag: str) -> Float32s:
         """Return latents (m, d) of the photos with a tag."""
         has_tag = self._membership[:, self.tags.index(tag)]
         return self.latents[has_tag].astype(np.float32)
 
-    def _votes(self, x: Latents) -> Floats:
+    def _votes(self, x: Float32s) -> Floats:
         """Return P(t) (n, T) of a few photos, strictly between 0 and 1."""
         similarity = self._unit_rows(x) @ self._units.T
         k = min(N_VOTES, similarity.shape[1])
@@ -234,17 +214,17 @@ class Neighbours:
         heard = np.einsum("nk,nkt->nt", weight, said, dtype=np.float64)
         return np.asarray((votes + prior * self._shares) / (heard + prior), np.float64)
 
-    def _unit_rows(self, latents: npt.NDArray[Any]) -> Latents:
+    def _unit_rows(self, latents: npt.NDArray[Any]) -> Float32s:
         rows = (latents.astype(np.float32) - self.mean) / self.scale
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(length, 1e-12), np.float32)
 
     @cached_property
-    def _units(self) -> Latents:
+    def _units(self) -> Float32s:
         return self._unit_rows(self.latents)
 
     @cached_property
-    def _membership(self) -> npt.NDArray[np.bool_]:
+    def _membership(self) -> Bools:
         bits = np.unpackbits(self.carries, axis=1, count=len(self.tags))
         return bits.astype(np.bool_)
 
@@ -254,14 +234,13 @@ class Neighbours:
         n_photos = len(self.latents)
         return np.asarray((self._membership.sum(axis=0) + 0.5) / (n_photos + 1))
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a bundle."""
-        return {name: value for name, value in vars(self).items() if name in _ARRAYS}
+        names = (field.name for field in fields(self) if field.name != "tags")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[Any]], tags: tuple[str, ...]
-    ) -> Neighbours:
+    def from_arrays(cls, arrays: Arrays, tags: tuple[str, ...]) -> Neighbours:
         """Read back `to_arrays`; raises `BundleError` where shapes make no sense."""
         file = "neighbours.npz"
         latents = checked(arrays, "latents", (None, None), file, np.float16)
@@ -286,23 +265,6 @@ class Neighbours:
         if (given["scale"] <= 0).any():
             raise BundleError("neighbours.npz: a scale is not above 0")
         return cls(**given, tags=tags)
-
-
-_ARRAYS = (
-    "latents",
-    "mean",
-    "scale",
-    "carries",
-    "source_of",
-    "absence",
-    "flickr_ids",
-)
-
-
-def _key(file: str) -> int:
-    """Return 63 bits of a hash of a photo's name."""
-    text = file.encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
 
 
 def _number(flickr_id: str | None) -> int:

@@ -22,15 +22,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lablr.latent_space.arrays import Arrays, checked
-from lablr.ranking.methods.layers import Array, Floats, Layers
-
-__all__ = ["Semantic", "unit_rows"]
+from lablr.latent_space.arrays import checked
+from lablr.ranking.methods.layers import Layers
+from lablr.system.arrays import Arrays, Floats, Reals
 
 # What is recognized from training is recognized with more confidence than what is only
 # understood: in standard deviations (Chao et al., "An empirical study and analysis of
@@ -68,20 +67,16 @@ class Semantic:
         """Return p."""
         return self.layers.n_inputs
 
-    def vectors(self, x: Array) -> Floats:
+    def vectors(self, x: Reals) -> Floats:
         """Return unit vectors (N, e) of photos x (N, p); `ValueError` for another p."""
         return unit_rows(self.layers(x))
 
-    def vectors_of(self, embeddings: Array) -> Floats:
+    def vectors_of(self, embeddings: Reals) -> Floats:
         """Return unit vectors (M, e) of texts, comparable with those of photos."""
-        if embeddings.ndim != 2 or embeddings.shape[1] != len(self.centre):
-            raise ValueError(
-                f"expected (texts, {len(self.centre)}), found {embeddings.shape}"
-            )
-        return unit_rows(np.asarray(embeddings, np.float64) - self.centre)
+        return unit_texts(embeddings, self.centre)
 
     def scores_of(
-        self, x: Array, embeddings: Array, novel: npt.ArrayLike = False
+        self, x: Reals, embeddings: Reals, novel: npt.ArrayLike = False
     ) -> Floats:
         """Score how well any texts' embeddings (M, e) fit photos x (N, p): (N, M).
 
@@ -96,18 +91,15 @@ class Semantic:
         cosines = (self.vectors(x) - self.mean) @ texts.T
         return np.asarray(cosines * factor + NOVELTY * np.asarray(novel), np.float64)
 
-    def logits(self, x: Array) -> Floats:
+    def logits(self, x: Reals) -> Floats:
         """Score how well the tags fit photos x (N, p): (N, T)."""
         return self.scores_of(x, self.embeddings)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a run or a bundle, float32."""
-        return self.layers.to_arrays() | {
-            "embeddings": self.embeddings.astype(np.float32),
-            "centre": self.centre.astype(np.float32),
-            "mean": self.mean.astype(np.float32),
-            "covariance": self.covariance.astype(np.float32),
-        }
+        names = ("embeddings", "centre", "mean", "covariance")
+        own = {name: getattr(self, name).astype(np.float32) for name in names}
+        return self.layers.to_arrays() | own
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, tags: Sequence[str]) -> Semantic:
@@ -120,6 +112,14 @@ class Semantic:
         mean = checked(arrays, "mean", (e,), file)
         covariance = checked(arrays, "covariance", (e, e), file)
         return cls(layers, embeddings, centre, mean, covariance, tuple(tags))
+
+
+def unit_texts(embeddings: npt.ArrayLike, centre: Floats) -> Floats:
+    """Return unit vectors (M, e) of embeddings, their `centre` (e,) taken off."""
+    rows = np.asarray(embeddings, np.float64)
+    if rows.ndim != 2 or rows.shape[1] != len(centre):
+        raise ValueError(f"expected (texts, {len(centre)}), found {rows.shape}")
+    return unit_rows(rows - centre)
 
 
 def unit_rows(rows: Floats) -> Floats:

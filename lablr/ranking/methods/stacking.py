@@ -15,16 +15,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import BundleError
-
-__all__ = ["Blend", "log_odds"]
-
-Floats = npt.NDArray[np.float64]
+from lablr.system.arrays import Arrays, Floats, Reals
 
 # A probability nearer to 0 or 1 says no more.
 LEAST = 1e-9
@@ -63,15 +58,13 @@ class Blend:
         )
         return np.asarray(mixed, np.float64)
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a bundle."""
         names = json.dumps(self.of).encode()
         return {"of": np.frombuffer(names, np.uint8), "weights": self.weights}
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[Any]], known: Sequence[str]
-    ) -> Blend:
+    def from_arrays(cls, arrays: Arrays, known: Sequence[str]) -> Blend:
         """Read back `to_arrays`; `known` are the rankings that there are.
 
         Raises `BundleError` for another ranking, or weights that make no sense.
@@ -99,7 +92,7 @@ def _shares(total: int, n_parts: int) -> Iterator[tuple[int, ...]]:
             yield first, *rest
 
 
-def log_odds(probability: npt.NDArray[np.floating]) -> Floats:
+def log_odds(probability: Reals) -> Floats:
     """Return ``log p / (1 - p)``, bounded where p is all but 0 or 1."""
     p = np.clip(np.asarray(probability, np.float64), LEAST, 1 - LEAST)
     return np.asarray(np.log(p) - np.log1p(-p))

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from lablr.latent_space.arrays import Arrays, checked
-from lablr.ranking.methods.layers import Array, Floats, Layers
-
-__all__ = ["Triplet"]
+from lablr.latent_space.arrays import checked
+from lablr.ranking.methods.layers import Layers
+from lablr.system.arrays import Arrays, Floats, Reals
 
 
 @dataclass(frozen=True)
@@ -45,15 +43,15 @@ class Triplet:
         """Return p."""
         return self.layers.n_inputs
 
-    def vectors(self, x: Array) -> Floats:
+    def vectors(self, x: Reals) -> Floats:
         """Place photos x (N, p) in the space: (N, e); `ValueError` for another p."""
         return self.layers(x)
 
-    def logits(self, x: Array) -> Floats:
+    def logits(self, x: Reals) -> Floats:
         """Return negative Euclidean distances (N, T) of photos x (N, p) to the tags."""
         return -distances(self.vectors(x), self.points)
 
-    def with_tag(self, tag: str, x: Array) -> Triplet:
+    def with_tag(self, tag: str, x: Reals) -> Triplet:
         """Add one tag, in the middle of photos x (n, p) that fit.
 
         A tag that is there already is moved to them. Raises `ValueError` without
@@ -69,7 +67,7 @@ class Triplet:
         points = np.vstack([self.points, point])
         return replace(self, points=points, tags=(*self.tags, tag))
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> Arrays:
         """Return arrays for a run or a bundle, float32."""
         return self.layers.to_arrays() | {"points": self.points.astype(np.float32)}
 

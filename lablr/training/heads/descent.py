@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,15 +23,12 @@ from lablr.training.heads.inputs import HeadPhotos
 from lablr.training.heads.objectives import Objective
 from lablr.training.heads.settings import HeadConfig
 
-__all__ = ["History", "Mix", "descend"]
-
 History = list[dict[str, float]]
 Batch = tuple[Tensor, Tensor, Tensor]
 
 # Changes the inputs, tags and weights of a batch before the head sees them.
 Mix = Callable[[Batch, np.random.Generator], Batch]
 
-Floats = npt.NDArray[np.float64]
 
 # Dropout after a hidden layer; that of the inputs is a setting.
 HIDDEN_DROPOUT = 0.5
@@ -62,14 +58,12 @@ def descend(
     for epoch in progress(range(config.epochs), config.epochs, label):
         if doubt and epoch >= config.epochs // 2:
             descent.disbelieve(doubt)
-        losses = {"loss": descent.epoch(epoch, mix), "validation": descent.validate()}
-        if not np.isfinite(losses["validation"]):
+        loss, validation = descent.epoch(epoch, mix), descent.validate()
+        if not np.isfinite(validation):
             raise TrainingError("the loss is not finite: lower learning_rate")
-        history.append(
-            {"loss": losses["loss"], "validation_loss": losses["validation"]}
-        )
-        if losses["validation"] < best[0]:
-            best = losses["validation"], copy.deepcopy(descent.state())
+        history.append({"loss": loss, "validation_loss": validation})
+        if validation < best[0]:
+            best = validation, copy.deepcopy(descent.state())
         if config.patience and _n_since_best(history) >= config.patience:
             break
     descent.restore(best[1])
@@ -181,11 +175,8 @@ def _net(n_inputs: int, objective: Objective, config: HeadConfig) -> nn.Sequenti
     last = nn.Linear(config.hidden or n_inputs, objective.n_outputs)
     hidden: list[nn.Module] = []
     if config.hidden:
-        hidden = [
-            nn.Linear(n_inputs, config.hidden),
-            nn.ReLU(),
-            nn.Dropout(HIDDEN_DROPOUT),
-        ]
+        first = nn.Linear(n_inputs, config.hidden)
+        hidden = [first, nn.ReLU(), nn.Dropout(HIDDEN_DROPOUT)]
     with torch.no_grad():
         last.bias.copy_(objective.first_bias)
         if objective.starts_at_bias:
@@ -197,9 +188,8 @@ def _optimizer(
     net: nn.Module, objective: Objective, config: HeadConfig
 ) -> torch.optim.Optimizer:
     """Make an AdamW that decays matrices, and neither shifts nor points."""
-    parameters = list(net.parameters())
-    decaying = [parameter for parameter in parameters if parameter.dim() > 1]
-    others = [parameter for parameter in parameters if parameter.dim() <= 1]
+    decaying = [own for own in net.parameters() if own.dim() > 1]
+    others = [own for own in net.parameters() if own.dim() <= 1]
     groups = [
         {"params": decaying, "weight_decay": config.weight_decay},
         {"params": [*others, *objective.parameters()], "weight_decay": 0.0},

@@ -12,25 +12,20 @@ does not know how sure it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Preprocessing
+from lablr.system.arrays import Float32s, Floats
 from lablr.training.array_cache import ArrayCache
 from lablr.training.backbones import Backbone, load_backbone
-from lablr.training.export import export_onnx, rounded
+from lablr.training.export import encoder_onnx, rounded
 from lablr.training.heads.inputs import Encoded, encoded_photos
 from lablr.training.heads.settings import HeadConfig
-
-__all__ = ["Frozen", "encoded_frozen"]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ def encoded_frozen(
     # For features alone, whatever the head learns from: the axes follow from them.
     photos = encoded_photos(
         corpus,
-        _exported(network, frozen, store),
+        encoder_onnx(network, frozen.image_size),
         preprocessing,
         replace(config, inputs="features"),
         store,
@@ -74,7 +69,8 @@ def encoded_frozen(
     network = rounded(network)
     if config.inputs == "latents":
         photos = replace(photos, views=network.turned(photos.views))
-    return Encoded(_exported(network, frozen, store), preprocessing, photos)
+    model = encoder_onnx(network, frozen.image_size)
+    return Encoded(model, preprocessing, photos)
 
 
 class _Axes(nn.Module):
@@ -99,15 +95,13 @@ class _Axes(nn.Module):
         self.axes.bias.copy_(torch.from_numpy(-axes @ mean))
 
     @torch.no_grad()
-    def turned(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def turned(self, features: Float32s) -> Float32s:
         """Turn features (..., F) into latents (..., d)."""
-        latents: npt.NDArray[np.float32] = self.axes(torch.from_numpy(features)).numpy()
+        latents: Float32s = self.axes(torch.from_numpy(features)).numpy()
         return latents
 
 
-def _principal_axes(
-    features: npt.NDArray[np.float32], n_latent: int
-) -> tuple[Floats, Floats]:
+def _principal_axes(features: Float32s, n_latent: int) -> tuple[Floats, Floats]:
     """Return mean (F,) and principal axes (d, F) of features, the longest first."""
     mean = features.mean(axis=0, dtype=np.float64)
     centred = features - mean
@@ -117,12 +111,3 @@ def _principal_axes(
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(n_axes), largest])[:, None]
     return mean, axes
-
-
-def _exported(network: _Axes, frozen: Frozen, store: ArrayCache) -> bytes:
-    """Export the network as ONNX, through a file of the cache: PyTorch wants one."""
-    store.folder.mkdir(parents=True, exist_ok=True)
-    path: Path = store.folder / f"{frozen.backbone}.onnx"
-    with store.filling():
-        export_onnx(network, frozen.image_size, path)
-        return path.read_bytes()

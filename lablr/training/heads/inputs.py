@@ -15,22 +15,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Encoder, Preprocessing
 from lablr.encoders.features import with_features
+from lablr.system.arrays import Bools, Float32s, Ints, Names, Pixels
 from lablr.system.cpu import available_threads
 from lablr.system.threads import map_in_order
 from lablr.training.array_cache import ArrayCache, RowFile, find_rows, write_rows
 from lablr.training.dataset import TrainingSet
 from lablr.training.heads.settings import HeadConfig
 from lablr.training.torchvision_import import import_torchvision
-
-__all__ = ["Encoded", "HeadPhotos", "encoded_photos"]
-
-Numbers = npt.NDArray[np.int64]
 
 # Photos that a thread encodes before the next in line is asked.
 CHUNK = 16
@@ -57,12 +53,12 @@ class HeadPhotos:
     tags : T names.
     """
 
-    views: npt.NDArray[np.float32]
-    membership: npt.NDArray[np.bool_]
-    evidence: npt.NDArray[np.float32]
-    sources: npt.NDArray[np.str_]
-    train_rows: Numbers
-    validation_rows: Numbers
+    views: Float32s
+    membership: Bools
+    evidence: Float32s
+    sources: Names
+    train_rows: Ints
+    validation_rows: Ints
     tags: tuple[str, ...]
 
     @property
@@ -70,12 +66,12 @@ class HeadPhotos:
         """Return p."""
         return int(self.views.shape[2])
 
-    def of(self, rows: Numbers) -> npt.NDArray[np.float32]:
+    def of(self, rows: Ints) -> Float32s:
         """Return what the encoder says of these photos as they are: (n, p)."""
-        found: npt.NDArray[np.float32] = self.views[rows, 0]
+        found: Float32s = self.views[rows, 0]
         return found
 
-    def moments(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def moments(self) -> tuple[Float32s, Float32s]:
         """Return mean and deviation (p,) of the training photos as they are."""
         x = self.of(self.train_rows)
         mean = x.mean(axis=0, dtype=np.float64)
@@ -84,7 +80,7 @@ class HeadPhotos:
         scale[scale < 1e-9 * (1 + abs(mean))] = 1
         return mean.astype(np.float32), scale.astype(np.float32)
 
-    def without_tags(self, columns: Numbers) -> HeadPhotos:
+    def without_tags(self, columns: Ints) -> HeadPhotos:
         """Return the same photos, of which nobody ever knew these tags."""
         kept = np.setdiff1d(np.arange(len(self.tags)), columns)
         return replace(
@@ -172,8 +168,8 @@ def _kept_views(
 
 
 def _views(
-    photos: TrainingSet, encoder: Encoder, config: HeadConfig, rows: Numbers
-) -> npt.NDArray[np.float32]:
+    photos: TrainingSet, encoder: Encoder, config: HeadConfig, rows: Ints
+) -> Float32s:
     """Encode every view of some photos: (n, V, p)."""
     images = photos.images[rows]
     say = encoder.features if config.inputs == "features" else encoder.encode
@@ -181,9 +177,7 @@ def _views(
     return np.stack(said, axis=1)
 
 
-def _seen(
-    images: npt.NDArray[np.uint8], rows: Numbers, config: HeadConfig
-) -> Iterator[npt.NDArray[np.uint8]]:
+def _seen(images: Pixels, rows: Ints, config: HeadConfig) -> Iterator[Pixels]:
     """Yield the views (n, S, S, 3): as it is, mirrored, random ones."""
     yield images
     yield images[:, :, ::-1]
@@ -193,9 +187,7 @@ def _seen(
         yield np.stack([_random_view(image, seed) for image, seed in pairs])
 
 
-def _random_view(
-    image: npt.NDArray[np.uint8], seed: tuple[int, int, int]
-) -> npt.NDArray[np.uint8]:
+def _random_view(image: Pixels, seed: tuple[int, int, int]) -> Pixels:
     """Crop, turn, mirror or not, and colour an image at random, by the seed."""
     drawn = int(np.random.default_rng(seed).integers(2**63))
     channels_first = torch.from_numpy(image.copy()).permute(2, 0, 1)

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lablr.errors import TrainingError
 from lablr.fitting.metrics import Report, evaluate
@@ -15,12 +14,8 @@ from lablr.latent_space.calibration import Calibration, cross_fitted
 from lablr.ranking.methods.classifier import Classifier
 from lablr.ranking.methods.semantic import Semantic
 from lablr.ranking.methods.triplet import Triplet
+from lablr.system.arrays import Floats, Ints
 from lablr.training.heads.inputs import HeadPhotos
-
-__all__ = ["Figures", "Unseen", "choose_held_out", "figures", "rank_unseen", "table"]
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 # A tag kept out of training should have been learnable.
 MIN_PHOTOS = 20
@@ -100,9 +95,7 @@ class Unseen:
         return asdict(self) | {"median_rank": self.median_rank}
 
 
-def choose_held_out(
-    photos: HeadPhotos, n_tags: int, seed: int
-) -> npt.NDArray[np.int64]:
+def choose_held_out(photos: HeadPhotos, n_tags: int, seed: int) -> Ints:
     """Draw columns of `n_tags` tags by `seed` from those with 20 training photos.
 
     Raises `TrainingError` when there are too few, or none would be left to train on.
@@ -119,10 +112,7 @@ def choose_held_out(
 
 
 def rank_unseen(
-    method: Semantic,
-    photos: HeadPhotos,
-    embeddings: Floats,
-    held_out: npt.NDArray[np.int64],
+    method: Semantic, photos: HeadPhotos, embeddings: Floats, held_out: Ints
 ) -> Unseen:
     """Rank all tags of `photos`, by their embeddings (T, e), for validation photos.
 
@@ -140,13 +130,9 @@ def rank_unseen(
     )
 
 
-def _ranks(scores: Floats) -> npt.NDArray[np.int64]:
+def _ranks(scores: Floats) -> Ints:
     """Return the place of every tag in each photo's ranking, from 1: (N, T)."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    places = np.broadcast_to(np.arange(1, scores.shape[1] + 1), order.shape)
-    np.put_along_axis(ranks, order, places, axis=1)
-    return ranks
+    return np.argsort(-scores, axis=1, kind="stable").argsort(axis=1) + 1
 
 
 def table(found: Sequence[Figures]) -> list[list[str]]:

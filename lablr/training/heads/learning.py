@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from lablr.errors import TrainingError
@@ -15,6 +14,7 @@ from lablr.ranking.methods.classifier import Classifier
 from lablr.ranking.methods.layers import Layers
 from lablr.ranking.methods.semantic import Semantic, unit_rows
 from lablr.ranking.methods.triplet import Triplet
+from lablr.system.arrays import Floats, Reals
 from lablr.system.progress import Progress, silent
 from lablr.training.heads.descent import Batch, History, descend
 from lablr.training.heads.inputs import HeadPhotos
@@ -30,15 +30,6 @@ from lablr.training.heads.settings import (
     SemanticConfig,
     TripletConfig,
 )
-
-__all__ = [
-    "Learned",
-    "learn_classifier",
-    "learn_semantic",
-    "learn_triplet",
-]
-
-Floats = npt.NDArray[np.float64]
 
 # Whose vectors are held together while their moments are summed.
 PHOTOS_AT_ONCE = 1024
@@ -109,7 +100,7 @@ def learn_triplet(
 def learn_semantic(
     photos: HeadPhotos,
     config: SemanticConfig,
-    embeddings: npt.NDArray[np.floating],
+    embeddings: Reals,
     progress: Progress = silent,
 ) -> Learned[Semantic]:
     """Bring photos to where the texts of their tags are, `embeddings` (T, e).

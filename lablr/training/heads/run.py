@@ -28,7 +28,9 @@ import torch
 from lablr.corpus import Corpus
 from lablr.encoders.ensemble import joined
 from lablr.encoders.source import read_encoder
+from lablr.encoders.text import SentenceEncoder, WordVectors
 from lablr.errors import TrainingError
+from lablr.system.arrays import Floats
 from lablr.system.npz import pack_arrays
 from lablr.system.progress import Progress, silent
 from lablr.training.array_cache import ArrayCache
@@ -54,10 +56,7 @@ from lablr.training.heads.settings import (
     SemanticConfig,
     TripletConfig,
 )
-from lablr.training.heads.texts import TagTexts
 from lablr.training.run_folder import locked, write_json, write_whole
-
-__all__ = ["HeadRun", "train_head"]
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,9 @@ def train_head(
         run = _learned(encoded.photos, config, vectors, progress)
         _write(folder, run)
         if frozen is not None:
-            _write_encoder(folder, encoded)
+            write_json(folder / "encoder.json", encoded.preprocessing.to_dict())
+            model = encoded.model
+            write_whole(folder / "encoder.onnx", lambda file: file.write(model))
         described = _described(config, corpus, encoded.model, run) | {
             "encoders": [path.name for path in encoders],
             "backbone": None if frozen is None else frozen.backbone,
@@ -150,17 +151,31 @@ def _learned(
     if isinstance(config, TripletConfig):
         return _judged(learn_triplet(photos, config, progress), photos)
     if isinstance(config, SemanticConfig):
-        texts = TagTexts.of(photos.tags, config.prompt, vectors)
+        texts, digest = embedded(photos.tags, config.prompt, vectors)
         held_out = choose_held_out(photos, config.hold_out, config.seed)
         known = photos.without_tags(held_out)
-        kept = np.delete(texts.embeddings, held_out, axis=0)
+        kept = np.delete(texts, held_out, axis=0)
         learned = learn_semantic(known, config, kept, progress)
-        run = replace(_judged(learned, known), text_model=texts.digest)
+        run = replace(_judged(learned, known), text_model=digest)
         if not config.hold_out:
             return run
-        unseen = rank_unseen(learned.method, photos, texts.embeddings, held_out)
+        unseen = rank_unseen(learned.method, photos, texts, held_out)
         return replace(run, unseen=unseen)
     raise TrainingError(f"there is no method for {config!r}")
+
+
+def embedded(
+    tags: Sequence[str], prompt: str, vectors: Path | None
+) -> tuple[Floats, str]:
+    """Embed tags (T, e), each in place of ``{}``; name the text model by its digest.
+
+    By the sentence encoder, or by the word vectors of a file. Raises `MissingExtra`
+    when the text model is not installed, `TextError` for a file that will not do or
+    does not know a tag.
+    """
+    model = SentenceEncoder.load() if vectors is None else WordVectors.load(vectors)
+    texts = [prompt.replace("{}", tag) for tag in tags]
+    return model.embed(texts).astype(np.float64), model.digest
 
 
 def _judged(learned: Learned[Any], photos: HeadPhotos) -> HeadRun:
@@ -196,8 +211,3 @@ def _write(folder: Path, run: HeadRun) -> None:
             for record in history
         ]
         draw_losses(losses, folder / "loss.png")
-
-
-def _write_encoder(folder: Path, encoded: Encoded) -> None:
-    write_json(folder / "encoder.json", encoded.preprocessing.to_dict())
-    write_whole(folder / "encoder.onnx", lambda file: file.write(encoded.model))

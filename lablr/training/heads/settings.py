@@ -7,18 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lablr.errors import TrainingError
-from lablr.training.config import Config
-
-__all__ = [
-    "CONFIGS",
-    "ClassifierConfig",
-    "HeadConfig",
-    "SemanticConfig",
-    "TripletConfig",
-]
-
-Ranges = Mapping[str, tuple[float, float]]
-Choices = Mapping[str, tuple[str, ...]]
+from lablr.training.config import Config, number, word
 
 INPUTS = ("latents", "features")
 
@@ -33,7 +22,7 @@ class HeadConfig(Config):
         latents of: more of them, and they know more.
     views : random views of each training photo (crop, rotation, colour), beside the
         photo and its mirror image.
-    loss : one of the method's `choices`, of which the first is the usual one.
+    loss : one of the method's, of which the first is the usual one.
     epochs : passes over the training photos; each shows one view of each.
     batch_size : photos a step.
     learning_rate : the highest of one cycle (Smith & Topin, "Super-convergence",
@@ -51,31 +40,19 @@ class HeadConfig(Config):
     """
 
     method: ClassVar[str] = ""
-    ranges: ClassVar[Ranges] = {
-        "views": (0, 64),
-        "epochs": (1, 100_000),
-        "batch_size": (2, 65_536),
-        "learning_rate": (0, 10),
-        "weight_decay": (0, 100),
-        "dropout": (0, 0.99),
-        "hidden": (0, 65_536),
-        "patience": (0, 100_000),
-        "unknown_weight": (0, 1),
-        "seed": (0, 2**32 - 1),
-    }
 
-    inputs: str = "latents"
-    views: int = 0
+    inputs: str = word(*INPUTS)
+    views: int = number(0, 0, 64)
     loss: str = ""
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    dropout: float = 0.1
-    hidden: int = 0
-    patience: int = 5
-    unknown_weight: float = 0.1
-    seed: int = 0
+    epochs: int = number(30, 1, 100_000)
+    batch_size: int = number(256, 2, 65_536)
+    learning_rate: float = number(2e-3, 0, 10)
+    weight_decay: float = number(0.01, 0, 100)
+    dropout: float = number(0.1, 0, 0.99)
+    hidden: int = number(0, 0, 65_536)
+    patience: int = number(5, 0, 100_000)
+    unknown_weight: float = number(0.1, 0, 1)
+    seed: int = number(0, 0, 2**32 - 1)
 
 
 @dataclass(frozen=True)
@@ -99,27 +76,16 @@ class ClassifierConfig(HeadConfig):
     """
 
     method: ClassVar[str] = "classifier"
-    ranges: ClassVar[Ranges] = {
-        **HeadConfig.ranges,
-        "heads": (1, 100),
-        "mixup": (0, 10),
-        "label_smoothing": (0, 0.9),
-        "doubt": (0, 0.5),
-    }
-    choices: ClassVar[Choices] = {
-        "inputs": INPUTS,
-        "loss": ("cross-entropy", "asymmetric"),
-    }
 
-    inputs: str = "features"
-    loss: str = "cross-entropy"
-    epochs: int = 12
-    weight_decay: float = 0.1
-    dropout: float = 0.8
-    heads: int = 5
-    mixup: float = 0.2
-    label_smoothing: float = 0.0
-    doubt: float = 0.0
+    inputs: str = word(*INPUTS, default="features")
+    loss: str = word("cross-entropy", "asymmetric")
+    epochs: int = number(12, 1, 100_000)
+    weight_decay: float = number(0.1, 0, 100)
+    dropout: float = number(0.8, 0, 0.99)
+    heads: int = number(5, 1, 100)
+    mixup: float = number(0.2, 0, 10)
+    label_smoothing: float = number(0.0, 0, 0.9)
+    doubt: float = number(0.0, 0, 0.5)
 
 
 @dataclass(frozen=True)
@@ -133,16 +99,10 @@ class TripletConfig(HeadConfig):
     """
 
     method: ClassVar[str] = "triplet"
-    ranges: ClassVar[Ranges] = {
-        **HeadConfig.ranges,
-        "dimensions": (1, 65_536),
-        "margin": (0, 100),
-    }
-    choices: ClassVar[Choices] = {"inputs": INPUTS, "loss": ("triplet",)}
 
-    loss: str = "triplet"
-    dimensions: int = 50
-    margin: float = 0.4
+    loss: str = word("triplet")
+    dimensions: int = number(50, 1, 65_536)
+    margin: float = number(0.4, 0, 100)
 
 
 @dataclass(frozen=True)
@@ -160,24 +120,13 @@ class SemanticConfig(HeadConfig):
     """
 
     method: ClassVar[str] = "semantic"
-    ranges: ClassVar[Ranges] = {
-        **HeadConfig.ranges,
-        "margin": (0, 100),
-        "ridge": (1e-9, 1e9),
-        "text_ridge": (1e-9, 1e9),
-        "hold_out": (0, 65_536),
-    }
-    choices: ClassVar[Choices] = {
-        "inputs": INPUTS,
-        "loss": ("ridge", "cosine", "rank"),
-    }
 
-    loss: str = "ridge"
+    loss: str = word("ridge", "cosine", "rank")
     prompt: str = "{}"
-    margin: float = 0.1
-    ridge: float = 0.1
-    text_ridge: float = 0.3
-    hold_out: int = 0
+    margin: float = number(0.1, 0, 100)
+    ridge: float = number(0.1, 1e-9, 1e9)
+    text_ridge: float = number(0.3, 1e-9, 1e9)
+    hold_out: int = number(0, 0, 65_536)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -38,7 +38,7 @@ def test_halves_add_to_the_whole(seed: int, cut: int) -> None:
     whole = FeedbackStatistics.of(x, accepted, rejected, tags)
     one = FeedbackStatistics.of(x[:cut], accepted[:cut], rejected[:cut], tags)
     two = FeedbackStatistics.of(x[cut:], accepted[cut:], rejected[cut:], tags)
-    for found, expected in ((one + two, whole), (whole - two, one)):
+    for found, expected in ((whole - one, two), (whole - two, one)):
         for part in PARTS:
             for name in ("n", "total", "outer"):
                 np.testing.assert_allclose(

@@ -73,18 +73,6 @@ def test_reach_from_views_against_least_squares(seed: int) -> None:
     np.testing.assert_allclose(found.values, naive_reach(photos), rtol=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10**6), cut=st.integers(0, 60))
-def test_halves_add_to_the_whole(seed: int, cut: int) -> None:
-    photos = draw(seed)
-    added = ViewSums.of(photos[:cut]) + ViewSums.of(photos[cut:])
-    whole = ViewSums.of(photos)
-    np.testing.assert_allclose(added.all, whole.all)
-    assert added.tags.keys() == whole.tags.keys()
-    for tag, sums in whole.tags.items():
-        np.testing.assert_allclose(added.tags[tag], sums)
-
-
 def test_an_old_photo_is_not_a_well_seen_one() -> None:
     """Dog's photos have more views only because they are older."""
     photos = [

@@ -22,12 +22,12 @@ from lablr.training.heads.learning import (
     learn_triplet,
 )
 from lablr.training.heads.objectives import TagLogits
+from lablr.training.heads.run import embedded
 from lablr.training.heads.settings import (
     ClassifierConfig,
     SemanticConfig,
     TripletConfig,
 )
-from lablr.training.heads.texts import TagTexts
 
 QUICK = {"epochs": 12, "batch_size": 50, "learning_rate": 0.02}
 QUICK |= {"dropout": 0.1, "weight_decay": 0.01}
@@ -41,7 +41,7 @@ def photos():
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory):
     path = write_vectors(tmp_path_factory.mktemp("words") / "vectors.txt")
-    return TagTexts.of(TAGS, vectors=path).embeddings
+    return embedded(TAGS, "{}", path)[0]
 
 
 def learn(method: str, photos, texts=None, **settings):
@@ -218,13 +218,13 @@ def test_tags_that_say_the_same_are_refused(photos):
 
 def test_a_prompt_is_put_around_every_tag(tmp_path):
     path = write_vectors(tmp_path / "vectors.txt")
-    found = TagTexts.of(["cat", "dog"], "a photo of {}", path)
+    found, digest = embedded(["cat", "dog"], "a photo of {}", path)
     words = WordVectors.load(path)
     expected = words.embed(["a photo of cat", "a photo of dog"])
-    np.testing.assert_allclose(found.embeddings, expected)
-    assert found.digest == words.digest
+    np.testing.assert_allclose(found, expected)
+    assert digest == words.digest
     with pytest.raises(TextError, match="'unicorn'"):
-        TagTexts.of(["cat", "unicorn"], vectors=path)
+        embedded(["cat", "unicorn"], "{}", path)
 
 
 # --- tags never seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,8 @@ def test_something(kind, number):
 
 
 def test_who_measures_is_alone_and_a_file_stays_in_one_process(tmp_path):
+    # a plugin of its own, whose locks are not those of the tests that run now
+    shutil.copy(SUPPORT / "side_by_side.py", tmp_path)
     words = ("-n", "2", "-o", "markers=alone")
     names = ["test_one", "test_two", "test_label_on_ray", "test_ray_engine"]
     for name in names:

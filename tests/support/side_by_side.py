@@ -13,10 +13,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
-from places import SUPPORT
+
+HERE = Path(__file__).parent
 
 # These take longest: begun first, none of them is what all others wait for at the end.
 FIRST = (
@@ -77,7 +77,7 @@ def _is_neighbour() -> bool:
 @contextmanager
 def _machine(for_one: bool) -> Iterator[None]:
     """Hold the machine with others or alone; who waits for it is next."""
-    with _opened("places.py") as door, _opened(Path(__file__).name) as room:
+    with _opened(HERE) as door, _opened(Path(__file__)) as room:
         fcntl.flock(door, fcntl.LOCK_EX)
         fcntl.flock(room, fcntl.LOCK_EX if for_one else fcntl.LOCK_SH)
         fcntl.flock(door, fcntl.LOCK_UN)
@@ -88,5 +88,10 @@ def _machine(for_one: bool) -> Iterator[None]:
             fcntl.flock(room, fcntl.LOCK_UN)
 
 
-def _opened(name: str) -> BinaryIO:
-    return (SUPPORT / name).open("rb")
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -114,7 +114,7 @@ def run_as_command(
     if add_arguments is not None:
         add_arguments(parser)
     words = parser.parse_args()
-    # As `lablr serve` and `lablr suggest` set it, see lablr/cli/blas.py.
+    # As `lablr serve` and `lablr suggest` set it, see lablr/system/cpu.py.
     with threadpool_limits(1, user_api="blas"):
         report = measure(words)
     if words.json:

@@ -37,8 +37,6 @@ from lablr.system.folder_swap import open_folder, still_leads_to, swap_folder
 from lablr.system.npz import Arrays, pack_arrays, unpack_arrays
 from lablr.tags import normalize
 
-__all__ = ["SCHEMA_VERSION", "Bundle", "bundled_folder", "default_folder"]
-
 # 2: a bundle may hold methods.
 SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"

@@ -21,38 +21,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = [
-    "AlreadyJudged",
-    "BotError",
-    "BrokenPhoto",
-    "BundleError",
-    "CorpusError",
-    "DatabaseError",
-    "DeskError",
-    "DownloadError",
-    "EngineError",
-    "FitError",
-    "IndexFolderError",
-    "JudgementError",
-    "LabelError",
-    "LablrError",
-    "LearningError",
-    "MissingExtra",
-    "NotInBundle",
-    "PhotoError",
-    "PhotoTooLarge",
-    "PushError",
-    "RankingError",
-    "RefusedByFlickr",
-    "ResizeError",
-    "TextError",
-    "TrainingError",
-    "UnknownTag",
-    "UnsupportedPhoto",
-    "VocabularyError",
-    "WritingError",
-]
-
 
 class LablrError(Exception):
     """Root of every error that Lablr raises on purpose.

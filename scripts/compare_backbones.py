@@ -17,7 +17,7 @@ import json
 import sys
 from pathlib import Path
 
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import progress_bar
 from lablr.corpus import Corpus
 from lablr.errors import TrainingError
 from lablr.training.heads.frozen import Frozen

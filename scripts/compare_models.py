@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import progress_bar
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Encoder
 from lablr.encoders.encoding import EncodedPhotos, encode_corpus

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from hypothesis import settings
 
 # Before NumPy is imported: a test beside others must not wait for OpenBLAS's threads,
-# which spin on cores that the others use (see lablr/cli/blas.py).
+# which spin on cores that the others use (see lablr/system/cpu.py).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # What a shell starts in the background ignores Ctrl-C, and so would the programs that

@@ -25,8 +25,6 @@ from webapp.pages import compare, photo, search
 from webapp.state import State
 from webapp.state.settings import Settings
 
-__all__ = ["create_app"]
-
 # In the order in which they see a request.
 PARTS = (
     metrics,

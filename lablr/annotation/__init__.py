@@ -25,8 +25,6 @@ from lablr.errors import MissingExtra
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
 
-__all__ = ["DEFAULT_DATABASE", "desk_database", "open_database"]
-
 DEFAULT_DATABASE = "judgements.sqlite"
 EXTRA = {"alembic", "psycopg", "sqlalchemy"}
 

@@ -20,8 +20,6 @@ from lablr.annotation.database.database import Database
 from lablr.annotation.database.records import Consensus
 from lablr.annotation.database.tables import Decision, PhotoRow, Prediction, Rating
 
-__all__ = ["read_consensus"]
-
 
 @dataclass
 class _Votes:

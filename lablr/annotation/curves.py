@@ -15,15 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from lablr.fitting.metrics import Tally, average_precision, roc_auc, without_nan
 
-__all__ = [
-    "AtThreshold",
-    "Curves",
-    "Share",
-    "cohen_kappa",
-    "threshold_by_precision",
-    "threshold_by_youden",
-]
-
 Floats = NDArray[np.float64]
 
 # The 97.5 % quantile of the normal distribution: of a 95 % interval, two-sided.

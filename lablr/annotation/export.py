@@ -28,8 +28,6 @@ from lablr.annotation.database.tables import (
 from lablr.errors import JudgementError
 from lablr.system.progress import Progress, silent
 
-__all__ = ["FORMATS", "export_lines", "export_text", "write_export"]
-
 FORMATS = ("tsv", "csv", "json")
 LINES_AT_ONCE = 1000
 

@@ -42,14 +42,6 @@ from lablr.annotation.database.tables import (
 )
 from lablr.errors import JudgementError
 
-__all__ = [
-    "HOW_TO_JUDGE",
-    "Agreement",
-    "Results",
-    "TagRow",
-    "results_of",
-]
-
 T = TypeVar("T")
 
 HOW_TO_JUDGE = "people do it with: lablr serve --judge DATABASE"

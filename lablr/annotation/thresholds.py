@@ -11,8 +11,6 @@ from lablr.annotation.results import Results
 from lablr.bundle import Bundle
 from lablr.errors import JudgementError
 
-__all__ = ["apply_threshold", "judged_digest"]
-
 
 def judged_digest(bundle: Bundle) -> str:
     """Return the digest under which a bundle's predictions were judged.

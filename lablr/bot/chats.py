@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from weakref import WeakValueDictionary
 
-__all__ = ["Chat", "Chats"]
-
 MAX_CHATS = 10_000
 
 

@@ -8,8 +8,6 @@ from lablr.bot.chats import Chat
 from lablr.bot.replies import MAX_K, NO_PHOTO, Reply, help_text
 from lablr.photos import PhotoLimits
 
-__all__ = ["COMMANDS", "reply_to_text"]
-
 # What Telegram shows while a person types; /start is asked by its button.
 COMMANDS = (
     ("k", "How many tags"),

@@ -20,8 +20,6 @@ from lablr.bot.replies import DEFECT, NOT_FETCHED, Reply
 from lablr.errors import PhotoError
 from lablr.system.rate_limit import RateLimit
 
-__all__ = ["MALFORMED", "Conversation"]
-
 log = logging.getLogger("lablr.bot")
 
 # Raised by the library for an answer that has not the shape of the Bot API's.

@@ -11,8 +11,6 @@ from pathlib import Path
 from lablr.errors import BotError
 from lablr.system.whole_file import write_bytes
 
-__all__ = ["Answered"]
-
 log = logging.getLogger("lablr.bot")
 
 MAX_KEPT = 1000

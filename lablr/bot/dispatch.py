@@ -9,8 +9,6 @@ from typing import Any
 
 from telegram import Bot, Update
 
-__all__ = ["ALLOWED_UPDATES", "Dispatcher", "read_update"]
-
 log = logging.getLogger("lablr.bot")
 
 ALLOWED_UPDATES = ("message",)

@@ -10,8 +10,6 @@ from telegram.error import TelegramError
 from lablr.bot.transport import AnswerTooLarge, Transport
 from lablr.photos import PhotoLimits, check_size
 
-__all__ = ["Files", "photo_of"]
-
 
 def photo_of(message: Message, limits: PhotoLimits) -> PhotoSize | Document | None:
     """Return the photo's file: of its sizes the largest that is allowed.

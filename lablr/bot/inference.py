@@ -13,8 +13,6 @@ from lablr.figures.map_svg import draw_map_png
 from lablr.ranking.tagger import Tagger
 from lablr.system.cpu import available_threads
 
-__all__ = ["Inference"]
-
 N_FETCHED_AHEAD = 2
 
 

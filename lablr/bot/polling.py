@@ -15,8 +15,6 @@ from lablr.bot.dispatch import ALLOWED_UPDATES, Dispatcher, read_update
 from lablr.bot.transport import Pause, Transport
 from lablr.errors import BotError
 
-__all__ = ["POLL_S", "Polling"]
-
 log = logging.getLogger("lablr.bot")
 
 POLL_S = 50  # how long Telegram holds a request when there is nothing new

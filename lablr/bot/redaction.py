@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["masked", "nothing_of", "secret_part"]
-
 MASK = "***"
 # Their messages must not reach standard error by Python's handler of last resort.
 LIBRARIES = ("httpcore", "httpx", "telegram", "tornado")

@@ -11,8 +11,6 @@ from lablr.figures.map_layout import percent
 from lablr.photos import PhotoLimits
 from lablr.ranking.tagger import Suggestion
 
-__all__ = ["MAX_K", "Reply", "help_text", "tags_text"]
-
 MAX_K = 75  # as many tags as Flickr takes for a photo
 # Telegram counts the characters shown, without markup.
 # Source: https://core.telegram.org/bots/api#sendmessage and #sendphoto

@@ -26,8 +26,6 @@ from lablr.errors import BotError
 from lablr.ranking.tagger import Tagger
 from lablr.system.rate_limit import RateLimit
 
-__all__ = ["GRACE_S", "run_bot"]
-
 GRACE_S = 20.0  # for what is being answered when the bot is stopped
 
 

@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 from lablr.errors import BotError
 from lablr.system.private_file import read_private
 
-__all__ = ["BotSettings", "checked_url", "read_token", "state_file"]
-
 TOKEN, TOKEN_FILE = "LABLR_BOT_TOKEN", "LABLR_BOT_TOKEN_FILE"
 TELEGRAM_URL = "https://api.telegram.org"
 TOKEN_FORM = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,100}")

@@ -19,8 +19,6 @@ import httpx
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import HTTPXRequest
 
-__all__ = ["MAX_ANSWER_BYTES", "AnswerTooLarge", "Transport"]
-
 MAX_ANSWER_BYTES = 8 << 20  # a hundred updates, the longest there are
 BACKOFF_S = (1.0, 2.0, 4.0)
 LONGEST_WAIT_S = 60.0

@@ -22,8 +22,6 @@ from tornado.web import Application, RequestHandler
 from lablr.bot.dispatch import ALLOWED_UPDATES, Dispatcher, read_update
 from lablr.errors import BotError
 
-__all__ = ["SECRET_HEADER", "Webhook"]
-
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105
 MAX_BODY_BYTES = 1 << 20  # of one update
 MAX_HEADER_BYTES = 16 << 10

@@ -13,8 +13,6 @@ import click
 from lablr import __version__
 from lablr.cli.messages import LablrGroup
 
-__all__ = ["COMMANDS", "main"]
-
 COMMANDS = (
     *("bot", "combine", "compare", "credits", "desk", "download", "evaluate", "export"),
     *("fit", "index", "label", "learn", "map", "push", "resize", "results", "search"),
@@ -22,7 +20,10 @@ COMMANDS = (
 )
 
 
-@click.group(cls=LablrGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LablrGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
 @click.version_option(__version__, prog_name="lablr", message="%(prog)s %(version)s")
 def main() -> None:
     """Suggest tags for photos, out of the tags that people use on Flickr.

@@ -9,28 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import (
-    bundle_option,
-    from_environment,
-)
+from lablr.cli.options import bundle_option, from_environment, path_option
 from lablr.errors import MissingExtra
+from lablr.system.cpu import use_one_blas_thread
 
 if TYPE_CHECKING:
     from lablr.bot.settings import BotSettings
-
-__all__ = ["bot_command"]
 
 EXTRA = {"httpx", "telegram", "tornado"}
 
 
 @click.command("bot")
-@click.option(
-    "--token-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The bot's token, in a file of mode 600.",
+@path_option(
+    "--token-file", metavar="FILE", help="The bot's token, in a file of mode 600."
 )
 @from_environment(
     "LABLR_BOT_WEBHOOK",
@@ -39,16 +31,12 @@ EXTRA = {"httpx", "telegram", "tornado"}
     help="The public address for Telegram to call; without it, the bot polls.",
 )
 @click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address on which the webhook listens.",
+    "--host", default="127.0.0.1", help="Address on which the webhook listens."
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8443,
-    show_default=True,
     help="Port on which the webhook listens; 0 lets the system choose a free one.",
 )
 @from_environment(
@@ -56,7 +44,6 @@ EXTRA = {"httpx", "telegram", "tornado"}
     "--rate-limit",
     type=click.IntRange(min=0),
     default=20,
-    show_default=True,
     help="Photos a minute from one chat; 0 is no limit.",
 )
 @from_environment(
@@ -72,7 +59,6 @@ EXTRA = {"httpx", "telegram", "tornado"}
     "--base-url",
     metavar="URL",
     default="https://api.telegram.org",
-    show_default=True,
     help="Another server of the Bot API.",
 )
 @bundle_option

@@ -12,20 +12,18 @@ from lablr.cli.options import (
     corpus_argument,
     model_card_option,
     out_option,
+    path_option,
     precision_option,
 )
-from lablr.cli.progress_bar import progress_bar
-
-__all__ = ["combine_command"]
+from lablr.cli.report import progress_bar
 
 
 @click.command("combine")
 @corpus_argument
-@click.option(
+@path_option(
     "--method",
     "runs",
     multiple=True,
-    type=click.Path(path_type=Path),
     metavar="RUN",
     help="A run of 'lablr train --method'; may be given several times.",
 )

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.evaluate import figure
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import (
-    bundle_option,
-    json_option,
-    k_option,
-    split_option,
-)
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.options import bundle_option, json_option, k_option, split_option
+from lablr.cli.report import emit, figures_of, progress_bar
+from lablr.system.cpu import use_one_blas_thread
 
 if TYPE_CHECKING:
     from lablr.fitting.compare import Compared
-
-__all__ = ["compare_command"]
 
 COLUMNS = {
     "macro_average_precision": "macro AP",
@@ -69,7 +60,7 @@ def compare_command(
       lablr compare corpus/ --bundle my-bundle --save
     """
     use_one_blas_thread()
-    if _is_photo(place):
+    if place.is_file() and place.suffix.lower() not in {".jsonl", ".csv"}:
         _compare_photo(place, k, bundle, as_json)
         return
     from lablr.bundle import Bundle, default_folder
@@ -82,16 +73,12 @@ def compare_command(
     found = compare_bundle(model, Corpus.open(place), chosen, progress=progress_bar)
     if as_json:
         for one in found:
-            click.echo(json.dumps(one.to_dict()))
+            emit(True, one.to_dict())
     else:
         click.echo(_table(found, source))
     if save:
         with_comparison(model, found).save(folder)
         print_message(f"figures kept in {shown(str(folder))}")
-
-
-def _is_photo(place: Path) -> bool:
-    return place.is_file() and place.suffix.lower() not in {".jsonl", ".csv"}
 
 
 def _compare_photo(photo: Path, k: int, bundle: Path | None, as_json: bool) -> None:
@@ -101,16 +88,11 @@ def _compare_photo(photo: Path, k: int, bundle: Path | None, as_json: bool) -> N
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     images = tagger.read(photo)[None]
     described = tagger.encode(images)
-    answers = [
-        tagger.rank(described, k, name, images=images)[0] for name in tagger.rankings
-    ]
-    if as_json:
-        for answer in answers:
-            click.echo(json.dumps({"photo": str(photo), **answer.to_dict()}))
-        return
-    for answer in answers:
+    for name in tagger.rankings:
+        (answer,) = tagger.rank(described, k, name, images=images)
         tags = "  ".join(f"{tag.tag} {tag.probability:.0%}" for tag in answer.tags)
-        click.echo(f"{answer.ranking:12} {tags}")
+        record = {"photo": str(photo), **answer.to_dict()}
+        emit(as_json, record, f"{answer.ranking:12} {tags}")
 
 
 def _table(found: list[Compared], source: str | None) -> str:
@@ -125,10 +107,7 @@ def _table(found: list[Compared], source: str | None) -> str:
     for name in shown_sources:
         for one in found:
             report = next(own for own in one.reports if own.source == name)
-            figures = "  ".join(
-                figure(getattr(report, field), len(heading))
-                for field, heading in COLUMNS.items()
-            )
+            figures = figures_of(report, COLUMNS)
             cost = f"{one.rank_ms:6.2f}  {one.n_bytes / 1e6:5.2f}"
             lines.append(f"{name:{width}}  {one.ranking:12}  {figures}  {cost}")
     return "\n".join(lines)

@@ -8,8 +8,6 @@ import click
 
 from lablr.cli.options import corpus_argument
 
-__all__ = ["credits_command"]
-
 
 @click.command("credits")
 @corpus_argument

@@ -9,8 +9,6 @@ import click
 from lablr.cli.options import bundle_option
 from lablr.cli.serve import host_option, port_option, run_server
 
-__all__ = ["desk_command"]
-
 NO_FOLDER = Path("-")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,13 +14,9 @@ from lablr.cli.options import (
     dry_run_option,
     json_option,
     out_option,
+    path_option,
 )
-from lablr.cli.progress_bar import progress_bar
-
-if TYPE_CHECKING:
-    from lablr.flickr.search import SearchConfig
-
-__all__ = ["download_command"]
+from lablr.cli.report import progress_bar
 
 # lablr.flickr.search.SIZES, written again so that --help need not load it; a test
 # holds the two equal.
@@ -29,12 +25,7 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
 
 @click.command("download")
 @click.option("--tags", metavar="A,B", help="Tags, with commas between them.")
-@click.option(
-    "--tags-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file of one tag a line.",
-)
+@path_option("--tags-file", metavar="FILE", help="A file of one tag a line.")
 @click.option(
     "--popular",
     type=click.IntRange(min=1),
@@ -46,7 +37,6 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     "--per-tag",
     type=click.IntRange(1, 4000),
     default=100,
-    show_default=True,
     help="Photos a tag; a search of Flickr gives at most 4,000.",
 )
 @out_option("DIR", "The folder of the corpus.")
@@ -54,13 +44,11 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     "--sort",
     type=click.Choice(["relevance", "interestingness"]),
     default="relevance",
-    show_default=True,
     help="Which photos of a tag come first.",
 )
 @click.option(
     "--licenses",
     default="open",
-    show_default=True,
     help="open (Creative Commons and public domain), commercial (those that allow "
     "it), all, or Flickr's numbers such as 4,5,9.",
 )
@@ -68,7 +56,6 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     "--size",
     type=click.Choice(SIZES),
     default="c",
-    show_default=True,
     help="Flickr's letter: c is 800 pixels at the long side, z 640, l 1024, o the "
     "original; where there is none, the next smaller.",
 )
@@ -76,7 +63,6 @@ SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")
     "--threads",
     type=click.IntRange(1, 32),
     default=16,
-    show_default=True,
     help="Pictures fetched at a time.",
 )
 @credentials_option
@@ -107,9 +93,12 @@ def download_command(
     """
     from lablr.flickr.download import download, estimate
     from lablr.flickr.pictures import Pictures
+    from lablr.flickr.search import SearchConfig
     from lablr.flickr.session import open_session
 
-    tags, config = _tags(options), _config(options)
+    tags = _tags(options)
+    names = ("per_tag", "sort", "licenses", "size")
+    config = SearchConfig(**{name: options[name] for name in names})
     session = open_session(credentials)
     if dry_run:
         print_message(
@@ -128,44 +117,26 @@ def download_command(
 def _tags(options: dict[str, Any]) -> list[str] | None:
     """Return the tags that were asked for, None for the hot ones."""
     from lablr.tags import normalize
-    from lablr.tags.lists import read_tags
+    from lablr.tags.lists import popular_tags, read_tags
 
-    given = [
-        name for name in ("tags", "tags_file", "popular", "hot") if options.get(name)
-    ]
-    if len(given) != 1:
-        raise click.UsageError(
-            "give one of --tags, --tags-file, --popular and --hot"
-        ) from None
+    if sum(map(bool, map(options.get, ("tags", "tags_file", "popular", "hot")))) != 1:
+        raise click.UsageError("give one of --tags, --tags-file, --popular and --hot")
     if options["hot"]:
         return None
-    if options["popular"]:
-        return _most_popular(options["popular"])
+    if count := options["popular"]:
+        tags = popular_tags()
+        if count > len(tags):
+            raise click.UsageError(
+                f"--popular: the list that comes with Lablr has {len(tags)} tags; "
+                "give a list of your own by --tags-file"
+            )
+        return tags[:count]
     if options["tags_file"]:
         return read_tags(options["tags_file"])
     parts = [part for part in options["tags"].split(",") if part.strip()]
     if not parts:
         raise click.UsageError("--tags names no tag")
     return list(dict.fromkeys(map(normalize, parts)))
-
-
-def _most_popular(count: int) -> list[str]:
-    from lablr.tags.lists import popular_tags
-
-    tags = popular_tags()
-    if count > len(tags):
-        raise click.UsageError(
-            f"--popular: the list that comes with Lablr has {len(tags)} tags; "
-            "give a list of your own by --tags-file"
-        )
-    return tags[:count]
-
-
-def _config(options: dict[str, Any]) -> SearchConfig:
-    from lablr.flickr.search import SearchConfig
-
-    names = ("per_tag", "sort", "licenses", "size")
-    return SearchConfig(**{name: options[name] for name in names})
 
 
 def _print(counts: dict[str, Any], as_json: bool) -> None:

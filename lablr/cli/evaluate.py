@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,15 +15,13 @@ from lablr.cli.options import (
     ranking_option,
     split_option,
 )
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import emit, figure, figures_of, progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lablr.fitting.metrics import Report
     from lablr.fitting.rerank_gain import RerankGain
 
-__all__ = ["evaluate_command", "figure"]
+R = TypeVar("R", "Report", "RerankGain")
 
 # Field of a Report -> heading of its column, at least as wide as a figure: 0.123.
 COLUMNS = {
@@ -52,6 +49,7 @@ COLUMNS = {
     "--min-photos",
     type=click.IntRange(min=0),
     default=0,
+    show_default=False,
     help="Leave tags that the model knows from fewer training photos of a source out"
     " of its means over tags (macro AP, ROC AUC).",
 )
@@ -88,33 +86,42 @@ def evaluate_command(
       lablr evaluate corpus/ --accept 0,1,2,3
       lablr evaluate corpus/ --ranking mahalanobis --bundle my-bundle/
     """
-    if accept is not None:
-        _evaluate_accepting(corpus, split, _numbers(accept), bundle, as_json)
-        return
+    n_accepted = None if accept is None else _numbers(accept)
     from lablr.bundle import Bundle
     from lablr.corpus import Corpus
+
+    model, photos = Bundle.load(bundle), Corpus.open(corpus)
+    part = None if split == "all" else split
+    if n_accepted is not None:
+        from lablr.fitting.rerank_gain import evaluate_rerank_gain
+
+        gains = evaluate_rerank_gain(
+            model, photos, n_accepted, split=part, progress=progress_bar
+        )
+        _show({"split": split}, gains, _accepting, as_json)
+        return
     from lablr.fitting.evaluate import evaluate_bundle
 
     reports = evaluate_bundle(
-        Bundle.load(bundle),
-        Corpus.open(corpus),
-        split=_split(split),
+        model,
+        photos,
+        split=part,
         ranking=ranking,
         cross_fit=cross_fit,
         min_photos=min_photos,
         progress=progress_bar,
     )
-    described = {"split": split, "ranking": ranking}
-    click.echo(_json(described, reports) if as_json else _table(reports))
+    _show({"split": split, "ranking": ranking}, reports, _table, as_json)
 
 
-def _split(name: str) -> str | None:
-    return None if name == "all" else name
-
-
-def _json(described: dict[str, str], reports: Sequence[Report | RerankGain]) -> str:
+def _show(
+    about: dict[str, str],
+    reports: list[R],
+    lines: Callable[[list[R]], list[str]],
+    as_json: bool,
+) -> None:
     records = [report.to_dict() for report in reports]
-    return json.dumps({**described, "reports": records})
+    emit(as_json, {**about, "reports": records}, *lines(reports))
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -127,28 +134,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def _evaluate_accepting(
-    corpus: Path,
-    split: str,
-    n_accepted: tuple[int, ...],
-    bundle: Path | None,
-    as_json: bool,
-) -> None:
-    from lablr.bundle import Bundle
-    from lablr.corpus import Corpus
-    from lablr.fitting.rerank_gain import evaluate_rerank_gain
-
-    reports = evaluate_rerank_gain(
-        Bundle.load(bundle),
-        Corpus.open(corpus),
-        n_accepted,
-        split=_split(split),
-        progress=progress_bar,
-    )
-    click.echo(_json({"split": split}, reports) if as_json else _accepting(reports))
-
-
-def _accepting(reports: list[RerankGain]) -> str:
+def _accepting(reports: list[RerankGain]) -> list[str]:
     """Lay the reports out with a line for each, columns aligned."""
     width = max(len("source"), *(len(report.source) for report in reports))
     lines = [f"{'source':{width}}  accepts  tags  photos   alone  listening    gain"]
@@ -158,26 +144,14 @@ def _accepting(reports: list[RerankGain]) -> str:
             f"{report.source:{width}}  {report.protocol:7}  {report.n_accepted:4}  "
             f"{report.n_photos:6}  {figures}  {figure(report.gain, 6)}"
         )
-    return "\n".join(lines)
+    return lines
 
 
-def _table(reports: list[Report]) -> str:
+def _table(reports: list[Report]) -> list[str]:
     """Lay the reports out with one line per source, columns aligned."""
     width = max(len("source"), *(len(report.source) for report in reports))
     lines = [f"{'source':{width}}  photos  " + "  ".join(COLUMNS.values())]
     for report in reports:
-        figures = "  ".join(
-            figure(getattr(report, field), len(heading))
-            for field, heading in COLUMNS.items()
-        )
+        figures = figures_of(report, COLUMNS)
         lines.append(f"{report.source:{width}}  {report.n_photos:6}  {figures}")
-    return "\n".join(lines)
-
-
-def figure(value: float | None, width: int) -> str:
-    """Return a figure at this width, a hyphen where it is undefined."""
-    return (
-        f"{'-':>{width}}"
-        if value is None or math.isnan(value)
-        else f"{value:{width}.3f}"
-    )
+    return lines

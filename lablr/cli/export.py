@@ -11,9 +11,7 @@ import click
 
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import database_option, out_option
-from lablr.cli.progress_bar import progress_bar
-
-__all__ = ["export_command"]
+from lablr.cli.report import progress_bar
 
 # lablr.annotation.export.FORMATS, written again so that --help needs no SQLAlchemy; a
 # test holds the two equal.
@@ -27,7 +25,6 @@ FORMATS = ("tsv", "csv", "json")
     "kind",
     type=click.Choice(FORMATS),
     default=FORMATS[0],
-    show_default=True,
     help="json is one object a line.",
 )
 @out_option(

@@ -6,27 +6,26 @@ from pathlib import Path
 
 import click
 
-from lablr.cli.engine import chosen_engine, engine_options
 from lablr.cli.messages import print_message
 from lablr.cli.options import (
+    chosen_engine,
     corpus_argument,
+    engine_options,
     model_card_option,
     out_option,
+    path_option,
     precision_option,
 )
-from lablr.cli.progress_bar import progress_bar
-
-__all__ = ["fit_command"]
+from lablr.cli.report import progress_bar
 
 
 @click.command("fit")
 @corpus_argument
-@click.option(
+@path_option(
     "--encoder",
     "encoders",
     required=True,
     multiple=True,
-    type=click.Path(path_type=Path),
     metavar="RUN",
     help="A training run, or a bundle whose encoder to use again; given several"
     " times, their latents stand side by side, every second one's of mirror images.",
@@ -38,22 +37,33 @@ __all__ = ["fit_command"]
     help="Photos at which a tag's own covariance and the tied one weigh the same."
     "  [default: the best on validation]",
 )
-@click.option("--ridge", type=click.FloatRange(min=0, min_open=True), default=0.01)
+@click.option(
+    "--ridge",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.01,
+    show_default=False,
+)
 @click.option(
     "--unknown-weight",
     type=click.FloatRange(0, 1),
     default=0.1,
-    show_default=True,
     help="Evidence of a missing tag where its source never uses it.",
 )
-@click.option("--mirror/--no-mirror", default=True, help="Count mirror images too.")
+@click.option(
+    "--mirror/--no-mirror",
+    default=True,
+    show_default=False,
+    help="Count mirror images too.",
+)
 @precision_option("the threshold")
 @click.option(
     "--quantize",
     is_flag=True,
     help="Turn the encoder into 8-bit integers first, which halves its time.",
 )
-@click.option("--seed", type=int, default=0, help="Picks the photos on the map.")
+@click.option(
+    "--seed", default=0, show_default=False, help="Picks the photos on the map."
+)
 @model_card_option
 @engine_options
 def fit_command(

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import bundle_option, json_option, out_option
-from lablr.cli.progress_bar import progress_bar
-from lablr.cli.report import emit, exit_if, summary
-
-__all__ = ["index_command"]
+from lablr.cli.report import emit, exit_if, progress_bar, summary
+from lablr.system.cpu import use_one_blas_thread
 
 
 @click.command("index")

@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.engine import engine_options
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import bundle_option, json_option, k_option, ranking_option
-from lablr.cli.progress_bar import progress_bar
-from lablr.cli.report import emit, exit_if, summary
+from lablr.cli.options import (
+    bundle_option,
+    engine_options,
+    json_option,
+    k_option,
+    ranking_option,
+)
+from lablr.cli.report import emit, exit_if, progress_bar, summary
+from lablr.system.cpu import use_one_blas_thread
 
 if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
-    from lablr.annotation.database.records import ModelRecord
     from lablr.annotation.labelling.outcomes import Engine, Labelled, Labeller
     from lablr.annotation.labelling.run import LabelCounts, Output
     from lablr.bundle import Bundle
-    from lablr.corpus.inputs import Fields, Input
-
-__all__ = ["label_command"]
+    from lablr.corpus.inputs import Input
 
 STDOUT = "-"
 # lablr.annotation.labelling.FORMATS, written again so that --help need not load NumPy;
@@ -41,6 +42,7 @@ FORMATS = ("csv", "jsonl", "parquet")
     "--out",
     "-o",
     default=STDOUT,
+    show_default=False,
     metavar="OUT",
     help="The file to write, .csv, .jsonl or .parquet; - is standard output.",
 )
@@ -165,20 +167,11 @@ def _format_of(out: str) -> str:
 
 
 def _input(photos: str, options: dict[str, Any]) -> Input:
-    from lablr.corpus.inputs import open_input
+    from lablr.corpus.inputs import Fields, open_input
 
-    return open_input(photos, fields=_fields(options), base=options["base"])
-
-
-def _fields(options: dict[str, Any]) -> Fields | None:
-    from lablr.corpus.inputs import Fields
-
-    given = {
-        name: options[f"{name}_field"]
-        for name in ("photo", "id", "link")
-        if options[f"{name}_field"]
-    }
-    return Fields(**given) if given else None
+    names = {name: options[f"{name}_field"] for name in ("photo", "id", "link")}
+    given = {name: field for name, field in names.items() if field}
+    return open_input(photos, None, Fields(**given) if given else None, options["base"])
 
 
 def _bundle(options: dict[str, Any]) -> Bundle:
@@ -235,8 +228,11 @@ def _to_file(
     labeller = _labeller(bundle, options)
     try:
         with _opened(options["database"]) as database:
-            model = _model(bundle, options)
-            store = partial(_store, database, model, source) if database else None
+            folder = options["bundle"]
+            name = folder.resolve().name if folder else "bundled"
+            store = (
+                partial(_store, database, bundle, name, source) if database else None
+            )
             return label(
                 source,
                 output,
@@ -260,24 +256,21 @@ def _opened(url: str | None) -> AbstractContextManager[Database | None]:
     return open_database(url)
 
 
-def _model(bundle: Bundle, options: dict[str, Any]) -> ModelRecord:
-    from lablr.annotation.database.records import ModelRecord
-
-    folder = options["bundle"]
-    return ModelRecord.of(bundle, folder.resolve().name if folder else "bundled")
-
-
 def _store(
-    database: Database, model: ModelRecord, source: Input, photos: Iterator[Labelled]
+    database: Database,
+    bundle: Bundle,
+    name: str,
+    source: Input,
+    photos: Iterator[Labelled],
 ) -> None:
     """Store predictions; a photo's place is a path that holds anywhere."""
-    from lablr.annotation.database.records import StoredPhoto
+    from lablr.annotation.database.records import ModelRecord, StoredPhoto
 
     root = source.root.absolute()
     stored = (
         (StoredPhoto(photo.id, str(root / photo.photo)), photo.tags) for photo in photos
     )
-    database.store_predictions(model, stored)
+    database.store_predictions(ModelRecord.of(bundle, name), stored)
 
 
 def _summary(counts: LabelCounts) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,12 @@ from lablr.cli.options import (
     out_option,
     path_option,
 )
-from lablr.cli.progress_bar import progress_bar
-from lablr.cli.report import emit
+from lablr.cli.report import emit, figure, progress_bar
 
 if TYPE_CHECKING:
     from lablr.annotation.update.learned_bundle import Update
     from lablr.annotation.update.report import UpdateReport
     from lablr.bundle import Bundle
-
-__all__ = ["learn_command"]
 
 HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP after")
 
@@ -37,7 +33,6 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     "database",
     metavar="DATABASE",
     default="judgements.sqlite",
-    show_default=True,
     help="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",
 )
 @bundle_option
@@ -53,7 +48,6 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
     # lablr.annotation.update.DEFAULT_WEIGHT, written again so that --help need not load
     # NumPy; a test holds the two equal.
     default=3.0,
-    show_default=True,
     help="How many training photos a judged photo counts for.",
 )
 @path_option(
@@ -125,11 +119,7 @@ def learn_command(
 
 
 def _learn(
-    bundle: Bundle,
-    database: str,
-    weight: float,
-    corpus: Path | None,
-    base: Path | None,
+    bundle: Bundle, database: str, weight: float, corpus: Path | None, base: Path | None
 ) -> Update:
     """Read the judgements, encode their photos and learn from them."""
     from lablr.annotation import open_database
@@ -180,19 +170,15 @@ def _lines(report: UpdateReport) -> list[str]:
             str(tag.n_accepted),
             str(tag.n_rejected),
             "new" if tag.new else f"{tag.shift:.2f} sd",
-            _figure(tag.precision_before),
-            _figure(tag.precision_after),
+            figure(tag.precision_before),
+            figure(tag.precision_after),
         )
         lines.append(f"{tag.tag:{width}}  " + "  ".join(f"{cell:>9}" for cell in cells))
     lines.append(f"{report.n_photos} photos, {report.n_decisions} decisions")
-    for figure in report.figures:
-        worse = "  worse" if figure.worse else ""
+    for one in report.figures:
+        worse = "  worse" if one.worse else ""
         lines.append(
-            f"{figure.figure}: {_figure(figure.before)} -> {_figure(figure.after)}"
-            f" (standard error {_figure(figure.error)}){worse}"
+            f"{one.figure}: {figure(one.before)} -> {figure(one.after)}"
+            f" (standard error {figure(one.error)}){worse}"
         )
     return lines
-
-
-def _figure(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
-from lablr.cli.options import bundle_option
+from lablr.cli.options import bundle_option, ending_in, path_option
+from lablr.system.cpu import use_one_blas_thread
 
 if TYPE_CHECKING:
     from lablr.ranking.tagger import Suggestion, Tagger
-
-__all__ = ["map_command"]
-
-SUFFIXES = (".png", ".html")
 
 PAGE = """\
 <!doctype html>
@@ -36,28 +32,18 @@ Plotly.newPlot("map", figure.data, figure.layout, {{responsive: true}});
 """
 
 
-def _known_suffix(context: click.Context, option: click.Parameter, out: Path) -> Path:
-    if out.suffix.lower() not in SUFFIXES:
-        raise click.BadParameter(
-            f"{out} must end in {' or '.join(SUFFIXES)}", context, option
-        )
-    return out
-
-
 @click.command("map")
-@click.option(
+@path_option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    is_folder=False,
     required=True,
-    callback=_known_suffix,
+    callback=ending_in(".png", ".html"),
     metavar="FILE",
     help="File to write: a picture (.png), or a page to zoom into (.html).",
 )
-@click.option(
-    "--photo",
-    type=click.Path(path_type=Path),
-    help="Show where this photo falls, among its most relevant tags.",
+@path_option(
+    "--photo", help="Show where this photo falls, among its most relevant tags."
 )
 @bundle_option
 def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
@@ -80,16 +66,14 @@ def map_command(out: Path, photo: Path | None, bundle: Path | None) -> None:
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
     # All tags: the map shows the most relevant ones, wherever they rank.
     suggestion = None if photo is None else tagger.suggest(photo, k=0)
-    draw = _draw_page if out.suffix.lower() == ".html" else _draw_picture
-    drawn = draw(tagger, suggestion)
+    if out.suffix.lower() == ".html":
+        drawn = _draw_page(tagger, suggestion)
+    else:
+        from lablr.figures.map_svg import draw_map_png
+
+        drawn = draw_map_png(tagger.latent_map, tagger.tags, suggestion)
     write_bytes(out, drawn)
     click.echo(out)
-
-
-def _draw_picture(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
-    from lablr.figures.map_svg import draw_map_png
-
-    return draw_map_png(tagger.latent_map, tagger.tags, suggestion)
 
 
 def _draw_page(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
@@ -97,16 +81,7 @@ def _draw_page(tagger: Tagger, suggestion: Suggestion | None) -> bytes:
     from lablr.figures.charts import latent_map_figure
 
     figure = latent_map_figure(tagger.latent_map, tagger.tags, suggestion)
-    page = PAGE.format(plotly=_plotly_script(), figure=_script_json(figure))
-    return page.encode()
-
-
-def _script_json(figure: dict[str, Any]) -> str:
-    """Return JSON in which a tag named ``</script>`` ends no script."""
-    return json.dumps(figure, allow_nan=False).replace("<", "\\u003c")
-
-
-def _plotly_script() -> str:
-    """Return the script that the plotly package ships."""
     script = resources.files("plotly") / "package_data" / "plotly.min.js"
-    return script.read_text(encoding="utf-8")
+    # A tag named "</script>" must end no script.
+    written = json.dumps(figure, allow_nan=False).replace("<", "\\u003c")
+    return PAGE.format(plotly=script.read_text("utf-8"), figure=written).encode()

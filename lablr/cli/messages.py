@@ -24,8 +24,6 @@ import click
 
 from lablr.errors import LablrError
 
-__all__ = ["LablrGroup", "fail", "print_message", "shown"]
-
 
 class LablrGroup(click.Group):
     """A group of commands whose errors end as one line on standard error."""

@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = [
-    "METHODS",
-    "RANKINGS",
-    "accepted_option",
-    "bundle_option",
-    "corpus_argument",
-    "credentials_option",
-    "database_option",
-    "dry_run_option",
-    "from_environment",
-    "json_option",
-    "k_option",
-    "language_option",
-    "model_card_option",
-    "model_option",
-    "out_option",
-    "path_option",
-    "precision_option",
-    "ranking_option",
-    "reach_option",
-    "rejected_option",
-    "runs_option",
-    "split_option",
-    "state_option",
-    "undo_option",
-    "vocabulary_option",
-]
+if TYPE_CHECKING:
+    from lablr.encoders.ray_engine import RayEngine
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -42,8 +17,6 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 # that --help need not load NumPy; a test holds them equal.
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
 METHODS = ("blend", "classifier", "triplet", "semantic", "neighbours", "conse")
-
-# --- kinds of options
 
 
 def from_environment(variable: str, *names: str, **options: Any) -> Decorator:
@@ -61,6 +34,18 @@ def path_option(
     return click.option(*names, type=kind, **options)
 
 
+def ending_in(*suffixes: str) -> Callable[..., Path | None]:
+    """Return the callback of a path that must end in one of these, if it is given."""
+
+    def check(context: click.Context, option: click.Parameter, out: Any) -> Path | None:
+        if out is not None and out.suffix.lower() not in suffixes:
+            said = f"{out} must end in {' or '.join(suffixes)}"
+            raise click.BadParameter(said, context, option)
+        return out  # type: ignore[no-any-return]
+
+    return check
+
+
 def out_option(metavar: str, text: str, **options: Any) -> Decorator:
     """Return ``--out``, where the command writes."""
     return path_option(
@@ -71,19 +56,19 @@ def out_option(metavar: str, text: str, **options: Any) -> Decorator:
 def share_option(flag: str, text: str, **options: Any) -> Decorator:
     """Return an option of a number from 0 to 1."""
     kind = click.FloatRange(0, 1)
-    return click.option(flag, type=kind, show_default=True, help=text, **options)
+    return click.option(flag, type=kind, help=text, **options)
 
 
 def k_option(default: int, text: str) -> Decorator:
     """Return ``-k``, how many; 0 means all."""
     kind = click.IntRange(min=0)
-    return click.option("-k", type=kind, default=default, show_default=True, help=text)
+    return click.option("-k", type=kind, default=default, help=text)
 
 
 def split_option(text: str) -> Decorator:
     """Return ``--split``, which photos of a corpus are taken."""
     text = f"{text}; 'all' takes every photo."
-    return click.option("--split", default="val", show_default=True, help=text)
+    return click.option("--split", default="val", help=text)
 
 
 def precision_option(text: str) -> Decorator:
@@ -104,7 +89,17 @@ def undo_option(text: str) -> Decorator:
     )
 
 
-# --- options that are everywhere the same
+def table_options(rows: Iterable[tuple[str, Any, str]]) -> Decorator:
+    """Return the options of a table: (name of the parameter, its type, its help)."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name, kind, text in reversed([*rows]):
+            flag = "--" + name.removeprefix("n_").replace("_", "-")
+            command = click.option(flag, name, type=kind, help=text)(command)
+        return command
+
+    return add
+
 
 corpus_argument = click.argument("corpus", type=click.Path(path_type=Path))
 
@@ -121,7 +116,6 @@ database_option = from_environment(
     "--database",
     metavar="URL",
     default="judgements.sqlite",
-    show_default=True,
     help="An SQLite file, or postgresql://USER@HOST/NAME.",
 )
 
@@ -146,7 +140,6 @@ language_option = from_environment(
     "--language",
     metavar="CODE",
     default="en",
-    show_default=True,
     help="Show tags in a language: de, en, es, fa, fr, or one of your own file.",
 )
 
@@ -167,7 +160,6 @@ ranking_option = click.option(
     "--ranking",
     type=click.Choice(RANKINGS + METHODS),
     default=RANKINGS[0],
-    show_default=True,
     help="Order tags by the Gaussians' probability, log-likelihood ratio or distance, "
     "or by another method of the model.",
 )
@@ -175,13 +167,18 @@ ranking_option = click.option(
 accepted_option = click.option(
     "--accepted",
     default="",
+    show_default=False,
     metavar="TAG,TAG",
     help="Tags that were accepted or typed; the others are ranked again by what goes"
     " together.",
 )
 
 rejected_option = click.option(
-    "--rejected", default="", metavar="TAG,TAG", help="Tags that were rejected."
+    "--rejected",
+    default="",
+    show_default=False,
+    metavar="TAG,TAG",
+    help="Tags that were rejected.",
 )
 
 reach_option = share_option(
@@ -203,3 +200,33 @@ credentials_option = path_option(
     metavar="FILE",
     help="The API key and secret, in a file of mode 600.",
 )
+
+_engine_option = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Work on this machine, or on the machines of a Ray cluster; needs the extra"
+    ' "scale".',
+)
+
+_address_option = click.option(
+    "--ray-address",
+    metavar="HOST:PORT",
+    help="The Ray cluster.  [default: $RAY_ADDRESS, or one on this machine alone]",
+)
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --engine and --ray-address."""
+    return _engine_option(_address_option(command))
+
+
+def chosen_engine(engine: str, ray_address: str | None) -> RayEngine | None:
+    """Return Ray, or None for this machine; raise a usage error for an idle address."""
+    if engine == "ray":
+        from lablr.encoders.ray_engine import RayEngine
+
+        return RayEngine(ray_address)
+    if ray_address:
+        raise click.UsageError("--ray-address needs --engine ray")
+    return None

@@ -24,12 +24,10 @@ from lablr.cli.report import Item, Report, report_runs
 
 if TYPE_CHECKING:
     from lablr.flickr.account import Account
-    from lablr.flickr.push import PushOutcome
+    from lablr.flickr.push.run import PushOutcome
     from lablr.flickr.session import FlickrSession
     from lablr.metadata import Keyword
     from lablr.metadata.keywords import Origin
-
-__all__ = ["push_command"]
 
 # Only tags that a person has seen go to Flickr.
 ORIGINS = ("accepted", "typed")
@@ -119,9 +117,12 @@ def push_command(photos: tuple[str, ...], as_json: bool, **options: Any) -> None
     if options["sign_in"]:
         _sign_in(state, options["credentials"])
     elif options["sign_out"]:
-        _sign_out(state)
+        from lablr.flickr.account import forget_account
+
+        ended = "signed out; your account's settings on Flickr end it there, too"
+        print_message(ended if forget_account(state) else "nobody was signed in")
     elif options["lists_runs"]:
-        from lablr.flickr.push import list_runs
+        from lablr.flickr.push.run import list_runs
 
         report_runs(list_runs(state), "photo", as_json, unknown="unsettled")
     elif options["undone"] is not None:
@@ -148,7 +149,7 @@ def _check_usage(photos: tuple[str, ...], options: dict[str, Any]) -> None:
 def _push(
     state: Path, photos: tuple[str, ...], options: dict[str, Any], as_json: bool
 ) -> None:
-    from lablr.flickr.push import push
+    from lablr.flickr.push.run import push
 
     if options["desk"] is None:
         wanted = _wanted(photos, options)
@@ -163,7 +164,7 @@ def _push(
 def _wanted(
     photos: tuple[str, ...], options: dict[str, Any]
 ) -> dict[str, list[Keyword]]:
-    from lablr.flickr.push import read_photo_id, read_tag, read_wanted
+    from lablr.flickr.push.wanted import read_photo_id, read_tag, read_wanted
 
     if options["source"] is None:
         words = [word for option in options["tags"] for word in option.split(",")]
@@ -202,7 +203,7 @@ def _wanted_at_desk(state: Path, options: dict[str, Any]) -> dict[str, list[Keyw
 
 
 def _undo(state: Path, options: dict[str, Any], as_json: bool) -> None:
-    from lablr.flickr.push import undo
+    from lablr.flickr.push.undoing import undo
 
     session, account = _signed_in(state, options["credentials"])
     outcomes = undo(session, account, state=state, run=options["undone"] or None)
@@ -233,15 +234,6 @@ def _sign_in(state: Path, credentials: Path | None) -> None:
     print_message(
         f"signed in as {shown(account.username)}; kept in {account_file(state)}"
     )
-
-
-def _sign_out(state: Path) -> None:
-    from lablr.flickr.account import forget_account
-
-    if forget_account(state):
-        print_message("signed out; your account's settings on Flickr end it there, too")
-    else:
-        print_message("nobody was signed in")
 
 
 def _report(

@@ -1,23 +1,47 @@
-"""A command's report: each photo, the summary, and the exit code."""
+"""A command's report: the progress, each photo, the summary, and the exit code."""
 
 from __future__ import annotations
 
 import json
+import math
+import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.progress_bar import progress_bar
 from lablr.errors import LablrError
 
 if TYPE_CHECKING:
     from lablr.system.undoable import UndoableRun
 
-__all__ = ["Item", "Report", "emit", "exit_if", "report_runs", "summary"]
+T = TypeVar("T")
+
+
+def progress_bar(items: Iterable[T], total: int | None, label: str) -> Iterator[T]:
+    """Yield ``items`` under a bar of how many have gone by, the rate and the time left.
+
+    A ``lablr.system.progress.Progress``. Nothing is drawn where nobody watches: when
+    standard error is not a terminal.
+    """
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    start = time.monotonic()
+    bar = click.progressbar(
+        items, length=total, label=label, file=sys.stderr, show_pos=True
+    )
+
+    def rate(_: T | None) -> str:
+        return f"{bar.pos / max(time.monotonic() - start, 1e-3):.1f}/s"
+
+    bar.item_show_func = rate
+    with bar:
+        yield from bar
 
 
 def emit(
@@ -36,6 +60,20 @@ def summary(counts: Mapping[str, int], note: str = "") -> str:
     """Return "attempted 3 = written 2 + failed 1" of counts that add up to it."""
     parts = " + ".join(f"{kind} {n:,}" for kind, n in counts.items())
     return f"attempted {sum(counts.values()):,}{note} = {parts}"
+
+
+def figure(value: float | None, width: int = 0) -> str:
+    """Return a figure at this width, a hyphen where it is undefined."""
+    is_undefined = value is None or math.isnan(value)
+    return f"{'-':>{width}}" if is_undefined else f"{value:{width}.3f}"
+
+
+def figures_of(report: object, columns: Mapping[str, str]) -> str:
+    """Return the figures of a line: columns are field -> heading, as wide as it."""
+    fields = columns.items()
+    return "  ".join(
+        figure(getattr(report, field), len(head)) for field, head in fields
+    )
 
 
 def exit_if(has_failed: object) -> None:

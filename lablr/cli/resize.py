@@ -8,14 +8,8 @@ from pathlib import Path
 import click
 
 from lablr.cli.messages import shown
-from lablr.cli.options import (
-    json_option,
-    out_option,
-)
-from lablr.cli.progress_bar import progress_bar
-from lablr.cli.report import emit, exit_if, summary
-
-__all__ = ["resize_command"]
+from lablr.cli.options import json_option, out_option
+from lablr.cli.report import emit, exit_if, progress_bar, summary
 
 # lablr.photos.FITS, written again so that --help need not load NumPy; a test holds
 # the two equal.
@@ -29,29 +23,22 @@ FITS = ("crop", "letterbox")
     "--size",
     type=click.IntRange(1, 4096),
     default=128,
-    show_default=True,
     help="Side of the square, in pixels.",
 )
 @click.option(
     "--fit",
     type=click.Choice(FITS),
     default="letterbox",
-    show_default=True,
     help="letterbox: the whole photo, scaled down where it is larger, on black."
     " crop: the square that the encoder sees.",
 )
 @click.option(
-    "--quality",
-    type=click.IntRange(1, 100),
-    default=90,
-    show_default=True,
-    help="Of the JPEGs.",
+    "--quality", type=click.IntRange(1, 100), default=90, help="Of the JPEGs."
 )
 @click.option(
     "--min-photos",
     type=click.IntRange(min=1),
     default=1,
-    show_default=True,
     help="Leave out the tags that fewer photos carry; the photos stay.",
 )
 @json_option

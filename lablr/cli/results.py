@@ -8,13 +8,11 @@ import click
 
 from lablr.cli.messages import print_message
 from lablr.cli.options import database_option, json_option, model_option
-from lablr.cli.report import emit
+from lablr.cli.report import emit, figure
 
 if TYPE_CHECKING:
     from lablr.annotation.curves import AtThreshold, Share
     from lablr.annotation.results import Results, TagRow
-
-__all__ = ["effect_lines", "results_command"]
 
 
 @click.command("results")
@@ -60,16 +58,16 @@ def results_command(
 
 def _summary(results: Results) -> list[str]:
     kappa, n_pairs = results.agreement.kappa, len(results.agreement.pairs)
-    curves = results.curves
+    curves, n_judged = results.curves, len(results.curves.right)
     return [
         f"model          {results.name} ({results.model[:12]})",
         f"ratings        {results.n_ratings}"
         + (f", raters split on {n} photos" if (n := results.n_split_photos) else ""),
         f"top 1 right    {_share(results.top_1)}",
         f"top k right    {_share(results.top_k)}",
-        f"agreement      {_figure(kappa)}  kappa, pairs of raters: {n_pairs}",
-        f"ROC AUC        {_figure(curves.roc_auc)}  of {len(curves.right)} judged tags",
-        f"average prec.  {_figure(curves.average_precision)}",
+        f"agreement      {figure(kappa, 5)}  kappa, pairs of raters: {n_pairs}",
+        f"ROC AUC        {figure(curves.roc_auc, 5)}  of {n_judged} judged tags",
+        f"average prec.  {figure(curves.average_precision, 5)}",
     ]
 
 
@@ -81,8 +79,8 @@ def effect_lines(effect: AtThreshold) -> list[str]:
         f"threshold      {effect.threshold:.4f}",
         f"accepts        {n_accepted} judged tags, {effect.accepted_right} right",
         f"rejects        {n_rejected} judged tags, {effect.rejected_wrong} wrong",
-        f"precision      {_figure(effect.precision)}",
-        f"recall         {_figure(effect.recall)}",
+        f"precision      {figure(effect.precision, 5)}",
+        f"recall         {figure(effect.recall, 5)}",
     ]
 
 
@@ -94,9 +92,9 @@ def _tag_table(rows: tuple[TagRow, ...]) -> list[str]:
     for row in rows:
         low, high = row.right.interval
         lines.append(
-            f"{row.tag:{width}}  {row.right.n:6}  {_figure(row.right.share)}"
+            f"{row.tag:{width}}  {row.right.n:6}  {figure(row.right.share, 5)}"
             f"  {f'{low:.3f} to {high:.3f}' if row.right.n else '-':>13}"
-            f"  {_figure(row.mean_probability):>6}  {row.n_typed:5}"
+            f"  {figure(row.mean_probability, 5):>6}  {row.n_typed:5}"
         )
     return lines
 
@@ -104,8 +102,4 @@ def _tag_table(rows: tuple[TagRow, ...]) -> list[str]:
 def _share(share: Share) -> str:
     low, high = share.interval
     counts = f"{share.n_right} of {share.n} photos"
-    return f"{_figure(share.share)}  ({low:.3f} to {high:.3f}), {counts}"
-
-
-def _figure(value: float | None) -> str:
-    return "    -" if value is None or value != value else f"{value:5.3f}"
+    return f"{figure(share.share, 5)}  ({low:.3f} to {high:.3f}), {counts}"

@@ -6,17 +6,10 @@ from pathlib import Path
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
-from lablr.cli.options import (
-    bundle_option,
-    from_environment,
-    json_option,
-    k_option,
-)
+from lablr.cli.options import bundle_option, from_environment, json_option, k_option
 from lablr.cli.report import emit
-
-__all__ = ["search_command"]
+from lablr.system.cpu import use_one_blas_thread
 
 
 @click.command("search")

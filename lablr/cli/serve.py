@@ -11,15 +11,10 @@ from typing import NoReturn
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, print_message
-from lablr.cli.options import (
-    bundle_option,
-    from_environment,
-)
+from lablr.cli.options import bundle_option, from_environment
 from lablr.cli.supervisor import Supervisor
-
-__all__ = ["host_option", "port_option", "run_server", "serve_command"]
+from lablr.system.cpu import use_one_blas_thread
 
 BACKLOG = 1024  # connections that wait while a worker is replaced
 
@@ -27,14 +22,12 @@ BACKLOG = 1024  # connections that wait while a worker is replaced
 host_option = click.option(
     "--host",
     default="127.0.0.1",
-    show_default=True,
     help="Address to listen on; 0.0.0.0 is every address of this machine.",
 )
 port_option = click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
-    show_default=True,
     help="Port to listen on; 0 lets the system choose a free one.",
 )
 
@@ -103,7 +96,8 @@ def run_server(host: str, port: int, given: Mapping[str, object | None]) -> NoRe
         app = create_app(config)
         serve(app, listener, on_ready)
 
-    address = _address(host, listener)
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listener.getsockname()[1]}"
     page = "/desk" if "DESK" in config else ""
     said = f"serving on {address}{page} (stop with Ctrl-C)"
     with listener:
@@ -121,8 +115,3 @@ def _listen(host: str, port: int) -> socket.socket:
             # without Python's note on the address, which is named already
             reason = f"{os.strerror(error.errno)}; --port chooses another"
         fail(f"cannot listen on {host} port {port}: {reason}")
-
-
-def _address(host: str, listener: socket.socket) -> str:
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listener.getsockname()[1]}"

@@ -6,13 +6,12 @@ import shlex
 import sys
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import (
     accepted_option,
@@ -27,15 +26,13 @@ from lablr.cli.options import (
 )
 from lablr.cli.report import Item, Report, exit_if, summary
 from lablr.errors import PhotoError
+from lablr.system.cpu import use_one_blas_thread
 
 if TYPE_CHECKING:
     from lablr.ranking.feedback import Feedback
     from lablr.ranking.shown import ShownSuggestion, ShownTag
-    from lablr.ranking.tagger import Suggestion, Tagger
+    from lablr.ranking.tagger import Tagger
     from lablr.ranking.unlikely import UnlikelyTag
-    from lablr.tags import Vocabulary
-
-__all__ = ["suggest_command"]
 
 STDIN = "-"
 BAR_WIDTH = 24
@@ -102,8 +99,11 @@ def suggest_command(
     """
     use_one_blas_thread()
     from lablr.photos import FOLDER_LIMITS
+    from lablr.ranking.shown import show
     from lablr.ranking.tagger import Tagger
-    from lablr.tags import ENGLISH, Vocabulary, split_words
+    from lablr.ranking.unlikely import unlikely_tags
+    from lablr.tags import Vocabulary, split_words
+    from lablr.tags.translations import ENGLISH
 
     words = Vocabulary.load(vocabulary, language)
     labelled = vocabulary is not None or language != ENGLISH
@@ -119,47 +119,25 @@ def suggest_command(
         if isinstance(answer, PhotoError):
             report.add(_failed(photo, answer))
         else:
-            chosen = _Answer.of(answer, words, k, labelled, own)
-            record = {"photo": photo, **chosen.to_dict()}
-            report.add(Item(photo, "ok", record, _table(photo, chosen)))
+            chosen = show(answer, words, k)
+            doubted = None if own is None else unlikely_tags(answer, own, words)
+            record = {"photo": photo, **_record(chosen, labelled, doubted)}
+            report.add(Item(photo, "ok", record, _table(photo, chosen, doubted)))
     if len(photos) > 1:
         print_message(summary(report.counts))
     exit_if(report.counts["failed"])
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """The suggestion for one photo, as shown, and its own tags that could go."""
-
-    shown: ShownSuggestion
-    labelled: bool
-    unlikely: tuple[UnlikelyTag, ...] | None
-
-    @classmethod
-    def of(
-        cls,
-        suggestion: Suggestion,
-        words: Vocabulary,
-        k: int,
-        labelled: bool,
-        existing: list[str] | None,
-    ) -> _Answer:
-        from lablr.ranking.shown import show
-        from lablr.ranking.unlikely import unlikely_tags
-
-        doubted = None
-        if existing is not None:
-            doubted = unlikely_tags(suggestion, existing, words)
-        return cls(show(suggestion, words, k), labelled, doubted)
-
-    def to_dict(self) -> dict[str, Any]:
-        record = self.shown.to_dict()
-        if not self.labelled:
-            scores = tuple(tag.score for tag in self.shown.tags if tag.score)
-            record = replace(self.shown.suggestion, tags=scores).to_dict()
-        if self.unlikely is not None:
-            record["unlikely"] = [tag.to_dict() for tag in self.unlikely]
-        return record
+def _record(
+    chosen: ShownSuggestion, labelled: bool, doubted: tuple[UnlikelyTag, ...] | None
+) -> dict[str, Any]:
+    record = chosen.to_dict()
+    if not labelled:
+        scores = tuple(tag.score for tag in chosen.tags if tag.score)
+        record = replace(chosen.suggestion, tags=scores).to_dict()
+    if doubted is not None:
+        record["unlikely"] = [tag.to_dict() for tag in doubted]
+    return record
 
 
 def _feedback(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Feedback:
@@ -177,20 +155,22 @@ def _feedback(tagger: Tagger, accepted: str, rejected: str, reach: float) -> Fee
     return feedback
 
 
-def _table(photo: str, answer: _Answer) -> Iterator[str]:
+def _table(
+    photo: str, chosen: ShownSuggestion, doubted: tuple[UnlikelyTag, ...] | None
+) -> Iterator[str]:
     """Yield the tags of a photo, each with its probability as number and bar."""
     yield shown(photo)
-    if not answer.shown.sure:
-        threshold = answer.shown.suggestion.threshold
+    if not chosen.sure:
+        threshold = chosen.suggestion.threshold
         yield f"  not sure: no tag reaches {threshold:.0%}"
-    width = max((len(tag.label) for tag in answer.shown.tags), default=0)
-    for tag in answer.shown.tags:
-        numbers = _numbers(tag, answer.shown.suggestion.feedback.reach > 0)
+    width = max((len(tag.label) for tag in chosen.tags), default=0)
+    for tag in chosen.tags:
+        numbers = _numbers(tag, chosen.suggestion.feedback.reach > 0)
         yield f"  {tag.label:{width}}  {numbers}".rstrip()
-    if answer.unlikely is not None:
-        yield "  to remove:" + ("" if answer.unlikely else " none")
-        for doubted in answer.unlikely:
-            yield f"    {shown(doubted.written)}: {shown(doubted.reason)}"
+    if doubted is not None:
+        yield "  to remove:" + ("" if doubted else " none")
+        for one in doubted:
+            yield f"    {shown(one.written)}: {shown(one.reason)}"
 
 
 def _numbers(tag: ShownTag, reach: bool) -> str:

@@ -22,8 +22,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Supervisor"]
-
 log = logging.getLogger("lablr.web")
 
 FIRST_PAUSE_S = 0.5  # before a dead worker is replaced, doubled each time
@@ -154,7 +152,8 @@ def _signals_told() -> Iterator[socket.socket]:
     told, teller = socket.socketpair()
     teller.setblocking(False)
     with told, teller:
-        before = {number: signal.signal(number, _ignore) for number in STOPS}
+        # a handler of Python's, so that the number is written to the wakeup socket
+        before = {number: signal.signal(number, lambda *_: None) for number in STOPS}
         signal.set_wakeup_fd(teller.fileno())
         try:
             yield told
@@ -162,10 +161,6 @@ def _signals_told() -> Iterator[socket.socket]:
             signal.set_wakeup_fd(-1)
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _ignore(*_: object) -> None:
-    """Handle a signal, so that its number is written to the wakeup socket."""
 
 
 def _named(status: int) -> str:

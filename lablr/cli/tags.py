@@ -13,6 +13,7 @@ from lablr.cli.options import (
     bundle_option,
     json_option,
     language_option,
+    path_option,
     vocabulary_option,
 )
 from lablr.cli.report import emit
@@ -21,14 +22,11 @@ from lablr.errors import VocabularyError
 if TYPE_CHECKING:
     from lablr.tags import Vocabulary
 
-__all__ = ["tags_command"]
-
 
 @click.command("tags")
-@click.option(
+@path_option(
     "--check",
     "checked",
-    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Check a vocabulary file: its problems, and what it does to the tags.",
 )
@@ -109,7 +107,8 @@ def _clean(written: str, words: Vocabulary, tags: Sequence[str], as_json: bool) 
 
 
 def _check(path: Path, tags: Sequence[str], as_json: bool) -> None:
-    from lablr.tags import Vocabulary, check_vocabulary
+    from lablr.tags import Vocabulary
+    from lablr.tags.vocabulary import check_vocabulary
 
     try:
         found = check_vocabulary(Vocabulary.load(path), tags)

@@ -11,8 +11,6 @@ from lablr.cli.options import database_option, json_option, model_option, path_o
 from lablr.cli.report import emit
 from lablr.cli.results import effect_lines
 
-__all__ = ["thresholds_command"]
-
 
 @click.command("thresholds")
 @database_option

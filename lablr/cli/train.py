@@ -11,23 +11,18 @@ from typing import Any
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import (
-    corpus_argument,
-    out_option,
-)
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.options import corpus_argument, out_option, path_option, table_options
+from lablr.cli.report import progress_bar
 from lablr.cli.train_head import (
     CONSE,
+    HEAD_OPTIONS,
     METHODS,
-    head_options,
     make_conse_command,
     refuse_useless,
     train_head_command,
 )
 from lablr.errors import CorpusError, MissingExtra
 from lablr.system.progress import silent
-
-__all__ = ["train_command"]
 
 # lablr.training.run.PRECISIONS, written again so that --help need not load PyTorch; a
 # test holds the two equal.
@@ -63,13 +58,6 @@ TRAINING_OPTIONS = (
 )
 
 
-def _options(command: Any) -> Any:
-    for name, kind, help_text in reversed(VAE_OPTIONS + TRAINING_OPTIONS):
-        flag = "--" + name.removeprefix("n_").replace("_", "-")
-        command = click.option(flag, name, type=kind, help=help_text)(command)
-    return command
-
-
 @click.command("train")
 @corpus_argument
 @out_option("RUN", "The folder of the run.")
@@ -77,18 +65,15 @@ def _options(command: Any) -> Any:
     "--method",
     type=click.Choice(["vae", *METHODS, CONSE]),
     default="vae",
-    show_default=True,
     help="What to train: an encoder, or a head on what encoders say of the photos.",
 )
 @click.option(
     "--backbone",
     default="efficientnet-lite2",
-    show_default=True,
     help="seed, scratch, efficientnet-lite0|1|2 or a torchvision classifier.",
 )
-@click.option(
+@path_option(
     "--start",
-    type=click.Path(path_type=Path),
     metavar="RUN",
     help="Start from the weights of another run of the same backbone.",
 )
@@ -103,24 +88,34 @@ def _options(command: Any) -> Any:
     "--cache",
     type=click.Choice(["disk", "memory"]),
     default="disk",
-    show_default=True,
     help="Read decoded photos a batch at a time, so that memory does not grow with "
     "the corpus, or all of them at the start.",
 )
-@click.option(
+@path_option(
     "--cache-folder",
-    type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="Where decoded photos are kept; runs may share it.  [default: RUN/cache]",
 )
 @click.option(
     "--device",
     default="auto",
-    show_default=True,
     help="cpu, cuda or another of PyTorch's; auto: a GPU where there is one.",
 )
-@_options
-@head_options
+@table_options(VAE_OPTIONS + TRAINING_OPTIONS)
+@path_option(
+    "--encoder",
+    "encoders",
+    multiple=True,
+    metavar="RUN",
+    help="A finished run or a bundle that a head learns from; several stand side"
+    " by side, as in lablr fit.",
+)
+@path_option(
+    "--vectors",
+    metavar="FILE",
+    help="Word vectors as GloVe's, instead of the text model (semantic).",
+)
+@table_options(HEAD_OPTIONS)
 @click.pass_context
 def train_command(
     context: click.Context,

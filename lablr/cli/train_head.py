@@ -9,20 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lablr.cli.messages import print_message, shown
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.report import progress_bar
 
 if TYPE_CHECKING:
     from lablr.corpus import Corpus
     from lablr.training.heads.run import HeadRun
-
-__all__ = [
-    "CONSE",
-    "METHODS",
-    "head_options",
-    "make_conse_command",
-    "refuse_useless",
-    "train_head_command",
-]
 
 # Beside "vae": the keys of lablr.training.heads.settings.CONFIGS, written again so that
 # --help need not load PyTorch; a test holds the two equal.
@@ -53,28 +44,6 @@ HEAD_OPTIONS: tuple[tuple[str, Any, str], ...] = (
 # What every method takes, beside the settings of its configuration.
 COMMON = {"corpus", "out", "method", "tags", "cache_folder"}
 OF_A_BACKBONE = {"backbone", "image_size", "n_latent"}
-
-
-def head_options(command: Any) -> Any:
-    """Add the options that only a ``--method`` uses."""
-    for name, kind, help_text in reversed(HEAD_OPTIONS):
-        flag = "--" + name.replace("_", "-")
-        command = click.option(flag, name, type=kind, help=help_text)(command)
-    command = click.option(
-        "--vectors",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Word vectors as GloVe's, instead of the text model (semantic).",
-    )(command)
-    return click.option(
-        "--encoder",
-        "encoders",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="RUN",
-        help="A finished run or a bundle that a head learns from; several stand side"
-        " by side, as in lablr fit.",
-    )(command)
 
 
 def refuse_useless(context: click.Context, method: str) -> None:

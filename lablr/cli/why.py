@@ -8,36 +8,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
-from lablr.cli.options import bundle_option, json_option
-from lablr.cli.progress_bar import progress_bar
+from lablr.cli.options import bundle_option, ending_in, json_option, path_option
+from lablr.cli.report import progress_bar
+from lablr.system.cpu import use_one_blas_thread
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from lablr.ranking.explanation import Explanation, Typicality
     from lablr.ranking.saliency import Saliency
 
-__all__ = ["why_command"]
-
 OVERLAY_SIDE_PX = 1024
-
-
-def _png(context: click.Context, option: click.Parameter, out: Path | None) -> object:
-    if out is not None and out.suffix.lower() != ".png":
-        raise click.BadParameter(f"{out} must end in .png", context, option)
-    return out
 
 
 @click.command("why")
 @click.argument("photo", type=click.Path(path_type=Path))
 @click.argument("tag")
-@click.option(
+@path_option(
     "--overlay",
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=_png,
+    is_folder=False,
+    callback=ending_in(".png"),
     metavar="FILE",
     help="Write the photo as a PNG, with where the tag was seen painted on it.",
 )
@@ -71,11 +60,14 @@ def why_command(
        "saliency": {"drops": [[...], ...], "where", "share"}}
     """
     use_one_blas_thread()
+    from PIL import Image
+
     from lablr.errors import UnknownTag
     from lablr.photos import FOLDER_LIMITS, bounded_image, read_bytes
     from lablr.ranking.explanation import explain
     from lablr.ranking.saliency import painted
     from lablr.ranking.tagger import Tagger
+    from lablr.system.whole_file import write_whole
     from lablr.tags import normalize
 
     tagger = Tagger.load(bundle, FOLDER_LIMITS)
@@ -87,7 +79,8 @@ def why_command(
         fail(f"{error}; lablr tags lists those it knows")
     if overlay is not None and found.saliency is not None:
         whole = bounded_image(raw, OVERLAY_SIDE_PX)
-        _write_png(overlay, painted(whole, found.saliency.drops))
+        picture = Image.fromarray(painted(whole, found.saliency.drops))
+        write_whole(overlay, lambda file: picture.save(file, "PNG"))
     if as_json:
         click.echo(json.dumps({"photo": str(photo), **found.to_dict()}))
     else:
@@ -124,12 +117,3 @@ def _seen(saliency: Saliency) -> str:
     if where is None:
         return "here and there, most of it in no one part"
     return f"most of it: {where} ({saliency.share(where):.0%} of what speaks for it)"
-
-
-def _write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
-    from PIL import Image
-
-    from lablr.system.whole_file import write_whole
-
-    picture = Image.fromarray(image)
-    write_whole(path, lambda file: picture.save(file, "PNG"))

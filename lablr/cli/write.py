@@ -19,9 +19,7 @@ from lablr.cli.options import (
 from lablr.cli.report import Item, Report, report_runs
 
 if TYPE_CHECKING:
-    from lablr.metadata import WriteOutcome
-
-__all__ = ["write_command"]
+    from lablr.metadata.run import WriteOutcome
 
 # lablr.metadata.ORIGINS, written again so that --help need not load NumPy; a test holds
 # the two equal.
@@ -40,7 +38,6 @@ ORIGINS = ("suggested", "accepted", "typed")
     "--origin",
     type=click.Choice(ORIGINS),
     default="typed",
-    show_default=True,
     help="What the tags are: kept beside them in the file.",
 )
 @click.option(
@@ -101,14 +98,8 @@ def write_command(
     if dry_run and any(is_other):
         # it would be done, where somebody asked to see it first
         raise click.UsageError("--dry-run goes with PHOTO... and --tags")
-    from lablr.metadata import (
-        Keyword,
-        default_state,
-        forget,
-        list_runs,
-        undo,
-        write_tags,
-    )
+    from lablr.metadata import Keyword, default_state, undo, write_tags
+    from lablr.metadata.run import forget, list_runs
 
     state = state or default_state()
     if lists_runs:

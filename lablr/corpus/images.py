@@ -19,8 +19,6 @@ from lablr.photos import FOLDER_LIMITS, read_image
 from lablr.system.cpu import available_threads
 from lablr.system.threads import map_in_order
 
-__all__ = ["Image", "count_left_out", "name_left_out", "read_images"]
-
 log = logging.getLogger("lablr")
 
 Image = npt.NDArray[np.uint8]
@@ -47,28 +45,22 @@ def read_images(
     caller's own thread does, for callers that are many threads already.
     """
 
-    def read(photo: Photo) -> tuple[Photo, Image | PhotoError]:
+    def read(photo: Photo) -> tuple[Photo, Image | None, str]:
         try:
-            return photo, read_image(photo.path, size, FOLDER_LIMITS)
+            return photo, read_image(photo.path, size, FOLDER_LIMITS), ""
         except PhotoError as error:
-            return photo, error
+            return photo, None, f"{photo.file}: {error}"
 
     n_threads = n_threads or available_threads()
     if n_threads == 1:
-        yield from (_told(*found, left_out) for found in map(read, photos))
-        return
-    with closing(map_in_order(read, photos, n_threads, N_AHEAD * n_threads)) as done:
-        for found in done:
-            yield _told(*found, left_out)
-
-
-def _told(
-    photo: Photo, found: Image | PhotoError, left_out: Callable[[str], object]
-) -> tuple[Photo, Image | None]:
-    if isinstance(found, PhotoError):
-        left_out(f"{photo.file}: {found}")
-        return photo, None
-    return photo, found
+        done = (read(photo) for photo in photos)
+    else:
+        done = map_in_order(read, photos, n_threads, N_AHEAD * n_threads)
+    with closing(done):
+        for photo, image, failure in done:
+            if failure:
+                left_out(failure)
+            yield photo, image
 
 
 def count_left_out(n_photos: int, n_left_out: int) -> None:

@@ -21,16 +21,6 @@ from lablr.corpus.layouts import EXTENSIONS, DeepFolder, Tree
 from lablr.corpus.records import Photo, numbered_lines, parse_record, short, text_of
 from lablr.errors import CorpusError
 
-__all__ = [
-    "CorpusInput",
-    "Failed",
-    "Fields",
-    "Input",
-    "JsonLinesInput",
-    "Wanted",
-    "open_input",
-]
-
 MAX_CHARACTERS = 4096  # of an id, a link or a path
 BAD_LINE = "bad_line"
 LISTS = ("photos.jsonl", "photos.csv")

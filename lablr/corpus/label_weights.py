@@ -14,8 +14,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["absence_weights", "evidence"]
-
 
 def absence_weights(
     counts: npt.NDArray[np.floating], unknown: float

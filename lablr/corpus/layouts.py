@@ -31,17 +31,6 @@ from lablr.corpus.records import (
 from lablr.errors import CorpusError
 from lablr.tags import normalize
 
-__all__ = [
-    "CsvLines",
-    "DeepFolder",
-    "JsonLines",
-    "Layout",
-    "TagFolders",
-    "Tree",
-    "is_folder_per_tag",
-    "json_records",
-]
-
 log = logging.getLogger("lablr")
 
 MAX_LABELS_BYTES = 16 << 20
@@ -101,7 +90,8 @@ class CsvLines:
 
     def entries(self) -> Iterator[Entry]:
         for _, group in groupby(self._rows(), key=lambda row: row.photo):
-            for rows in _in_parts(group):
+            # One with more than the bound counts as listed twice.
+            while rows := list(islice(group, MAX_LINES_OF_PHOTO)):
                 yield rows[0].place, partial(self._photo, rows)
 
     def _rows(self) -> Iterator[_Row]:
@@ -165,12 +155,6 @@ class _Row:
         return self.raw_label.strip()
 
 
-def _in_parts(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
-    """Split a photo's lines: one with more than the bound counts as listed twice."""
-    while part := list(islice(rows, MAX_LINES_OF_PHOTO)):
-        yield part
-
-
 class TagFolders:
     """A folder per tag: ``sea/1.jpg`` is tagged ``sea``.
 
@@ -194,14 +178,7 @@ class TagFolders:
                 path = Path(entry.path)
                 if path.suffix.lower() in EXTENSIONS:
                     place = _printable(f"{folder.name}/{entry.name}")
-                    yield place, partial(self._photo, entry)
-
-    def _photo(self, entry: os.DirEntry[str]) -> Photo:
-        if not entry.is_file(follow_symlinks=False):
-            return _refuse_link()
-        path = Path(entry.path)
-        file = f"{path.parent.name}/{path.name}"
-        return Photo(file, path, (normalize(path.parent.name),), split_of(file))
+                    yield place, partial(_photo, entry, self.root, folder.name)
 
 
 def is_folder_per_tag(root: Path) -> bool:
@@ -250,14 +227,15 @@ class DeepFolder:
                 else:
                     yield from self._below(path)
             elif _is_photo(entry):
-                yield place, partial(self._photo, entry)
+                yield place, partial(_photo, entry, self.root)
 
-    def _photo(self, entry: os.DirEntry[str]) -> Photo:
-        if not entry.is_file(follow_symlinks=False):
-            return _refuse_link()
-        path = Path(entry.path)
-        file = str(path.relative_to(self.root))
-        return Photo(file, path, (), split_of(file))
+
+def _photo(entry: os.DirEntry[str], root: Path, tag: str | None = None) -> Photo:
+    if not entry.is_file(follow_symlinks=False):
+        return _refuse_link()
+    path = Path(entry.path)
+    file = str(path.relative_to(root))
+    return Photo(file, path, () if tag is None else (normalize(tag),), split_of(file))
 
 
 def _refuse_link() -> Photo:

@@ -17,20 +17,6 @@ from typing import BinaryIO
 from lablr.errors import CorpusError
 from lablr.tags import normalize
 
-__all__ = [
-    "MAX_DIGITS",
-    "MAX_LINE_BYTES",
-    "Photo",
-    "decode_line",
-    "hash64",
-    "numbered_lines",
-    "parse_photo",
-    "parse_record",
-    "short",
-    "split_of",
-    "text_of",
-]
-
 MAX_LINE_BYTES = 1 << 20
 MAX_DIGITS = 20  # of an integer in a record
 DEFAULT_SOURCE = "photos"

@@ -39,8 +39,6 @@ from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
 from lablr.system.whole_file import flush_folder, write_bytes
 
-__all__ = ["ResizeConfig", "ResizeCounts", "resize_corpus"]
-
 log = logging.getLogger("lablr")
 
 CLAIM = "resize.json"
@@ -55,8 +53,6 @@ N_AHEAD = 4  # photos a thread that may wait for their turn
 class ResizeConfig:
     """The size, fit and quality of resized photos.
 
-    Parameters
-    ----------
     size : side of the square, in pixels.
     fit : "letterbox" keeps the whole photo, scaled down where it is larger, on black;
         "crop" is the square that the encoder sees (`lablr.photos.read_image`).
@@ -147,7 +143,8 @@ def _resize(
                 continue
             counts.written += outcome.is_new
             counts.kept += not outcome.is_new
-            indexes.add(outcome)
+            for file, lines in zip(indexes, outcome.lines, strict=True):
+                file.write(lines)
     return counts
 
 
@@ -157,8 +154,7 @@ class _Outcome:
 
     is_new: bool = False
     failure: str = ""
-    json_line: bytes = b""
-    csv_lines: bytes = b""
+    lines: tuple[bytes, bytes] = (b"", b"")  # of each of INDEXES
 
 
 class _Folder:
@@ -239,7 +235,7 @@ class _Folder:
             raise CorpusError(f"its record is longer than {MAX_LINE_BYTES:,} bytes")
         # Nothing to quote: tags in normal form are letters and digits.
         labels = "".join(f"{file},{tag}\n" for tag in photo.tags)
-        return _Outcome(is_new, "", line, labels.encode())
+        return _Outcome(is_new, "", (line, labels.encode()))
 
     def _write(self, path: Path, content: bytes, changed_ns: int | None = None) -> None:
         """Write a file whole or not at all, with this time of change."""
@@ -264,7 +260,7 @@ class _Folder:
             (self.root / name).unlink(missing_ok=True)
 
     @contextmanager
-    def indexes(self) -> Iterator[_Indexes]:
+    def indexes(self) -> Iterator[Sequence[io.BufferedWriter]]:
         """Yield the lists to write; they get their names when all went well."""
         try:
             with ExitStack() as stack:
@@ -273,30 +269,18 @@ class _Folder:
                     for name in INDEXES
                 ]
                 files[1].write(b"path,label\n")
-                yield _Indexes(files)
+                yield files
                 for file in files:
                     file.flush()
                     os.fsync(file.fileno())
             flush_folder(self.photos)
             for name in reversed(INDEXES):
-                self._name_index(name)
+                unfinished, path = self.unfinished / name, self.root / name
+                if not (path.exists() and filecmp.cmp(unfinished, path, shallow=False)):
+                    unfinished.replace(path)
             flush_folder(self.root)
         finally:
             shutil.rmtree(self.unfinished, ignore_errors=True)
-
-    def _name_index(self, name: str) -> None:
-        unfinished, path = self.unfinished / name, self.root / name
-        if not path.exists() or not filecmp.cmp(unfinished, path, shallow=False):
-            unfinished.replace(path)
-
-
-@dataclass(frozen=True)
-class _Indexes:
-    files: Sequence[io.BufferedWriter]
-
-    def add(self, outcome: _Outcome) -> None:
-        self.files[0].write(outcome.json_line)
-        self.files[1].write(outcome.csv_lines)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,6 @@ from lablr.errors import BundleError
 from lablr.system.arrays import Float32s, Pixels
 from lablr.system.cpu import available_threads
 
-__all__ = ["MAX_FEATURE", "Encoder", "Preprocessing"]
-
 MAX_SIZE = 1024
 MAX_THREADS_A_PHOTO = 2  # more help little
 MAX_FEATURE = float(np.finfo(np.float16).max)

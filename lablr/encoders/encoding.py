@@ -23,14 +23,6 @@ from lablr.encoders.engines import in_threads
 from lablr.system.arrays import Bools, Float32s, Ints, Names, Pixels
 from lablr.system.progress import Progress, silent
 
-__all__ = [
-    "LABEL",
-    "EncodedPhotos",
-    "See",
-    "encode_corpus",
-    "encode_photos",
-]
-
 BATCH_SIZE = 16
 LABEL = "encoding photos"
 # What `EncodedPhotos` always holds of each photo.

@@ -17,8 +17,6 @@ from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
 
-__all__ = ["Work", "cut", "in_threads"]
-
 Result = TypeVar("Result")
 Block = Sequence[Photo]
 

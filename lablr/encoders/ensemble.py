@@ -19,8 +19,6 @@ import numpy as np
 from lablr.encoders.encoder import Preprocessing
 from lablr.errors import FitError, MissingExtra
 
-__all__ = ["joined"]
-
 OUTPUTS = ("posterior_mean", "log_variance")
 
 # As ONNX's Slice wants it: https://onnx.ai/onnx/operators/onnx__Slice.html

@@ -12,8 +12,6 @@ from typing import Any
 
 from lablr.errors import FitError, MissingExtra
 
-__all__ = ["with_features"]
-
 # What may stand between a dense layer and the output, or a matrix and its layer.
 PASSING = {
     "BatchNormalization",

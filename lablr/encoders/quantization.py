@@ -24,8 +24,6 @@ from lablr.errors import FitError, MissingExtra
 from lablr.system.arrays import Float32s
 from lablr.system.progress import Progress, silent
 
-__all__ = ["quantize", "quantized", "sample_images"]
-
 QUANTIZED_LAYERS = ["Conv", "Clip", "Add"]
 
 # So many training photos show the encoder its ranges.

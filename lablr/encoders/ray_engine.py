@@ -24,8 +24,6 @@ from lablr.errors import EngineError, MissingExtra
 from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 
-__all__ = ["RayEngine", "cluster", "load_ray", "n_cores", "over_cluster"]
-
 Result = TypeVar("Result")
 
 # A block's sums take megabytes whatever its size, so here blocks are larger than in

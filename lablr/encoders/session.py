@@ -9,8 +9,6 @@ from typing import Any
 from lablr.errors import BundleError
 from lablr.system.arrays import Float32s
 
-__all__ = ["open_session"]
-
 
 def open_session(
     model: bytes,

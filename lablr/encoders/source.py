@@ -11,8 +11,6 @@ from lablr.bundle import Bundle
 from lablr.encoders.encoder import Preprocessing
 from lablr.errors import FitError
 
-__all__ = ["read_encoder", "read_provenance"]
-
 
 def read_encoder(run: Path) -> tuple[bytes, Preprocessing]:
     """Read the encoder of a finished training run, or of a bundle.

@@ -32,17 +32,6 @@ from lablr.figures.map_layout import (
 from lablr.latent_space.plane import LatentMap
 from lablr.ranking.suggestion import Suggestion
 
-__all__ = [
-    "PALETTE",
-    "Figure",
-    "axis",
-    "figure_layout",
-    "latent_map_figure",
-    "markers",
-    "ranked_tags_figure",
-    "training_photos_figure",
-]
-
 Figure = dict[str, Any]
 
 PALETTE = {

@@ -19,20 +19,6 @@ from numpy.typing import NDArray
 from lablr.latent_space.plane import LatentMap
 from lablr.ranking.suggestion import Suggestion, TagScore
 
-__all__ = [
-    "N_MAP_TAGS",
-    "Box",
-    "Circle",
-    "Frame",
-    "View",
-    "axis_titles",
-    "circles_of",
-    "frame_of",
-    "padded_frame",
-    "percent",
-    "place_labels",
-]
-
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
 N_MAP_TAGS = 20

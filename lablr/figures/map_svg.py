@@ -24,8 +24,6 @@ from lablr.figures.map_layout import (
 from lablr.latent_space.plane import LatentMap
 from lablr.ranking.suggestion import Suggestion
 
-__all__ = ["NARROW", "PICTURE", "WIDE", "Sheet", "draw_map_png", "map_svg"]
-
 FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 _NOT_IN_FONT = re.compile(
     "[\u0700-\u109f\u1100-\u1dff\u2e80-\uffef\U00010000-\U0010ffff]"

@@ -17,8 +17,6 @@ from lablr.fitting.metrics import Report
 from lablr.ranking.tagger import Tagger
 from lablr.system.progress import Progress, silent
 
-__all__ = ["Compared", "compare_bundle", "compared_before", "with_comparison"]
-
 # Rankings of one photo that are timed; the median counts.
 N_TIMED = 50
 KEY = "comparison"

@@ -17,8 +17,6 @@ from lablr.ranking.tagger import Tagger
 from lablr.system.arrays import Bools, Floats, Pixels
 from lablr.system.progress import Progress, silent
 
-__all__ = ["encoded_split", "evaluate_bundle", "evaluate_rankings"]
-
 
 def evaluate_bundle(
     bundle: Bundle,

@@ -28,12 +28,6 @@ from lablr.ranking.methods.calibrated import Calibrated
 from lablr.ranking.reach import Reach, ViewSums
 from lablr.system.progress import Progress, silent
 
-__all__ = [
-    "FitConfig",
-    "fit",
-    "fit_encoded",
-]
-
 # Tried on validation when the shrinkage is not given, from hardly any to all tied.
 SHRINKAGES = (10.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0, 100_000.0)
 

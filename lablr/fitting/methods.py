@@ -39,8 +39,6 @@ from lablr.system.arrays import Arrays, Floats, Pixels
 from lablr.system.npz import unpack_arrays
 from lablr.system.progress import Progress, silent
 
-__all__ = ["MethodRun", "combine", "combine_encoded"]
-
 # What a bundle calls its encoder's digests, with features and without.
 SAME = "encoder_sha256"
 # What the blend is made of, where the bundle has it.

@@ -22,22 +22,6 @@ from numpy.typing import ArrayLike
 from lablr.latent_space.calibration import Calibration
 from lablr.system.arrays import Bools, Floats, Ints
 
-__all__ = [
-    "Report",
-    "Tally",
-    "average_precision",
-    "calibrated_quality",
-    "calibration_error",
-    "evaluate",
-    "macro_average_precision",
-    "mean_average_precision",
-    "precision_at_k",
-    "rank_relevance",
-    "recall_at_k",
-    "roc_auc",
-    "without_nan",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Tally:

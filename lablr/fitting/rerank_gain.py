@@ -33,8 +33,6 @@ from lablr.ranking.tagger import Tagger
 from lablr.system.arrays import Bools, Floats
 from lablr.system.progress import Progress, silent
 
-__all__ = ["PROTOCOLS", "RerankGain", "accept_encoded", "evaluate_rerank_gain"]
-
 PROTOCOLS = ("first", "random", "last")
 SEED = 0
 

@@ -26,8 +26,6 @@ from lablr.latent_space.dots import MapDots
 from lablr.latent_space.gaussians import GaussianStatistics, StatisticsSum
 from lablr.system.npz import pack_arrays, unpack_arrays
 
-__all__ = ["FitSums", "FitWork"]
-
 # Of a packed result, in error messages.
 NAME = "the sums of a block"
 

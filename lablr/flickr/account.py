@@ -8,9 +8,7 @@ from pathlib import Path
 
 from lablr.errors import PushError
 from lablr.system.private_file import read_private
-from lablr.system.whole_file import write_bytes
-
-__all__ = ["Account", "account_file", "forget_account", "keep_account", "read_account"]
+from lablr.system.whole_file import refused_as, write_bytes
 
 _HOW = "sign in with: lablr push --sign-in"
 
@@ -37,11 +35,9 @@ def account_file(state: Path) -> Path:
 def keep_account(account: Account, state: Path) -> None:
     """Write the account to a file of mode 600; raises PushError when it cannot be."""
     path, text = account_file(state), json.dumps(asdict(account)) + "\n"
-    try:
+    with refused_as(PushError, path):
         state.mkdir(parents=True, exist_ok=True)
         write_bytes(path, text.encode(), private=True)
-    except OSError as error:
-        raise PushError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def read_account(state: Path) -> Account:
@@ -63,11 +59,9 @@ def read_account(state: Path) -> Account:
 def forget_account(state: Path) -> bool:
     """Remove the token; return whether there was one. Raises PushError."""
     path = account_file(state)
-    try:
+    with refused_as(PushError, path, "cannot be removed"):
         existed = path.exists()
         path.unlink(missing_ok=True)
         # A killed process may have left it.
         path.with_name(path.name + ".partial").unlink(missing_ok=True)
-    except OSError as error:
-        raise PushError(f"{path}: cannot be removed: {error.strerror}") from error
     return existed

@@ -10,8 +10,6 @@ from pathlib import Path
 from lablr.errors import DownloadError
 from lablr.system.private_file import read_private
 
-__all__ = ["Credentials", "read_credentials"]
-
 KEY, SECRET = "LABLR_FLICKR_KEY", "LABLR_FLICKR_SECRET"
 FILE = "LABLR_FLICKR_CREDENTIALS"
 _HOW = (

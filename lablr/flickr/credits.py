@@ -12,8 +12,6 @@ from pathlib import Path
 from lablr.corpus.layouts import json_records
 from lablr.errors import CorpusError
 
-__all__ = ["credit_lines"]
-
 
 def credit_lines(corpus: Path) -> Iterator[str]:
     """Yield a line of plain text for every photo of a ``photos.jsonl``.

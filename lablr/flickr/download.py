@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -19,19 +20,12 @@ from lablr.errors import DownloadError
 from lablr.flickr.licenses import read_licenses
 from lablr.flickr.pictures import Pictures
 from lablr.flickr.retries import Fault
-from lablr.flickr.search import (
-    FoundPhoto,
-    SearchConfig,
-    hot_tags,
-    search_page,
-)
+from lablr.flickr.search import FoundPhoto, SearchConfig, hot_tags, search_page
 from lablr.flickr.session import FlickrSession
 from lablr.flickr.state import DownloadOutcome, DownloadState
 from lablr.system.journal import Journal
 from lablr.system.progress import Progress, silent
-from lablr.system.whole_file import write_bytes, write_whole
-
-__all__ = ["Estimate", "download", "estimate"]
+from lablr.system.whole_file import refused_as, write_bytes, write_whole
 
 # A guess for JPEGs of quality 85 to 90: what --dry-run says is an order of size.
 BYTES_PER_PIXEL = 0.25
@@ -59,7 +53,8 @@ def download(
         run.fetch(n_threads, progress)
         run.refuse_same_pictures()
     except BaseException:
-        run.write_results_if_possible()
+        with suppress(DownloadError):  # the error that led here is raised
+            run.write_results()
         raise
     else:
         return run.write_results()
@@ -121,11 +116,9 @@ class _Run:
             for _ in self.journal.read(self.state.apply):
                 pass
             self.state.check(config)
-            (out / "photos").mkdir(exist_ok=True)
-            self._tidy()
-        except OSError as error:
-            self.journal.close()
-            raise _refused(out, error) from error
+            with refused_as(DownloadError, out):
+                (out / "photos").mkdir(exist_ok=True)
+                self._tidy()
         except BaseException:
             self.journal.close()
             raise
@@ -188,10 +181,8 @@ class _Run:
             return photo.id, DownloadOutcome(kind, fault.reason)
         file = f"photos/{photo.id}{picture.suffix}"
         content = picture.content
-        try:
+        with refused_as(DownloadError, self.out):
             write_bytes(self.out / file, content)
-        except OSError as error:
-            raise _refused(self.out, error) from error
         return photo.id, DownloadOutcome("ok", "", file, len(content), picture.sha256)
 
     def refuse_same_pictures(self) -> None:
@@ -207,18 +198,10 @@ class _Run:
 
         summary = self.state.summary() | {"api_calls": self.session.n_calls}
         text = json.dumps(summary, indent=1, ensure_ascii=False) + "\n"
-        try:
+        with refused_as(DownloadError, self.out):
             write_whole(self.out / "photos.jsonl", write_records)
             write_bytes(self.out / "download.json", text.encode())
-        except OSError as error:
-            raise _refused(self.out, error) from error
         return summary
-
-    def write_results_if_possible(self) -> None:
-        try:
-            self.write_results()
-        except DownloadError:
-            return  # The error that led here is raised.
 
     def _add(self, entry: dict[str, Any]) -> None:
         self.journal.add(entry)
@@ -245,7 +228,3 @@ def _bounded(
     finally:
         for future in under_way:
             future.cancel()
-
-
-def _refused(out: Path, error: OSError) -> DownloadError:
-    return DownloadError(f"{out}: cannot be written: {error.strerror or error}")

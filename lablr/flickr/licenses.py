@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from lablr.errors import DownloadError
 from lablr.flickr.session import FlickrSession
 
-__all__ = ["GROUPS", "License", "license_numbers", "read_licenses"]
-
 GROUPS = ("open", "commercial", "all")
 # What Flickr calls them; they are open, and have no address at Creative Commons.
 NO_KNOWN_COPYRIGHT, US_GOVERNMENT = "7", "8"

@@ -18,8 +18,6 @@ from pathlib import Path
 from lablr.errors import DownloadError
 from lablr.system.locks import hold
 
-__all__ = ["Pace", "pace_file"]
-
 log = logging.getLogger("lablr")
 
 MAX_CALLS = 3600

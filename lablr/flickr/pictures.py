@@ -19,8 +19,6 @@ from lablr.flickr.retries import (
 )
 from lablr.photos import FOLDER_LIMITS, PhotoLimits, read_image
 
-__all__ = ["Picture", "Pictures"]
-
 MAX_REDIRECTS = 5
 # Small enough for a JPEG to be decoded quickly, and decoded to its end.
 CHECKED_SIZE = 64
@@ -91,14 +89,11 @@ class Pictures:
             content = read_body(response, self._limits.max_bytes, times.total_s)
         suffix = _SIGNATURES.get(content[:4], ".jpg")
         # Flickr's own "no longer available" is a PNG, also where a JPEG was asked for.
-        if suffix == ".png" and _suffix_of(url) in (".jpg", ".jpeg"):
+        asked = PurePosixPath(urlsplit(url).path).suffix.lower()
+        if suffix == ".png" and asked in (".jpg", ".jpeg"):
             raise Fault("unavailable", transient=False, is_content=True)
         try:
             read_image(content, CHECKED_SIZE, self._limits)
         except PhotoError as error:
             raise Fault(error.code.replace("_", " "), is_content=True) from error
         return Picture(content, suffix)
-
-
-def _suffix_of(url: str) -> str:
-    return PurePosixPath(urlsplit(url).path).suffix.lower()

@@ -15,15 +15,6 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     import requests
 
-__all__ = [
-    "Fault",
-    "Retries",
-    "Timeouts",
-    "check_status",
-    "network_faults",
-    "read_body",
-]
-
 log = logging.getLogger("lablr")
 
 T = TypeVar("T")

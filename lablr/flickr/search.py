@@ -15,16 +15,6 @@ from lablr.flickr.licenses import License, license_numbers
 from lablr.flickr.session import FlickrSession
 from lablr.tags import normalize
 
-__all__ = [
-    "MAX_PER_TAG",
-    "SIZES",
-    "FoundPhoto",
-    "Page",
-    "SearchConfig",
-    "hot_tags",
-    "search_page",
-]
-
 EXTRAS = ("date_upload", "license", "owner_name", "tags", "views")
 # Suffix of Flickr's url_ fields, from small to large; "o" is the original.
 SIZES = ("t", "s", "n", "m", "z", "c", "l", "o")

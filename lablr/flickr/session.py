@@ -31,8 +31,6 @@ from lablr.flickr.retries import (
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["FlickrSession", "flickr_url", "open_session"]
-
 T = TypeVar("T")
 
 URL = "https://api.flickr.com"
@@ -69,6 +67,7 @@ class FlickrSession:
         try:
             import flickrapi
             import requests
+            from flickrapi.auth import FlickrAccessToken
         except ModuleNotFoundError as error:
             raise MissingExtra("flickr", "speak to Flickr") from error
         for name in INDISCREET_LOGGERS:
@@ -80,7 +79,7 @@ class FlickrSession:
         self._api = flickrapi.FlickrAPI(
             credentials.key,
             credentials.secret,
-            token=account and _token(account),
+            token=account and FlickrAccessToken(account.token, account.secret, "write"),
             format="parsed-json",
             store_token=False,
             timeout=(self._timeouts.connect_s, self._timeouts.read_s),
@@ -174,10 +173,3 @@ def open_session(
     return FlickrSession(
         read_credentials(file=credentials), Pace(pace_file()), account=account
     )
-
-
-def _token(account: Account) -> Any:
-    """Return an account's token as flickrapi takes it."""
-    from flickrapi.auth import FlickrAccessToken
-
-    return FlickrAccessToken(account.token, account.secret, "write")

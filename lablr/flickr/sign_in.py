@@ -15,8 +15,6 @@ from lablr.flickr.account import Account
 from lablr.flickr.retries import Fault
 from lablr.flickr.session import FlickrSession, flickr_url
 
-__all__ = ["SignIn"]
-
 T = TypeVar("T")
 URL = "https://www.flickr.com"
 REFUSED = ("HTTP 400", "HTTP 401", "HTTP 403")

@@ -11,8 +11,6 @@ from lablr.errors import DownloadError
 from lablr.flickr.licenses import License
 from lablr.flickr.search import FoundPhoto, SearchConfig
 
-__all__ = ["DownloadOutcome", "DownloadState"]
-
 # More ids with the same bytes are Flickr's "unavailable" picture.
 MAX_TWINS = 2
 SAME_PICTURE = "same picture"
@@ -77,25 +75,33 @@ class DownloadState:
 
     def same_pictures(self) -> Iterator[tuple[str, DownloadOutcome]]:
         """Yield the photos whose bytes came under too many ids, as skipped."""
-        ids: dict[str, list[str]] = {}
+        n_ids = Counter(o.sha256 for o in self.outcomes.values() if o.sha256)
         for photo_id, outcome in self.outcomes.items():
-            if outcome.sha256:
-                ids.setdefault(outcome.sha256, []).append(photo_id)
-        for twins in ids.values():
-            for photo_id in twins if len(twins) > MAX_TWINS else ():
-                outcome = self.outcomes[photo_id]
-                if outcome.kind == "ok":
-                    yield (
-                        photo_id,
-                        replace(outcome, kind="skipped", reason=SAME_PICTURE),
-                    )
+            if outcome.kind == "ok" and n_ids[outcome.sha256] > MAX_TWINS:
+                yield photo_id, replace(outcome, kind="skipped", reason=SAME_PICTURE)
 
     def records(self) -> Iterator[dict[str, object]]:
         """Yield the objects of ``photos.jsonl``, in the order of the search."""
         for photo in self.photos.values():
             outcome = self.outcomes.get(photo.id)
-            if outcome and outcome.kind == "ok":
-                yield self._record(photo, outcome)
+            if not outcome or outcome.kind != "ok":
+                continue
+            known = (self.licenses or {}).get(photo.license)
+            yield {
+                "file": outcome.file,
+                "tags": list(photo.tags),
+                "source": "flickr",
+                "flickr_id": photo.id,
+                "license": known.name if known else f"Flickr license {photo.license}",
+                "license_url": known.url if known else "",
+                "owner": photo.owner or "unknown",
+                "owner_name": photo.owner_name,
+                "title": photo.title,
+                "page": f"https://www.flickr.com/photos/{photo.owner}/{photo.id}",
+                "views": photo.views,
+                # a journal that an earlier Lablr began does not know it
+                **({"uploaded": photo.uploaded} if photo.uploaded else {}),
+            }
 
     def summary(self) -> dict[str, Any]:
         """Return the counts: attempted = ok + failed + skipped."""
@@ -126,21 +132,3 @@ class DownloadState:
             tags = tuple(sorted({*before.tags, *photo.tags}))
             self.photos[photo.id] = replace(before, tags=tags)
             of_tag[photo.id] = None
-
-    def _record(self, photo: FoundPhoto, outcome: DownloadOutcome) -> dict[str, object]:
-        known = (self.licenses or {}).get(photo.license)
-        return {
-            "file": outcome.file,
-            "tags": list(photo.tags),
-            "source": "flickr",
-            "flickr_id": photo.id,
-            "license": known.name if known else f"Flickr license {photo.license}",
-            "license_url": known.url if known else "",
-            "owner": photo.owner or "unknown",
-            "owner_name": photo.owner_name,
-            "title": photo.title,
-            "page": f"https://www.flickr.com/photos/{photo.owner}/{photo.id}",
-            "views": photo.views,
-            # a journal that an earlier Lablr began does not know it
-            **({"uploaded": photo.uploaded} if photo.uploaded else {}),
-        }

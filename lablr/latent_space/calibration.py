@@ -22,15 +22,6 @@ from lablr.corpus.records import hash64
 from lablr.latent_space.arrays import checked
 from lablr.system.arrays import Arrays, Bools, Floats, Ints, Reals
 
-__all__ = [
-    "Calibration",
-    "cross_fitted",
-    "folds_of",
-    "out_of_fold",
-    "threshold_at_precision",
-]
-
-
 PRIOR_STRENGTH = 2.0
 # A calibration that was fitted before gives way to more photos, but slowly.
 UPDATE_STRENGTH = 10.0

@@ -14,8 +14,6 @@ import numpy as np
 from lablr.errors import BundleError
 from lablr.system.arrays import Arrays, Bools, Floats, Ints, Names
 
-__all__ = ["Cooccurrence"]
-
 
 @dataclass(frozen=True, eq=False)
 class Cooccurrence:

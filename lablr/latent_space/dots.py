@@ -15,8 +15,6 @@ import numpy as np
 from lablr.corpus.records import hash64
 from lablr.system.arrays import Bools, Float32s, Ints, Names
 
-__all__ = ["MapDots"]
-
 MAX_PHOTOS_PER_TAG = 200
 
 

@@ -26,9 +26,6 @@ from lablr.errors import BundleError
 from lablr.latent_space.moments import Moments, pack_moments, unpack_moments
 from lablr.system.arrays import Arrays, Bools, Floats, Reals
 
-__all__ = ["FeedbackStatistics"]
-
-
 PARTS = ("accepted", "decided", "judged")
 
 

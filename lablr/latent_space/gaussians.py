@@ -36,14 +36,6 @@ from lablr.latent_space.mahalanobis import ManyGaussians
 from lablr.latent_space.moments import Moments, pack_moments, unpack_moments
 from lablr.system.arrays import Arrays, Bools, Floats, Names, Reals
 
-__all__ = [
-    "GaussianStatistics",
-    "StatisticsSum",
-    "TagGaussians",
-    "shrunk_covariances",
-]
-
-
 MIN_PHOTOS = 5
 
 

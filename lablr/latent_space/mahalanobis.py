@@ -28,9 +28,6 @@ import numpy as np
 from lablr.errors import FitError
 from lablr.system.arrays import Bools, Float32s, Floats, Reals
 
-__all__ = ["ManyGaussians", "log_densities"]
-
-
 # Beyond so many Gaussians they share a basis, of so many matrices.
 MAX_OWN = 300
 N_BASIS = 64

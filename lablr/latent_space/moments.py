@@ -13,8 +13,6 @@ import numpy as np
 
 from lablr.system.arrays import Arrays, Bools, Floats
 
-__all__ = ["Moments", "pack_moments", "unpack_moments"]
-
 
 @dataclass(frozen=True)
 class Moments:

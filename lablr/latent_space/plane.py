@@ -19,9 +19,6 @@ from lablr.latent_space.dots import MapDots
 from lablr.latent_space.moments import Moments
 from lablr.system.arrays import Arrays, Float32s, Floats, Ints
 
-__all__ = ["LatentMap"]
-
-
 # Of a mean square, what may be left of a variance of nothing after adding.
 ROUNDING = 1e-12
 

@@ -14,27 +14,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lablr.metadata.journal import WriteRun
-from lablr.metadata.keywords import ORIGINS, Keyword, Lists, Origin, same, tags_of
-from lablr.metadata.reading import tags_in
-from lablr.metadata.run import WriteOutcome, forget, list_runs, undo, write_tags
+from lablr.metadata.keywords import Keyword
+from lablr.metadata.run import undo, write_tags
 
-__all__ = [
-    "ORIGINS",
-    "Keyword",
-    "Lists",
-    "Origin",
-    "WriteOutcome",
-    "WriteRun",
-    "default_state",
-    "forget",
-    "list_runs",
-    "same",
-    "tags_in",
-    "tags_of",
-    "undo",
-    "write_tags",
-]
+__all__ = ["Keyword", "default_state", "undo", "write_tags"]
 
 
 def default_state() -> Path:

@@ -16,20 +16,9 @@ from typing import Any
 
 from lablr.errors import MissingExtra, WritingError
 from lablr.metadata.integrity import kind_of, untouched
-from lablr.metadata.keywords import (
-    DIGIKAM,
-    HIERARCHY,
-    IPTC,
-    SUBJECT,
-    Additions,
-    Keyword,
-    Lists,
-    additions,
-)
+from lablr.metadata.keywords import IPTC, MADE, Additions, Keyword, Lists, additions
 from lablr.metadata.xmp import EMPTY_PACKET, add_to_lists, read_lists
 from lablr.photos.formats import read_header
-
-__all__ = ["embed", "lists_in", "load_exiv2"]
 
 _KEYWORDS = "Iptc.Application2.Keywords"
 _CHARACTER_SET = "Iptc.Envelope.CharacterSet"
@@ -37,13 +26,6 @@ _CHARACTER_SET = "Iptc.Envelope.CharacterSet"
 _UTF_8 = "\x1b%G"
 _MUTE = 4
 
-# What a file of a kind gets where it has none. IPTC has its place in a JPEG; in a PNG
-# it is a habit of some programs, and WebP has no room for it.
-_MAY_MAKE = {
-    "JPEG": (IPTC, SUBJECT, HIERARCHY, DIGIKAM),
-    "PNG": (SUBJECT, HIERARCHY, DIGIKAM),
-    "WebP": (SUBJECT, HIERARCHY, DIGIKAM),
-}
 
 # Offsets of EXIF parts in the file may change; their contents may not.
 _OFFSETS = (
@@ -64,9 +46,8 @@ def load_exiv2() -> Any:
     try:
         return importlib.import_module("pyexiv2")
     except ImportError as error:
-        raise MissingExtra(
-            "meta", "write tags into photos; sidecars need nothing"
-        ) from (error)
+        what = "write tags into photos; sidecars need nothing"
+        raise MissingExtra("meta", what) from error
 
 
 def lists_in(photo: bytes) -> Lists:
@@ -92,7 +73,10 @@ def embed(photo: bytes, wanted: Sequence[Keyword]) -> tuple[bytes, Lists, Additi
     with _opened(photo) as image:
         iptc = _iptc(image)
         found = _lists(image, iptc)
-        more = additions(found, wanted, _MAY_MAKE[kind])
+        # IPTC has its place in a JPEG; in a PNG it is a habit of some programs, and
+        # WebP has no room for it.
+        may_make = (IPTC, *MADE) if kind == "JPEG" else MADE
+        more = additions(found, wanted, may_make)
         if not more.to_lists:
             return photo, found, more
         others = _other_values(image, iptc)
@@ -171,13 +155,11 @@ def _add(image: Any, iptc: Mapping[str, Any], found: Lists, to_lists: Lists) -> 
         image.modify_raw_xmp(merged.decode())
     if IPTC in to_lists:
         # With the character set, every text in IPTC becomes UTF-8, not the tags only.
-        texts = {key: value for key, value in iptc.items() if not _is_ascii(value)}
+        texts = {
+            key: value for key, value in iptc.items() if not "".join(value).isascii()
+        }
         keywords = [*found.get(IPTC, ()), *to_lists[IPTC]]
         image.modify_iptc({**texts, _CHARACTER_SET: _UTF_8, _KEYWORDS: keywords})
-
-
-def _is_ascii(value: str | list[str]) -> bool:
-    return "".join(value).isascii()
 
 
 def _joined(found: Lists, to_lists: Lists) -> Lists:

@@ -23,21 +23,8 @@ from lablr.errors import PhotoError, WritingError
 from lablr.photos import PhotoLimits, read_bytes
 from lablr.system.whole_file import flush_folder, write_bytes
 
-__all__ = [
-    "LIMITS",
-    "Snapshot",
-    "back_up",
-    "check_writable",
-    "create",
-    "digest_of",
-    "read_backup",
-    "read_snapshot",
-    "replace",
-    "tidy",
-    "vault_of",
-]
-
 LIMITS = PhotoLimits(max_bytes=256 << 20)
+UNFINISHED = "unfinished"  # new bytes until they are whole, in the vault
 
 
 @dataclass(frozen=True)
@@ -100,11 +87,6 @@ def vault_of(target: Path, name: str) -> Path:
     return target.parent / ".lablr" / name
 
 
-def _unfinished(vault: Path) -> Path:
-    """Return where the new bytes of a file lie until they are whole."""
-    return vault / "unfinished"
-
-
 def back_up(snapshot: Snapshot, backup: Path) -> None:
     """Keep a file's bytes at ``backup``, flushed to the disk."""
     _make_vault(backup.parent)
@@ -153,7 +135,7 @@ def replace(
         snapshot.check_unchanged()
 
     _make_vault(vault)
-    unfinished = _unfinished(vault)
+    unfinished = vault / UNFINISHED
     write_bytes(snapshot.path, content, unfinished=unfinished, before=dress)
 
 
@@ -161,7 +143,7 @@ def create(target: Path, content: bytes, vault: Path) -> None:
     """Create a file of these bytes, whole or not at all."""
     _make_vault(vault)
     try:
-        write_bytes(target, content, unfinished=_unfinished(vault), is_new=True)
+        write_bytes(target, content, unfinished=vault / UNFINISHED, is_new=True)
     except FileExistsError as error:
         raise WritingError("Another program made it just now. Retry.") from error
 
@@ -180,7 +162,7 @@ def _dress(new: Path, old: Path, status: os.stat_result) -> None:
 def tidy(vault: Path) -> None:
     """Remove what was unfinished, and the folders of backups where they are empty."""
     with suppress(OSError):  # the folder, or its disk, is not there
-        _unfinished(vault).unlink(missing_ok=True)
+        (vault / UNFINISHED).unlink(missing_ok=True)
     for folder in (vault, vault.parent):
         with suppress(OSError):  # it holds backups
             folder.rmdir()

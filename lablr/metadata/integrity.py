@@ -18,8 +18,6 @@ from collections.abc import Iterator
 
 from lablr.errors import BrokenPhoto, WritingError
 
-__all__ = ["kind_of", "untouched"]
-
 _SOS = 0xDA
 _APP1, _APP2, _APP13 = 0xE1, 0xE2, 0xED
 _COMMENT = 0xFE
@@ -105,7 +103,8 @@ def _of_png(photo: bytes) -> Iterator[bytes]:
             raise ValueError("cut short")
         if name == b"iCCP":
             # Exiv2 writes it anew: its name and compression may change.
-            beside.append(zlib.decompressobj().decompress(_profile(body), 64 << 20))
+            packed = body[body.index(b"\0") + 2 :]
+            beside.append(zlib.decompressobj().decompress(packed, 64 << 20))
         elif name in _PNG_TEXTS:
             if not body.startswith(_PNG_TAGS):
                 beside.append(name + body)
@@ -115,10 +114,6 @@ def _of_png(photo: bytes) -> Iterator[bytes]:
             yield photo[position:]
             yield from sorted(beside)
             return
-
-
-def _profile(body: bytes) -> bytes:
-    return body[body.index(b"\0") + 2 :]
 
 
 def _of_webp(photo: bytes) -> Iterator[bytes]:

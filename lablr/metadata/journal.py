@@ -17,8 +17,6 @@ from typing import Any
 from lablr.errors import WritingError
 from lablr.system.undoable import RunJournal, UndoableRun
 
-__all__ = ["FileChange", "WriteJournal", "WriteRun"]
-
 MADE_BY = "lablr write, form 1"
 
 
@@ -49,16 +47,11 @@ class FileChange:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FileChange:
         """Read back `to_dict`."""
-        backup = values["backup"]
-        return cls(
-            photo=Path(values["photo"]),
-            target=Path(values["target"]),
-            before=values["before"],
-            after=values["after"],
-            backup=None if backup is None else Path(backup),
-            mtime_ns=values["mtime_ns"],
-            keywords=[(tag, origin) for tag, origin in values["keywords"]],
-        )
+        read = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        for name in ("photo", "target", *(("backup",) if read["backup"] else ())):
+            read[name] = Path(read[name])
+        read["keywords"] = [(tag, origin) for tag, origin in read["keywords"]]
+        return cls(**read)
 
 
 @dataclass
@@ -94,27 +87,6 @@ class WriteJournal(RunJournal[WriteRun]):
         )
         self.name = str(self.header["name"])
 
-    def about_to_replace(self, run: WriteRun, change: FileChange) -> None:
-        """Record that a file is about to be replaced."""
-        self.add({"run": run.name, **change.to_dict()})
-
-    def void(self, run: WriteRun, number: int) -> None:
-        """Record that a change of a run did not happen."""
-        self.add({"void": run.name, "number": number})
-
-    def end(self, run: WriteRun) -> None:
-        """Record that a run is over."""
-        self.add({"end": run.name})
-
-    def begin_undo(self, run: WriteRun) -> None:
-        """Record that a run is about to be undone."""
-        self.add({"undo": run.name})
-
-    def end_undo(self, run: WriteRun, left: set[int], passed_over: bool) -> None:
-        """Record what could not be undone, and whether to pass the run over."""
-        entry = {"undone": run.name, "left": sorted(left), "passed_over": passed_over}
-        self.add(entry)
-
     def backups_in_use(self) -> Counter[Path | None]:
         """Count for each backup the changes that can still be undone with it."""
         return Counter(
@@ -124,7 +96,12 @@ class WriteJournal(RunJournal[WriteRun]):
         )
 
     def replay(self, entry: Mapping[str, Any]) -> None:
-        """Apply an entry in memory."""
+        """Apply an entry: of a run begun or ended, or of one of its changes.
+
+        "run" tells that a file is about to be replaced, and "void" that it was not;
+        "undo" that the run is about to be undone, and "undone" what could not be, and
+        whether the run is passed over.
+        """
         if "begin" in entry:
             self.runs[entry["begin"]] = WriteRun(entry["begin"])
         elif "run" in entry:

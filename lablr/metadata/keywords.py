@@ -18,24 +18,6 @@ from typing import Literal, get_args
 
 from lablr.errors import WritingError
 
-__all__ = [
-    "DIGIKAM",
-    "HIERARCHY",
-    "IPTC",
-    "IPTC_MAX_BYTES",
-    "ORIGINS",
-    "SUBJECT",
-    "XMP_LISTS",
-    "Additions",
-    "Keyword",
-    "Lists",
-    "Origin",
-    "additions",
-    "provenance_list",
-    "same",
-    "tags_of",
-]
-
 Origin = Literal["suggested", "accepted", "typed"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
@@ -46,6 +28,7 @@ IPTC = "IPTC Keywords"
 SUBJECT = "dc:subject"
 HIERARCHY = "lr:hierarchicalSubject"
 DIGIKAM = "digiKam:TagsList"
+MADE = (SUBJECT, HIERARCHY, DIGIKAM)  # of XMP, where a file has none
 
 IPTC_MAX_BYTES = 64
 MAX_BYTES = 1000
@@ -65,7 +48,7 @@ def provenance_list(origin: Origin) -> str:
     return f"lablr:{origin}"
 
 
-XMP_LISTS = (SUBJECT, HIERARCHY, DIGIKAM, *map(provenance_list, ORIGINS))
+XMP_LISTS = (*MADE, *map(provenance_list, ORIGINS))
 
 
 @dataclass(frozen=True)
@@ -222,13 +205,10 @@ def _without_words_of_longer(
 
 
 def _lacking(texts: Iterable[str], present: Iterable[str]) -> list[str]:
-    seen = {*map(same, present)}
-    lacking = []
+    seen, lacking = {*map(same, present)}, dict[str, str]()
     for text in texts:
-        if same(text) not in seen:
-            seen.add(same(text))
-            lacking.append(text)
-    return lacking
+        lacking.setdefault(same(text), text)
+    return [text for form, text in lacking.items() if form not in seen]
 
 
 def _that_fit(texts: Iterable[str], notes: list[str]) -> Iterator[str]:

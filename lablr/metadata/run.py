@@ -7,6 +7,7 @@ in between leaves the file as it was or as it should be, and the next run clears
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,14 +17,11 @@ from typing import Literal
 
 from lablr.errors import LablrError, PhotoError, WritingError
 from lablr.metadata import files
-from lablr.metadata.embedding import load_exiv2
+from lablr.metadata.embedding import embed, load_exiv2
 from lablr.metadata.journal import FileChange, WriteJournal, WriteRun
-from lablr.metadata.keywords import Keyword, Lists
-from lablr.metadata.plan import Plan, plan_beside, plan_inside
-from lablr.metadata.sidecars import sidecar_of
+from lablr.metadata.keywords import Additions, Keyword, Lists
+from lablr.metadata.sidecars import beside, sidecar_of
 from lablr.system.whole_file import flush_folder
-
-__all__ = ["WriteOutcome", "forget", "list_runs", "undo", "write_tags"]
 
 Status = Literal["written", "would be written", "unchanged", "restored", "failed"]
 
@@ -45,6 +43,17 @@ class WriteOutcome:
     added: Lists = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: LablrError | None = None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The bytes that a file is to have; ``snapshot`` is None where it is new."""
+
+    target: Path
+    snapshot: files.Snapshot | None
+    content: bytes
+    found: Lists
+    more: Additions
 
 
 def write_tags(
@@ -74,11 +83,9 @@ def write_tags(
         carry_out = partial(_carry_out, journal, run)
         try:
             for photo, keywords in wanted.items():
-                # The journal outlives the folder from which this is called.
-                place = photo.absolute()
-                yield _attempt(place, keywords, sidecar, carry_out, run.name, photo)
+                yield _attempt(photo, keywords, sidecar, carry_out, run.name)
         finally:
-            journal.end(run)
+            journal.add(end=run.name)
 
 
 def undo(state: Path, run: str | None = None) -> Iterator[WriteOutcome]:
@@ -90,7 +97,7 @@ def undo(state: Path, run: str | None = None) -> Iterator[WriteOutcome]:
     """
     with _journal(state) as journal:
         chosen = journal.choose(run)
-        journal.begin_undo(chosen)
+        journal.add(undo=chosen.name)
         left, is_through = set(chosen.left), False
         try:
             for number in chosen.to_undo:
@@ -112,7 +119,7 @@ def forget(state: Path, run: str) -> int:
     with _journal(state) as journal:
         chosen = journal.choose(run)
         n_files = len(chosen.left)
-        journal.begin_undo(chosen)
+        journal.add(undo=chosen.name)
         _close(journal, chosen, set(), passed_over=True)
         return n_files
 
@@ -131,7 +138,7 @@ def _journal(state: Path) -> Iterator[WriteJournal]:
             _settle(journal, run)
             for vault in {_vault(journal, change) for change in run.changes}:
                 files.tidy(vault)
-            journal.end(run)
+            journal.add(end=run.name)
         yield journal
 
 
@@ -139,29 +146,49 @@ def _vault(journal: WriteJournal, change: FileChange) -> Path:
     return files.vault_of(change.target, journal.name)
 
 
-# --- one file
+def _plan_inside(photo: Path, keywords: Sequence[Keyword]) -> _Plan:
+    """Compute the photo with these tags in it.
+
+    Raises PhotoError or WritingError where they cannot be written.
+    """
+    snapshot = files.read_snapshot(photo)
+    return _Plan(photo, snapshot, *embed(snapshot.content, keywords))
+
+
+def _plan_beside(photo: Path, keywords: Sequence[Keyword]) -> _Plan:
+    """Compute the photo's sidecar with these tags; errors as in `_plan_inside`."""
+    status = photo.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise WritingError("This is a link, directory, pipe or device, and no photo.")
+    target = sidecar_of(photo)
+    if target.exists() or target.is_symlink():
+        snapshot = files.read_snapshot(target)
+        return _Plan(target, snapshot, *beside(snapshot.content, None, keywords))
+    files.check_writable(photo.parent, "Its folder is")
+    is_small = status.st_size <= files.LIMITS.max_bytes
+    inside = files.read_snapshot(photo, to_replace=False).content if is_small else None
+    return _Plan(target, None, *beside(None, inside, keywords))
 
 
 def _attempt(
     photo: Path,
     keywords: Sequence[Keyword],
     sidecar: bool,
-    carry_out: Callable[[Path, Plan, Sequence[Keyword]], None] | None,
+    carry_out: Callable[[Path, _Plan, Sequence[Keyword]], None] | None,
     run: str | None,
-    shown_as: Path | None = None,
 ) -> WriteOutcome:
     """Write one photo's tags, or only report what would be written."""
-    name = shown_as or photo
-    target = sidecar_of(name) if sidecar else name
+    target = sidecar_of(photo) if sidecar else photo
+    place = photo.absolute()  # the journal outlives the folder where this is called
     try:
-        plan = (plan_beside if sidecar else plan_inside)(photo, keywords)
+        plan = (_plan_beside if sidecar else _plan_inside)(place, keywords)
         if plan.more.to_lists and carry_out is not None:
-            carry_out(photo, plan, keywords)
+            carry_out(place, plan, keywords)
     except (LablrError, OSError) as error:
-        return WriteOutcome(name, target, "failed", run, error=_as_ours(error))
+        return WriteOutcome(photo, target, "failed", run, error=_as_ours(error))
     status: Status = "written" if carry_out else "would be written"
     return WriteOutcome(
-        photo=name,
+        photo=photo,
         target=target,
         status=status if plan.more.to_lists else "unchanged",
         run=run,
@@ -181,7 +208,7 @@ def _carry_out(
     journal: WriteJournal,
     run: WriteRun,
     photo: Path,
-    plan: Plan,
+    plan: _Plan,
     keywords: Sequence[Keyword],
 ) -> None:
     """Journal, back up, replace; on any error the file is as it was."""
@@ -195,7 +222,7 @@ def _carry_out(
         mtime_ns=snapshot.status.st_mtime_ns if snapshot else 0,
         keywords=[(keyword.tag, keyword.origin) for keyword in keywords],
     )
-    journal.about_to_replace(run, change)
+    journal.add(run=run.name, **change.to_dict())
     try:
         if snapshot is None or change.backup is None:
             files.create(plan.target, plan.content, vault)
@@ -219,7 +246,7 @@ def _settle(journal: WriteJournal, run: WriteRun) -> None:
             # It is counted itself.
             if journal.backups_in_use()[change.backup] <= 1:
                 _drop_backup(change)
-            journal.void(run, number)
+            journal.add(void=run.name, number=number)
     files.tidy(_vault(journal, change))
 
 
@@ -285,7 +312,7 @@ def _close(
             _drop_backup(change)
     for vault in {_vault(journal, change) for change in done}:
         files.tidy(vault)
-    journal.end_undo(run, left, passed_over)
+    journal.add(undone=run.name, left=sorted(left), passed_over=passed_over)
 
 
 def _drop_backup(change: FileChange) -> None:

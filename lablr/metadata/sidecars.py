@@ -8,24 +8,23 @@ programs that read the one often look no further.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from lablr.errors import MissingExtra, WritingError
+from lablr.errors import MissingExtra, PhotoError, WritingError
 from lablr.metadata.embedding import lists_in
+from lablr.metadata.files import read_snapshot
 from lablr.metadata.keywords import (
-    DIGIKAM,
-    HIERARCHY,
-    SUBJECT,
+    MADE,
     Additions,
     Keyword,
     Lists,
     additions,
+    same,
+    tags_of,
 )
 from lablr.metadata.xmp import EMPTY_PACKET, add_to_lists, read_lists
 
-__all__ = ["beside", "sidecar_of"]
-
-_MAY_MAKE = (SUBJECT, HIERARCHY, DIGIKAM)
 # Adobe's programs write into these, and keep a ``photo.xmp`` for raw photos only.
 _WRITTEN_INTO = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".tif", ".tiff"}
 
@@ -56,7 +55,7 @@ def beside(
     """
     found = read_lists(sidecar) if sidecar is not None else {}
     inside, notes = ({}, ()) if photo is None else _inside(photo)
-    more = additions(found, wanted, _MAY_MAKE, inside)
+    more = additions(found, wanted, MADE, inside)
     if not more.to_lists:
         return sidecar or b"", found, more
     written = add_to_lists(sidecar or EMPTY_PACKET, more.to_lists)
@@ -71,7 +70,18 @@ def beside(
 def _inside(photo: bytes) -> tuple[Lists, tuple[str, ...]]:
     try:
         return lists_in(photo), ()
-    except MissingExtra as error:
+    except (MissingExtra, WritingError) as error:
         return {}, (f"the tags inside the photo were not looked at: {error}",)
-    except WritingError as error:
-        return {}, (f"the tags inside the photo were not looked at: {error}",)
+
+
+def tags_in(photo: Path) -> tuple[str, ...]:
+    """Return the tags of a photo and of its sidecar, each once.
+
+    What cannot be read holds none, and without the extra "meta" no photo does.
+    """
+    found: dict[str, str] = {}
+    for path, read in ((photo, lists_in), (sidecar_of(photo), read_lists)):
+        with suppress(PhotoError, WritingError, MissingExtra, OSError):
+            for tag in tags_of(read(read_snapshot(path, to_replace=False).content)):
+                found.setdefault(same(tag), tag)
+    return tuple(found.values())

@@ -17,13 +17,10 @@ from xml.sax.saxutils import escape, quoteattr
 from lablr.errors import WritingError
 from lablr.metadata.keywords import DIGIKAM, XMP_LISTS, Lists
 
-__all__ = ["EMPTY_PACKET", "LABLR_NAMESPACE", "add_to_lists", "read_lists"]
-
-LABLR_NAMESPACE = "urn:lablr:keywords:1.0/"
 NAMESPACES: Mapping[str, str] = {
     "dc": "http://purl.org/dc/elements/1.1/",
     "digiKam": "http://www.digikam.org/ns/1.0/",
-    "lablr": LABLR_NAMESPACE,
+    "lablr": "urn:lablr:keywords:1.0/",
     "lr": "http://ns.adobe.com/lightroom/1.0/",
 }
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -41,12 +38,10 @@ EMPTY_PACKET = (
 _Name = tuple[str, str]
 
 
-def _name_of(xmp_list: str) -> _Name:
-    prefix, local = xmp_list.split(":")
-    return NAMESPACES[prefix], local
-
-
-_LISTS = {_name_of(xmp_list): xmp_list for xmp_list in XMP_LISTS}
+_LISTS: Mapping[_Name, str] = {
+    (NAMESPACES[prefix], local): f"{prefix}:{local}"
+    for prefix, _, local in (name.partition(":") for name in XMP_LISTS)
+}
 
 
 @dataclass
@@ -86,7 +81,8 @@ class _Walk:
             self.rdf = tag
         elif above and above[-1] == (RDF, "RDF"):
             self.about = attributes.get((RDF, "about"), self.about)
-            self._refuse_attributes(attributes)
+            for name in attributes.keys() & _LISTS.keys():
+                raise _no_list(_LISTS[name])
         elif above[-2:-1] == [(RDF, "RDF")]:
             self._property = _LISTS.get(tag.name)
         elif above[-3:-2] == [(RDF, "RDF")] and self._property:
@@ -118,12 +114,6 @@ class _Walk:
         if self.rdf is None:
             raise WritingError("it holds XML, but no XMP")
         return self.rdf
-
-    @staticmethod
-    def _refuse_attributes(attributes: Mapping[_Name, str]) -> None:
-        for name in attributes:
-            if name in _LISTS:
-                raise _no_list(_LISTS[name])
 
 
 def read_lists(packet: bytes) -> Lists:

@@ -24,18 +24,6 @@ from lablr.photos.guard import decode_guarded
 from lablr.photos.header import CORRUPT, TRUNCATED, PhotoHeader
 from lablr.photos.pixels import DECODER_ERRORS, decode_pixels, shrunk
 
-__all__ = [
-    "FITS",
-    "FOLDER_LIMITS",
-    "PhotoLimits",
-    "PhotoSource",
-    "bounded_image",
-    "check_size",
-    "photo_kind",
-    "read_bytes",
-    "read_image",
-]
-
 PhotoSource = bytes | os.PathLike[str] | str | BinaryIO
 
 
@@ -149,7 +137,11 @@ def check_size(n_bytes: int, limits: PhotoLimits = _DEFAULT_LIMITS) -> None:
     For who is told how large a photo is before it is fetched.
     """
     if n_bytes > limits.max_bytes:
-        raise _too_many_bytes(limits)
+        raise PhotoTooLarge(
+            f"The photo has more than {limits.max_bytes / (1 << 20):g} MiB. "
+            "Save it smaller, or as a JPEG of lower quality, and retry.",
+            http_status=413,
+        )
 
 
 def _open(path: str | os.PathLike[str]) -> int:
@@ -199,14 +191,6 @@ def _read_stream(stream: BinaryIO | io.FileIO, limits: PhotoLimits) -> bytes:
         raise PhotoError("The photo could not be read to its end. Retry.") from error
     check_size(limits.max_bytes + 1 - n_left, limits)
     return b"".join(parts)
-
-
-def _too_many_bytes(limits: PhotoLimits) -> PhotoTooLarge:
-    return PhotoTooLarge(
-        f"The photo has more than {limits.max_bytes / (1 << 20):g} MiB. "
-        "Save it smaller, or as a JPEG of lower quality, and retry.",
-        http_status=413,
-    )
 
 
 def _check(header: PhotoHeader, limits: PhotoLimits) -> None:

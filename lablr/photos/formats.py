@@ -23,8 +23,6 @@ from lablr.photos.header import (
 )
 from lablr.photos.jpeg import read_jpeg
 
-__all__ = ["read_header"]
-
 _UNSUPPORTED = (
     "This is not a JPEG, PNG, WebP or GIF picture, whatever its name says. "
     "Convert it to JPEG and retry."
@@ -210,25 +208,20 @@ class _GifWalk:
     def _palette_size(flags: int) -> int:
         return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
-    def skip_blocks(self) -> None:
+    def skip(self, n_bytes: int) -> bytes:
+        """Return so many bytes and the blocks behind them."""
+        start = self.position
+        self.position += n_bytes
         while length := self.payload[self.position]:
             self.position += 1 + length
             self.blocks_left -= 1
             if self.blocks_left < 0:
                 raise BrokenPhoto(CORRUPT)
         self.position += 1
-
-    def skip_extension(self) -> bytes:
-        start = self.position
-        self.position += 2
-        self.skip_blocks()
         return self.payload[start : self.position]
 
     def skip_frame(self) -> bytes:
-        start = self.position
-        self.position += 11 + self._palette_size(self.payload[start + 9])
-        self.skip_blocks()
-        return self.payload[start : self.position]
+        return self.skip(11 + self._palette_size(self.payload[self.position + 9]))
 
 
 def _read_gif(payload: bytes) -> PhotoHeader:
@@ -238,7 +231,7 @@ def _read_gif(payload: bytes) -> PhotoHeader:
     control = frame = b""
     while (introducer := payload[walk.position]) != 0x3B:
         if introducer == 0x21:
-            extension = walk.skip_extension()
+            extension = walk.skip(2)
             if extension[1] == 0xF9 and not frame:
                 control = extension
         elif introducer == 0x2C:

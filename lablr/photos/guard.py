@@ -30,8 +30,6 @@ from lablr.errors import BrokenPhoto, PhotoError, PhotoTooLarge
 from lablr.photos import pixels
 from lablr.photos.header import CORRUPT
 
-__all__ = ["decode_guarded"]
-
 _logger = logging.getLogger("lablr")
 
 _STOPPED = (
@@ -120,21 +118,16 @@ def _run_child(
     try:
         alarm.start()
         # The child reads to the end before it writes, so these cannot block each other.
-        _send(essence, cast(io.BufferedWriter, child.stdin))
+        # One that ended early says why with its status, not here.
+        pipe = cast(io.BufferedWriter, child.stdin)
+        with contextlib.suppress(BrokenPipeError), pipe:
+            pipe.write(essence)
         n_read = _receive(image, cast(io.BufferedReader, child.stdout))
         return child.wait(), n_read == len(image)
     finally:
         alarm.cancel()
         child.kill()
         child.wait()
-
-
-def _send(essence: bytes, pipe: io.BufferedWriter) -> None:
-    # A child that ended early says why with its status, not here.
-    with contextlib.suppress(BrokenPipeError):
-        pipe.write(essence)
-    with contextlib.suppress(BrokenPipeError):
-        pipe.close()
 
 
 def _receive(image: memoryview, pipe: io.BufferedReader) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-__all__ = ["CORRUPT", "MAX_BLOCKS", "TRUNCATED", "PhotoHeader", "read_orientation"]
-
 TRUNCATED = "The photo is cut short. Copy or download the original again and retry."
 CORRUPT = "The photo is damaged. Open it in an editor, save it again and retry."
 # A picture of 20 MiB needs a few thousand blocks; a file made to keep this loop busy

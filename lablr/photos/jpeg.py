@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -15,8 +16,6 @@ from lablr.photos.header import (
     PhotoHeader,
     read_orientation,
 )
-
-__all__ = ["read_jpeg"]
 
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")  # two bytes, so that a run of FF stays linear
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -74,14 +73,10 @@ class _Frame:
         widest = max(horizontal for horizontal, _ in self.sampling)
         tallest = max(vertical for _, vertical in self.sampling)
         return sum(
-            _ceil_div(self.width * horizontal, 8 * widest)
-            * _ceil_div(self.height * vertical, 8 * tallest)
+            math.ceil(self.width * horizontal / (8 * widest))
+            * math.ceil(self.height * vertical / (8 * tallest))
             for horizontal, vertical in self.sampling
         )
-
-
-def _ceil_div(dividend: int, divisor: int) -> int:
-    return -(-dividend // divisor)
 
 
 def read_jpeg(payload: bytes) -> PhotoHeader:

@@ -25,14 +25,6 @@ from PIL import (
     WebPImagePlugin,
 )
 
-__all__ = [
-    "DECODER_ERRORS",
-    "STATUS_CORRUPT",
-    "STATUS_NO_MEMORY",
-    "decode_pixels",
-    "shrunk",
-]
-
 # Naming the plug-ins registers them, so no photo has to wait for Pillow to import its
 # forty others.
 _PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)

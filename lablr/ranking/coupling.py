@@ -41,9 +41,6 @@ from lablr.latent_space.arrays import checked
 from lablr.latent_space.cooccurrence import Cooccurrence
 from lablr.system.arrays import Arrays, Bools, Floats, Names
 
-__all__ = ["TagCoupling"]
-
-
 # Chosen on validation, see docs/method.md.
 KAPPA = 3.0
 BETA = 0.5

@@ -35,8 +35,6 @@ from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
 
-__all__ = ["MIN_PHOTOS", "Explanation", "Typicality", "explain", "percentile"]
-
 # Among fewer photos a percentile says little: its steps are wider than five.
 MIN_PHOTOS = 20
 N_NEIGHBOURS = 5

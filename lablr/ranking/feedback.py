@@ -9,8 +9,6 @@ from typing import Any
 from lablr.errors import CorpusError
 from lablr.tags import normalize
 
-__all__ = ["Feedback"]
-
 
 @dataclass(frozen=True)
 class Feedback:

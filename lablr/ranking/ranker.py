@@ -27,8 +27,6 @@ from lablr.ranking.methods.stacking import Blend, log_odds
 from lablr.ranking.methods.triplet import Triplet
 from lablr.system.arrays import Float32s, Floats, Pixels
 
-__all__ = ["RANKINGS", "Ranker", "Scores"]
-
 # By the Gaussians; a bundle may offer more, by other methods.
 RANKINGS = ("calibrated", "likelihood", "mahalanobis")
 

@@ -42,9 +42,6 @@ from lablr.corpus.records import Photo
 from lablr.errors import BundleError
 from lablr.system.arrays import Arrays, Floats
 
-__all__ = ["Reach", "ViewSums"]
-
-
 BASES = ("views", "popularity")
 N_ORDERED = 45
 # How many photos' worth the corpus's mean has in a tag's.

@@ -22,8 +22,6 @@ import numpy as np
 
 from lablr.system.arrays import Bools, Floats, Pixels
 
-__all__ = ["GRID", "N_PATCHES", "Saliency", "covered", "painted", "regions"]
-
 GRID = 8
 N_PATCHES = GRID * GRID
 # A region holds most of the positive drops from this share of them on.

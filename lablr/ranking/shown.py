@@ -8,8 +8,6 @@ from typing import Any
 from lablr.ranking.suggestion import Suggestion, TagScore
 from lablr.tags.vocabulary import Vocabulary
 
-__all__ = ["ShownSuggestion", "ShownTag", "show"]
-
 NUMBERS = ("probability", "squared_mahalanobis", "log_likelihood_ratio")
 
 

@@ -10,8 +10,6 @@ import numpy as np
 from lablr.ranking.feedback import Feedback
 from lablr.system.arrays import Float32s
 
-__all__ = ["NO_FEEDBACK", "Suggestion", "TagScore"]
-
 NO_FEEDBACK = Feedback()
 
 

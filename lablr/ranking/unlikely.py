@@ -22,8 +22,6 @@ from typing import Any
 from lablr.ranking.suggestion import Suggestion, TagScore
 from lablr.tags.vocabulary import Vocabulary
 
-__all__ = ["MAX_PERCENTILE", "MAX_PROBABILITY", "UnlikelyTag", "unlikely_tags"]
-
 # On flickr8k's 998 validation photos these name 0.3 % of the tags that people gave, and
 # 32 % of all tags that they did not give (docs/vocabulary.md).
 MAX_PROBABILITY = 0.005

@@ -28,8 +28,6 @@ from lablr.system.cpu import available_threads
 from lablr.system.progress import Progress, silent
 from lablr.system.threads import map_in_order
 
-__all__ = ["BuildReport", "build"]
-
 log = logging.getLogger("lablr")
 
 # The index is written after so many new photos: the most that a kill -9 can lose.

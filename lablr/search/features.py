@@ -13,8 +13,6 @@ import numpy.typing as npt
 from lablr.errors import MissingExtra, RankingError
 from lablr.ranking.tagger import Tagger
 
-__all__ = ["FeatureExtractor", "Features"]
-
 Floats = npt.NDArray[np.float64]
 
 

@@ -31,8 +31,6 @@ from lablr.search.features import Features
 from lablr.search.nearest import EXACT_UP_TO, Graph
 from lablr.system.whole_file import write_bytes, write_whole
 
-__all__ = ["Index", "IndexEntry"]
-
 FORMAT = 1
 HEAD = "index.json"
 # Features and their types, by the names of their files.

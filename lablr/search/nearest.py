@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from lablr.errors import IndexFolderError, MissingExtra
 
-__all__ = ["EXACT_UP_TO", "Graph", "largest"]
-
 EXACT_UP_TO = 100_000
 # Links of a vector, and candidates kept while adding and while searching.
 CONNECTIVITY = 32

@@ -27,8 +27,6 @@ from lablr.search.index import Index
 from lablr.search.nearest import Graph, largest
 from lablr.tags import normalize
 
-__all__ = ["Match", "Query", "Search"]
-
 Floats = npt.NDArray[np.float64]
 MAX_TERMS = 20
 

@@ -1,12 +1,10 @@
-"""Cores and memory for long computations."""
+"""Cores, memory and threads of computations."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
-
-__all__ = ["available_threads", "keep_freed_memory"]
 
 # malloc.h of the GNU C library.
 M_TRIM_THRESHOLD = -1
@@ -33,3 +31,14 @@ def keep_freed_memory() -> None:
     if hasattr(libc, "mallopt"):
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def use_one_blas_thread() -> None:
+    """Let NumPy compute in the thread that asks; call it before NumPy is imported.
+
+    Suggesting multiplies small matrices, several photos at a time. OpenBLAS would
+    spread each over all cores and let its threads wait in busy loops: where other
+    programs use the cores, loading a model then takes twenty times as long. A value
+    already set is kept.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

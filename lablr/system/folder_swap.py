@@ -18,9 +18,7 @@ from pathlib import Path
 
 from lablr.errors import BundleError
 from lablr.system.locks import locked_folder
-from lablr.system.whole_file import flush_folder, write_bytes
-
-__all__ = ["open_folder", "still_leads_to", "swap_folder"]
+from lablr.system.whole_file import flush_folder, refused_as, write_bytes
 
 
 def swap_folder(
@@ -36,13 +34,10 @@ def swap_folder(
     the new folder cannot be written.
     """
     target = target.resolve()
-    try:
+    with refused_as(BundleError, target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked_folder(target.parent) as parent:
             _swap(target, files, is_ours, parent)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BundleError(f"{target}: cannot be written: {reason}") from error
 
 
 def open_folder(place: Path) -> int:

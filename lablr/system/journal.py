@@ -18,8 +18,6 @@ from lablr.errors import LablrError
 from lablr.system.locks import hold
 from lablr.system.whole_file import flush_folder
 
-__all__ = ["Journal"]
-
 T = TypeVar("T")
 
 MAX_HEADER_BYTES = 1 << 20
@@ -30,8 +28,6 @@ OTHER_FORM = (ValueError, TypeError, LookupError, AttributeError, RecursionError
 class Journal:
     """The journal at ``path``, locked until it is closed.
 
-    Parameters
-    ----------
     error : the class of errors raised: when another process holds the journal, when it
         cannot be written, or is damaged.
     busy : what to say when another process holds it.
@@ -41,10 +37,8 @@ class Journal:
         read the file (mode 600).
     makes_folder : make the folder that it lies in.
 
-    Attributes
-    ----------
-    header : the first line that it has; empty without one.
-    is_new : whether it was begun just now; True without a header.
+    Learned by opening: ``header``, the first line that it has (empty without one), and
+    ``is_new``, whether it was begun just now (True without a header).
     """
 
     def __init__(

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["hold", "locked_folder"]
-
 
 def hold(descriptor: int, busy: Exception | None = None) -> None:
     """Take the lock of an open file or folder until it is closed.

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from lablr.errors import LablrError
 
-__all__ = ["read_private"]
-
 MAX_BYTES = 4096
 
 

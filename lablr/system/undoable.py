@@ -19,8 +19,6 @@ from typing import Any, Generic, TypeVar
 from lablr.errors import LablrError
 from lablr.system.journal import Journal
 
-__all__ = ["RunJournal", "UndoableRun"]
-
 Change = TypeVar("Change")
 
 
@@ -65,8 +63,8 @@ class RunJournal(ABC, Generic[Run]):
     def replay(self, entry: Mapping[str, Any]) -> None:
         """Apply an entry in memory."""
 
-    def add(self, entry: Mapping[str, Any]) -> None:
-        """Add an entry, and apply it in memory."""
+    def add(self, **entry: Any) -> None:
+        """Add an entry, which `replay` explains, and apply it in memory."""
         self._journal.add(entry)
         self.replay(entry)
 
@@ -74,7 +72,7 @@ class RunJournal(ABC, Generic[Run]):
         """Begin a run; its name says when, in UTC."""
         now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
         name = f"{now}-{secrets.token_hex(2)}"
-        self.add({"begin": name, **about})
+        self.add(begin=name, **about)
         return self.runs[name]
 
     def choose(self, name: str | None, among: Mapping[str, Run] | None = None) -> Run:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["flush_folder", "write_bytes", "write_whole"]
+from lablr.errors import LablrError
 
 
 def write_whole(
@@ -40,7 +40,10 @@ def write_whole(
     unfinished = unfinished or path.with_name(path.name + ".partial")
     mode = 0o600 if private else 0o666
     try:
-        with os.fdopen(_create(unfinished, mode), "wb") as file:
+        # A program that has an older one open does not see the new bytes.
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -62,10 +65,15 @@ def write_bytes(path: Path, content: bytes, **options: Any) -> None:
     write_whole(path, lambda file: file.write(content), **options)
 
 
-def _create(path: Path, mode: int) -> int:
-    # A program that has an older one open does not see the new bytes.
-    path.unlink(missing_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+@contextmanager
+def refused_as(
+    kind: type[LablrError], path: object, what: str = "cannot be written"
+) -> Iterator[None]:
+    """Raise an error of a kind, which names the path, for what the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{path}: {what}: {error.strerror or error}") from error
 
 
 def _name(unfinished: Path, path: Path, is_new: bool) -> None:

@@ -26,8 +26,6 @@ from lablr.errors import VocabularyError
 from lablr.tags.normal_form import normalize
 from lablr.tags.rows import Row, label_of, read_rows, short
 
-__all__ = ["USES", "VocabularyEntry", "by_word", "read_entries"]
-
 USES = ("", "never", "always")
 COLUMNS = ("tag", "label", "use", "broader", "synonyms")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
@@ -108,11 +106,10 @@ class _Fields:
         )
 
     def _tag(self) -> str:
-        text = self._text("tag")
-        if not text:
-            self._tell("tag", "is missing")
-            return ""
-        return self._normal("tag", text)
+        if text := self._text("tag"):
+            return self._normal("tag", text)
+        self._tell("tag", "is missing")
+        return ""
 
     def _use(self) -> str:
         use = self._text("use").lower()
@@ -157,16 +154,14 @@ class _Fields:
         self.problems.append(f"{self._row.place}: {short(name)} {what}")
 
 
-# ------------------------------------------------------------------- all entries
-
-
 def _twins(entries: Sequence[VocabularyEntry]) -> Iterator[str]:
     """Tell of words that belong to two entries."""
     owners = by_word(entries)
     for entry in entries:
         for word in dict.fromkeys(entry.words):
             if (owner := owners[word]) is not entry:
-                yield f"{entry.place}: {short(word)} is on line {_line(owner)} already"
+                line = owner.place.rpartition(":")[2]
+                yield f"{entry.place}: {short(word)} is on line {line} already"
 
 
 def _circles(entries: Sequence[VocabularyEntry]) -> Iterator[str]:
@@ -183,7 +178,3 @@ def _circles(entries: Sequence[VocabularyEntry]) -> Iterator[str]:
             told.update(walk)
             path = " > ".join((*reversed(walk), entry.tag)[:10])
             yield f"{entry.place}: {short(entry.tag)} stands above itself: {path}"
-
-
-def _line(entry: VocabularyEntry) -> str:
-    return entry.place.rpartition(":")[2]

@@ -27,11 +27,10 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from lablr.errors import CorpusError
+from lablr.tags.lists import popular_tags
 from lablr.tags.normal_form import normalize
 from lablr.tags.plurals import other_numbers
 from lablr.tags.rows import read_rows
-
-__all__ = ["CleanTag", "CleanTags", "Hygiene", "WrittenTag", "split_words"]
 
 DATA = Path(__file__).parent / "data"
 SEPARATORS = re.compile(r"[,;\n،؛]")
@@ -70,8 +69,6 @@ class CleanTags:
 class Hygiene:
     """The rules, and the words they lead to.
 
-    Attributes
-    ----------
     known : tags in normal form; of two that mean the same, the earlier is used.
     groups : words for one thing, in normal form; the first is used when none of them
         is known.
@@ -136,7 +133,8 @@ class Hygiene:
             if tag not in found and tag not in self._rank:
                 first = next((w for w in other_numbers(tag) if w in found), tag)
                 if first != tag:
-                    tag, written = first, _with_rule(written, "number")
+                    rules = (*written.rules, "number")
+                    tag, written = first, WrittenTag(written.text, rules)
             found.setdefault(tag, []).append(written)
         tags = (CleanTag(tag, tuple(written)) for tag, written in found.items())
         return CleanTags(tuple(tags), tuple(dropped))
@@ -169,14 +167,8 @@ def split_words(text: str) -> list[str]:
     return [word.strip() for word in SEPARATORS.split(text) if word.strip()]
 
 
-def _with_rule(written: WrittenTag, rule: str) -> WrittenTag:
-    return WrittenTag(written.text, (*written.rules, rule))
-
-
 @cache
 def _popular() -> tuple[str, ...]:
-    from lablr.tags.lists import popular_tags
-
     return tuple(popular_tags())
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from lablr.errors import CorpusError, DownloadError
 from lablr.tags.normal_form import normalize
 
-__all__ = ["popular_tags", "read_tags"]
-
 POPULAR = Path(__file__).parent / "data" / "popular_tags.txt"
 MAX_TAGS_BYTES = 16 << 20
 

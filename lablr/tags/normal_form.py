@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from lablr.errors import CorpusError
 
-__all__ = ["normalize"]
+# Marks that only pick a glyph, as the one after an emoji does.
+SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def normalize(tag: str) -> str:
@@ -37,13 +39,6 @@ def _letters_and_digits(text: str) -> str:
     kept: list[str] = []
     for character in lowered:
         kind = unicodedata.category(character)[0]
-        if kind in "LN" or (kind == "M" and kept and not _is_selector(character)):
+        if kind in "LN" or (kind == "M" and kept and not SELECTOR.match(character)):
             kept.append(character)
     return "".join(kept)
-
-
-def _is_selector(character: str) -> bool:
-    """Say whether a mark only picks a glyph, as the one after an emoji does."""
-    return (
-        "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
-    )

@@ -6,8 +6,6 @@ at all, and counts only where somebody knows it (see `lablr.tags.hygiene`).
 
 from __future__ import annotations
 
-__all__ = ["other_numbers", "singulars"]
-
 MIN_LETTERS = 4  # "gas" and "bus" are no plurals
 NO_ENDINGS = ("is", "ss", "us")  # "tennis", "grass", "cactus"
 

@@ -14,8 +14,6 @@ from typing import Any
 from lablr.errors import CorpusError, VocabularyError
 from lablr.tags.normal_form import normalize
 
-__all__ = ["MAX_BYTES", "Row", "label_of", "read_rows", "short"]
-
 MAX_BYTES = 4 << 20
 MAX_LABEL = 100
 NEWLINE = "\n"
@@ -88,9 +86,6 @@ def _text(path: Path) -> str:
         raise VocabularyError(f"{path}:{line}: not UTF-8; save it as UTF-8") from error
 
 
-# ----------------------------------------------------------------------------- CSV
-
-
 def _csv_rows(path: Path, text: str) -> Iterator[Row]:
     lines = _csv_lines(path, text)
     number, header = next(lines, (1, []))
@@ -128,9 +123,6 @@ def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             begins = reader.line_num + 1
     except csv.Error as error:
         raise VocabularyError(f"{path}:{begins}: not CSV: {error}") from error
-
-
-# ---------------------------------------------------------------------------- JSON
 
 
 def _json_rows(path: Path, text: str) -> Iterator[Row]:

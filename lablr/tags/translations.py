@@ -15,8 +15,6 @@ from types import MappingProxyType
 from lablr.errors import VocabularyError
 from lablr.tags.rows import label_of, read_rows
 
-__all__ = ["ENGLISH", "LANGUAGES", "translations"]
-
 ENGLISH = "en"
 # Code -> what the language calls itself.
 LANGUAGES: Mapping[str, str] = MappingProxyType(

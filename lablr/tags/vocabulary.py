@@ -14,15 +14,11 @@ from lablr.tags.hygiene import Hygiene
 from lablr.tags.normal_form import normalize
 from lablr.tags.translations import ENGLISH, LANGUAGES, translations
 
-__all__ = ["Vocabulary"]
-
 
 @dataclass(frozen=True)
 class Vocabulary:
     """The labels of tags, and which of them are wanted.
 
-    Attributes
-    ----------
     entries : of the person's own file; their words go before all others.
     language : the code of the language that tags are shown in.
     translated : tag -> label in that language, as it comes with Lablr.
@@ -126,3 +122,54 @@ class Vocabulary:
     @cached_property
     def _by_word(self) -> dict[str, VocabularyEntry]:
         return by_word(self.entries)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Counts of a file's entries, and what its writer may not have meant.
+
+    entries : how many there are.
+    known : entries that change or block a tag that the model suggests.
+    never, always : entries of that use.
+    languages : the languages of its own, sorted.
+    notes : sentences, each naming file and line.
+    """
+
+    entries: int
+    known: int
+    never: int
+    always: int
+    languages: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def check_vocabulary(vocabulary: Vocabulary, tags: Sequence[str]) -> Check:
+    """Hold a vocabulary against the tags that a model suggests."""
+    entries = vocabulary.entries
+    model = frozenset(tags)
+    uses = [entry.use for entry in entries]
+    return Check(
+        entries=len(entries),
+        known=sum(not model.isdisjoint(entry.words) for entry in entries),
+        never=uses.count("never"),
+        always=uses.count("always"),
+        languages=tuple(sorted({name for e in entries for name in e.translations})),
+        notes=tuple(_notes(vocabulary, tags)),
+    )
+
+
+def _notes(vocabulary: Vocabulary, tags: Sequence[str]) -> Iterator[str]:
+    """Tell of entries that have no effect, though a near word would have one."""
+    model = frozenset(tags)
+    hygiene = Hygiene.of(tags)
+    for entry in vocabulary.entries:
+        if not model.isdisjoint(entry.words):
+            continue
+        near = hygiene.clean(entry.tag).tag
+        if near in model:
+            yield (
+                f"{entry.place}: the model's word for {entry.tag!r} is {near!r}; add it"
+                " as a synonym to have this entry apply to it"
+            )
+        elif entry.use == "never":
+            yield f"{entry.place}: {entry.tag!r} is never suggested by this model"

@@ -22,8 +22,6 @@ import numpy.typing as npt
 from lablr.system.progress import Progress, silent
 from lablr.training.run_folder import locked, write_whole
 
-__all__ = ["ArrayCache", "RowFile", "Rows", "find_rows", "write_rows"]
-
 log = logging.getLogger("lablr")
 
 

@@ -26,13 +26,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lablr.errors import MissingExtra, TrainingError
 from lablr.training.torchvision_import import import_torchvision
 
-__all__ = [
-    "EFFICIENTNET_LITE",
-    "Backbone",
-    "efficientnet_lite_weights",
-    "load_backbone",
-]
-
 log = logging.getLogger("lablr")
 
 EFFICIENTNET_LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")

@@ -27,8 +27,6 @@ from lablr.training.distributed import Processes
 from lablr.training.torchvision_import import import_torchvision
 from lablr.training.vae import VAE, Posterior
 
-__all__ = ["Batch", "Batches", "FeatureBatches", "ImageBatches"]
-
 
 class Batch(NamedTuple):
     """n photos on their way through the VAE, this process's of the N of a batch.

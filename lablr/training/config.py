@@ -8,8 +8,6 @@ from typing import Any
 
 from lablr.errors import TrainingError
 
-__all__ = ["Config", "number", "word"]
-
 
 def number(default: float, least: float, most: float) -> Any:
     """Declare a setting that is a number of a range."""

@@ -22,8 +22,6 @@ from lablr.system.whole_file import write_bytes
 from lablr.training.imagenet import SIZE, class_names, imagenet_network
 from lablr.training.run_folder import write_json
 
-__all__ = ["make_conse", "write_conse_run"]
-
 
 def make_conse(
     tags: Sequence[str],

@@ -2,7 +2,7 @@
 
 Decoding a JPEG costs as much as a training step of a small net, so every photo
 goes through the door once and its square image is kept as a row of one file. What a
-training set holds in memory is the compressed records (`lablr.corpus.held`) and some
+training set holds in memory is the compressed records (`lablr.corpus.corpus`) and some
 30 bytes a photo and 4 a tag beside, however many pixels there are.
 
 The names of the kept files hold what they were made from: the corpus, the size
@@ -32,8 +32,6 @@ from lablr.system.arrays import Bools, Float32s, Floats, Ints, Pixels
 from lablr.system.progress import Progress
 from lablr.training.array_cache import ArrayCache, RowFile, Rows, find_rows, write_rows
 from lablr.training.run_folder import write_whole
-
-__all__ = ["TrainingSet", "write_split"]
 
 
 @dataclass(frozen=True)

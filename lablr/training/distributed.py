@@ -31,14 +31,6 @@ from torch.overrides import TorchFunctionMode
 from lablr.errors import TrainingError
 from lablr.system.cpu import available_threads
 
-__all__ = [
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "Processes",
-    "processes",
-    "threads_of_a_process",
-]
-
 # One process decodes a corpus while the others wait, for as long as it takes; that
 # one of them has died is seen at once all the same.
 TIMEOUT = timedelta(days=7)

@@ -17,15 +17,6 @@ from lablr.training.batches import Batch
 from lablr.training.run_folder import write_json, write_whole
 from lablr.training.vae import VAE
 
-__all__ = [
-    "draw_losses",
-    "draw_reconstructions",
-    "encoder_onnx",
-    "export_encoder",
-    "export_onnx",
-    "rounded",
-]
-
 ONNX_OPSET = 17
 
 Network = TypeVar("Network", bound=nn.Module)

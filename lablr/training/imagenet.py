@@ -21,8 +21,6 @@ from lablr.training.backbones import (
 from lablr.training.export import export_onnx
 from lablr.training.torchvision_import import import_torchvision
 
-__all__ = ["class_names", "imagenet_network"]
-
 SIZE = 224
 
 

@@ -25,15 +25,6 @@ from lablr.training.distributed import Processes
 from lablr.training.run_folder import read_checkpoint, write_checkpoint, write_json
 from lablr.training.vae import VAE, Losses
 
-__all__ = [
-    "PRECISIONS",
-    "History",
-    "TrainingConfig",
-    "TrainingRun",
-    "first_line",
-    "kept_epoch",
-]
-
 History = list[dict[str, float]]
 
 # What a checkpoint holds the state of.

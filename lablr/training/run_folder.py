@@ -23,16 +23,6 @@ from lablr.errors import TrainingError
 from lablr.system import whole_file
 from lablr.system.locks import hold
 
-__all__ = [
-    "check_description",
-    "checkpoint_digest",
-    "locked",
-    "read_checkpoint",
-    "write_checkpoint",
-    "write_json",
-    "write_whole",
-]
-
 log = logging.getLogger("lablr")
 
 CHECKPOINT = "checkpoint.pt"

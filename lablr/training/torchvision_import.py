@@ -15,8 +15,6 @@ from types import ModuleType
 
 from lablr.errors import MissingExtra
 
-__all__ = ["import_torchvision"]
-
 # Keeps the declarations alive: they go when their Library is collected.
 _declared: list[object] = []
 

@@ -30,15 +30,6 @@ from lablr.training.backbones import Backbone, load_backbone
 from lablr.training.config import Config, number
 from lablr.training.distributed import BatchNorm1d, BatchNorm2d
 
-__all__ = [
-    "VAE",
-    "Losses",
-    "Posterior",
-    "VAEConfig",
-    "kl_divergence",
-    "reparameterize",
-]
-
 # A posterior narrower than exp(-8) or wider than exp(4) says nothing more and
 # would let exp() run away in the first steps.
 LOG_VARIANCE_RANGE = (-8.0, 4.0)

@@ -9,7 +9,7 @@ from browsing import Visit
 
 from lablr.ranking.tagger import Tagger
 from lablr.ranking.unlikely import unlikely_tags
-from lablr.tags import translations
+from lablr.tags.translations import translations
 
 OWN = "building, surfing, Aunt Mary"
 

@@ -18,7 +18,8 @@ from lablr.cli import main
 from lablr.flickr.account import Account, keep_account
 from lablr.flickr.credentials import Credentials
 from lablr.flickr.pace import Pace
-from lablr.flickr.push import PushOutcome, push, undo
+from lablr.flickr.push.run import PushOutcome, push
+from lablr.flickr.push.undoing import undo
 from lablr.flickr.retries import Retries
 from lablr.flickr.session import FlickrSession
 from lablr.flickr.sign_in import SignIn

@@ -6,13 +6,11 @@ from lablr import Tagger
 from lablr.figures.map_layout import N_MAP_TAGS
 from lablr.ranking.reach import BASES
 from lablr.ranking.saliency import GRID, regions
-from lablr.tags import LANGUAGES
+from lablr.tags.translations import LANGUAGES
 from webapp.api.explanations import MAX_TAGS
 from webapp.api.latents import MAX_COORDINATE
 from webapp.api.suggestions import MAX_BECAUSE, MAX_EXISTING
 from webapp.state.values import Schema
-
-__all__ = ["TEXT", "components", "error_of_codes", "list_of", "ref", "shape"]
 
 NUMBER: Schema = {"type": "number"}
 POSITIVE: Schema = {"type": "number", "minimum": 0}

@@ -28,8 +28,6 @@ from webapp.state import state, tagger
 from webapp.state.admission import Busy
 from webapp.state.values import Kind, value
 
-__all__ = ["MAX_TAGS", "SALIENCY_COST", "ExplanationQuery", "reasons"]
-
 MAX_TAGS = 20
 MAX_LENGTH = 2000
 # An encoding is three quarters of a photo's work, but only one saliency runs at a time:

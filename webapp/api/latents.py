@@ -15,8 +15,6 @@ from lablr import Suggestion
 from lablr.encoders.encoder import MAX_FEATURE, Encoder
 from webapp.http.errors import Refused
 
-__all__ = ["MAX_COORDINATE", "MAX_LATENT_BODY_BYTES", "posted_latent", "sent_latent"]
-
 MAX_LATENT_BODY_BYTES = 64 << 10
 # Far beyond any photo's (they stay within tens), and far below where the squares of
 # the ranking stop being finite.
@@ -37,11 +35,8 @@ def posted_latent(encoder: Encoder) -> npt.NDArray[np.float32]:
 
     ``{"latent": [number, ...], "features": "base64 of half-precision numbers"}``
     becomes (d,) or (d + F,) as `Encoder.describe` has them. Other members are ignored,
-    so a whole answer may be sent back as it came.
-
-    Raises
-    ------
-    Refused : it is not that (400), or larger than any latent (413).
+    so a whole answer may be sent back as it came. Raises `Refused` when it is not that
+    (400), or larger than any latent (413).
     """
     n_latent = encoder.n_latent
     try:

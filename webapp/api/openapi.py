@@ -20,8 +20,6 @@ from webapp.http.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.http.errors import CODES
 from webapp.state.values import Schema, one_of
 
-__all__ = ["document"]
-
 PHOTO: Schema = {"type": "string", "format": "binary"}
 PHOTO_TYPES = "image/jpeg, image/png, image/webp, image/gif"
 OF_A_PHOTO = (400, 413, 415, 422)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Flask, Response, jsonify, request
 
-from lablr.ranking.reach import Reach
-from lablr.tags import LANGUAGES, translations
+from lablr.tags.translations import LANGUAGES, translations
 from webapp.api.explanations import ExplanationQuery, reasons
 from webapp.api.latents import MAX_LATENT_BODY_BYTES, posted_latent
 from webapp.api.openapi import document
@@ -21,8 +22,6 @@ from webapp.api.suggestions import (
 from webapp.http.access import PHOTO_COST, charge
 from webapp.http.uploads import MAX_PARTS, bound_bodies, uploaded_photo, uploaded_photos
 from webapp.state import state, tagger
-
-__all__ = ["init_app"]
 
 MAX_BATCH_PHOTOS = 32
 MAX_BATCH_PARTS = MAX_BATCH_PHOTOS + MAX_PARTS
@@ -83,20 +82,18 @@ def list_tags() -> Response:
     """List every tag of the model and, with a language, its name in it."""
     tags, reach = tagger().tags, tagger().reach
     language = TagsQuery.read(request.args).language
-    answer = {
+    answer: dict[str, Any] = {
         "tags": list(tags),
         "rankings": list(tagger().rankings),
         "languages": list(LANGUAGES),
         "bundle": tagger().bundle_digest,
         "listens": tagger().coupling is not None,
-        "reach": None if reach is None else _reach(reach),
+        "reach": None,
     }
+    if reach is not None:
+        by_tag = dict(zip(reach.tags, reach.values.tolist(), strict=True))
+        answer["reach"] = {"basis": reach.basis, "by_tag": by_tag}
     if language:
         names = translations(language)
         answer["labels"] = [names.get(tag, tag) for tag in tags]
     return jsonify(answer)
-
-
-def _reach(reach: Reach) -> dict[str, object]:
-    by_tag = dict(zip(reach.tags, reach.values.tolist(), strict=True))
-    return {"basis": reach.basis, "by_tag": by_tag}

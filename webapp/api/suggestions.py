@@ -21,13 +21,8 @@ from lablr.figures.map_layout import N_MAP_TAGS
 from lablr.ranking.feedback import Feedback
 from lablr.ranking.shown import show
 from lablr.ranking.unlikely import UnlikelyTag, unlikely_tags
-from lablr.tags import (
-    ENGLISH,
-    LANGUAGES,
-    Vocabulary,
-    split_words,
-    translations,
-)
+from lablr.tags import Vocabulary, split_words
+from lablr.tags.translations import ENGLISH, LANGUAGES, translations
 from webapp.api.latents import sent_latent
 from webapp.http.errors import Refused, error_of
 from webapp.http.metrics import stage
@@ -35,21 +30,6 @@ from webapp.http.parameters import FLAG, Parameters
 from webapp.state import state, tagger
 from webapp.state.admission import Busy
 from webapp.state.values import Kind, number, one_of, value, whole
-
-__all__ = [
-    "MAX_BECAUSE",
-    "MAX_EXISTING",
-    "N_TAGS",
-    "SuggestionQuery",
-    "TagsQuery",
-    "as_json",
-    "rank",
-    "refuse_lacking",
-    "shown",
-    "suggest",
-    "suggest_each",
-    "unlikely",
-]
 
 MAX_BECAUSE = 20
 MAX_LENGTH = 2000  # of accepted, rejected or existing tags
@@ -174,9 +154,6 @@ class TagsQuery(Parameters):
     )
 
 
-# ------------------------------------------------------------------------- ranking
-
-
 def suggest(photo: bytes, asked: SuggestionQuery) -> Suggestion:
     """Rank all tags for a photo once there is room; `shown` cuts to what was asked."""
     with state().admission.admit():
@@ -228,21 +205,17 @@ def suggest_each(
     `BATCH_S` seconds are over give the error ``busy``: a batch of costly photos
     must not keep the place from everybody else.
     """
+    answers: list[dict[str, Any]] = []
     with state().admission.admit():
         end = time.monotonic() + BATCH_S
-        return [_answer_in_time(photo, asked, end) for photo in photos]
-
-
-def _answer_in_time(photo: bytes, asked: SuggestionQuery, end: float) -> dict[str, Any]:
-    try:
-        if time.monotonic() > end:
-            raise Busy(retry_after_s=2)
-        return as_json(_rank_photo(photo, asked), asked)
-    except (PhotoError, Busy) as error:
-        return {"error": error_of(error)}
-
-
-# ------------------------------------------------------------------------- answers
+        for photo in photos:
+            try:
+                if time.monotonic() > end:
+                    raise Busy(retry_after_s=2)
+                answers.append(as_json(_rank_photo(photo, asked), asked))
+            except (PhotoError, Busy) as error:
+                answers.append({"error": error_of(error)})
+    return answers
 
 
 def shown(suggestion: Suggestion, k: int) -> Suggestion:

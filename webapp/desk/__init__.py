@@ -13,8 +13,6 @@ from flask import Flask, render_template
 from webapp.http.uploads import bound_bodies
 from webapp.state import state_of
 
-__all__ = ["init_app"]
-
 MAX_JSON_BYTES = 1 << 20
 MAX_DROPPED_BYTES = 64 << 20
 WITH_JSON = ("/desk/steps", "/desk/undo", "/desk/write", "/desk/write/undo")

@@ -17,8 +17,6 @@ from webapp.http.access import require_token, sits_here
 from webapp.http.errors import Refused
 from webapp.state import state
 
-__all__ = ["blueprint"]
-
 PAGE = "desk.show"
 JSON_ONLY = {
     "desk.create_step",

@@ -8,19 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flask import (
-    Response,
-    abort,
-    jsonify,
-    render_template,
-    request,
-    send_file,
-)
+from flask import Response, abort, jsonify, render_template, request, send_file
 
 from lablr.annotation.desk.desk import Desk, DeskPhoto
 from lablr.annotation.desk.records import Latent
 from lablr.errors import DeskError, PhotoError
-from lablr.metadata import tags_in
+from lablr.metadata.sidecars import tags_in
 from lablr.photos import FOLDER_LIMITS, check_size, read_bytes, read_image
 from lablr.ranking.feedback import Feedback
 from lablr.search.features import FeatureExtractor
@@ -62,9 +55,6 @@ class RankedQuery(Parameters):
     """The number of suggestions."""
 
     k: int = value(10, N_TAGS, "How many tags; 0 is all of them.")
-
-
-# ----------------------------------------------------------------------------- photos
 
 
 @blueprint.get("")
@@ -143,14 +133,9 @@ def shown(photo: DeskPhoto) -> dict[str, Any]:
 
 
 def _refused(name: str, error: PhotoError | DeskError) -> dict[str, Any]:
-    nothing: dict[str, Any] = {
-        m: [] for m in ("accepted", "typed", "rejected", "written")
-    }
+    none = dict.fromkeys(("accepted", "typed", "rejected", "written"), ())
     said = {"code": error.code, "message": str(error)}
-    return {"id": None, "name": name, "state": "failed", **nothing, "error": said}
-
-
-# ------------------------------------------------------------------------ suggestions
+    return {"id": None, "name": name, "state": "failed", **none, "error": said}
 
 
 @blueprint.get(f"{ONE}/suggestions")
@@ -158,7 +143,12 @@ def show_suggestions(number: int) -> Response:
     """Suggest tags for a photo after what was decided, and list photos like it."""
     k = RankedQuery.read(request.args).k
     photo = desk().photo(number)
-    latent = desk().latent_of(photo, tagger().bundle_digest, _charged)
+
+    def encoded(path: Path) -> Latent:
+        charge(PHOTO_COST)
+        return _encoded(path)
+
+    latent = desk().latent_of(photo, tagger().bundle_digest, encoded)
     photo = desk().photo(number)
     ranked = _ranked(photo, latent, k)
     return jsonify(
@@ -169,11 +159,6 @@ def show_suggestions(number: int) -> Response:
         in_file=tags_in(photo.file.path),
         similar=_similar(number, latent),
     )
-
-
-def _charged(photo: Path) -> Latent:
-    charge(PHOTO_COST)
-    return _encoded(photo)
 
 
 def _encoded(photo: Path | bytes) -> Latent:

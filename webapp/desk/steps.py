@@ -12,7 +12,8 @@ from flask import Response, jsonify, request, stream_with_context
 from lablr.annotation.desk.desk import DeskOutcome
 from lablr.annotation.desk.records import TagDecisions
 from lablr.errors import DeskError, LablrError, MissingExtra, WritingError
-from lablr.metadata import Keyword, same, tags_of
+from lablr.metadata import Keyword
+from lablr.metadata.keywords import same, tags_of
 from webapp.desk.guard import blueprint
 from webapp.desk.photos import desk, shown
 from webapp.http.parameters import MAX_NUMBER
@@ -28,9 +29,6 @@ MARKS = {
     "reject": "rejected",
     "clear": "cleared",
 }
-
-
-# ------------------------------------------------------------------------------ steps
 
 
 @blueprint.post("/steps")
@@ -57,9 +55,6 @@ def create_undo() -> Response:
     said, changed = desk().undo(n_steps)
     photos = [shown(photo) for photo in changed]
     return jsonify(n_steps=desk().n_steps(), said=said, photos=photos)
-
-
-# ---------------------------------------------------------------------------- writing
 
 
 @blueprint.post("/write")
@@ -129,9 +124,6 @@ def _written(one: DeskOutcome) -> dict[str, Any]:
 
 def _line(values: dict[str, Any]) -> str:
     return json.dumps(values) + "\n"
-
-
-# ---------------------------------------------------------------------------- bodies
 
 
 def _json() -> dict[str, Any]:

@@ -16,8 +16,6 @@ from flask import Flask, request
 from webapp.http.errors import FORMS, Refused
 from webapp.state import state, state_of
 
-__all__ = ["charge", "client_of", "init_app", "require_token", "sits_here"]
-
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 PHOTO_COST = 1.0
@@ -55,9 +53,6 @@ def _gate() -> None:
         require_token()
 
 
-# --------------------------------------------------------------------------- token
-
-
 def require_token() -> None:
     """Raise `Refused` (401) unless the request brings the server's token, if any."""
     token = state().settings.api_token
@@ -80,9 +75,6 @@ def _given_token() -> str:
     if request.path in FORMS:
         return request.form.get("token", "")
     return ""
-
-
-# ---------------------------------------------------------------------------- rate
 
 
 def charge(cost: float, read: bool = False) -> None:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, request
 
-__all__ = ["init_app", "installed_file", "plotly_file_name"]
-
 blueprint = Blueprint("assets", __name__, url_prefix="/assets")
 
 

@@ -27,8 +27,6 @@ from waitress.utilities import BadRequest, Error
 from webapp.http.errors import error_of
 from webapp.state.admission import Busy
 
-__all__ = ["BodyMemory", "channel_class"]
-
 # The text around the chunks of a body has no bound of its own; nobody uses it.
 MAX_CHUNK_LINE_BYTES = 4 << 10
 MAX_TRAILER_BYTES = 8 << 10

@@ -10,21 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import (
-    Flask,
-    Response,
-    g,
-    jsonify,
-    make_response,
-    render_template,
-    request,
-)
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from lablr.errors import DatabaseError, DeskError, JudgementError, PhotoError
 from webapp.state.admission import Busy
-
-__all__ = ["CODES", "FORMS", "Refused", "error_of", "init_app", "wants_json"]
 
 log = logging.getLogger("lablr.web")
 

@@ -6,8 +6,6 @@ from flask import Blueprint, Flask, Response, jsonify
 
 from webapp.state import state
 
-__all__ = ["init_app"]
-
 blueprint = Blueprint("health", __name__)
 
 

@@ -11,8 +11,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from webapp.state import state
 
-__all__ = ["init_app", "stage"]
-
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 blueprint = Blueprint("metrics", __name__)

@@ -11,8 +11,6 @@ from webapp.http.errors import Refused
 from webapp.state import tagger
 from webapp.state.values import Kind, Schema
 
-__all__ = ["FLAG", "MAX_NUMBER", "Parameters", "filled"]
-
 P = TypeVar("P", bound="Parameters")
 
 MAX_NUMBER = 2**31 - 1  # of photos, in addresses and in queries
@@ -57,7 +55,7 @@ class Parameters:
         """Return the parameters as OpenAPI has them, some with other kinds."""
         described = []
         for one in fields(cls):  # type: ignore[arg-type]
-            if not one.metadata.get("used_by", _always)(model):
+            if not one.metadata.get("used_by", lambda _: True)(model):
                 continue
             kind = other.get(one.name) or _kind_of(one.metadata["kind"], lambda: model)
             schema, default = dict(kind.schema), one.default
@@ -76,10 +74,6 @@ class Parameters:
 def filled(form: Mapping[str, str]) -> dict[str, str]:
     """Return the fields of a form that hold something: browsers send empty ones too."""
     return {name: text for name, text in form.items() if text}
-
-
-def _always(_: Tagger) -> bool:
-    return True
 
 
 def _kind_of(

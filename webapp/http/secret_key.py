@@ -14,8 +14,6 @@ from lablr.system.private_file import read_private
 from lablr.system.whole_file import write_bytes
 from webapp.state.settings import SettingError
 
-__all__ = ["kept_secret", "secret_file"]
-
 N_BYTES = 32
 WAY_OUT = "; set LABLR_SECRET_KEY instead"
 
@@ -35,20 +33,16 @@ def kept_secret(path: Path) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            _make(path)
+            # A name of its own: two servers may do this at once, and the first stays.
+            unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+            made = f"{secrets.token_hex(N_BYTES)}\n".encode()
+            with contextlib.suppress(FileExistsError):
+                write_bytes(
+                    path, made, private=True, unfinished=unfinished, is_new=True
+                )
     except OSError as error:
         raise SettingError(f"{path}: {error.strerror}{WAY_OUT}") from error
     secret = read_private(path, SettingError).strip()
     if len(secret) < N_BYTES:
         raise SettingError(f"{path}: it holds no secret; remove it{WAY_OUT}")
     return secret
-
-
-def _make(path: Path) -> None:
-    secret = secrets.token_hex(N_BYTES) + "\n"
-    # A name of its own: two servers may do this at once, and the first file stays.
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    with contextlib.suppress(FileExistsError):
-        write_bytes(
-            path, secret.encode(), private=True, unfinished=unfinished, is_new=True
-        )

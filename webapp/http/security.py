@@ -6,8 +6,6 @@ import secrets
 
 from flask import Flask, Response, g
 
-__all__ = ["CONTENT_SECURITY_POLICY", "init_app"]
-
 # Everything comes from this server. Plotly styles its drawing through style
 # elements and attributes, hence 'unsafe-inline' for styles only; it runs without
 # eval as long as no WebGL trace (scattergl) is drawn. blob: and data: are the

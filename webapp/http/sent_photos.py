@@ -16,8 +16,6 @@ from lablr.photos import bounded_image
 from webapp.http.errors import Refused
 from webapp.state import state
 
-__all__ = ["send_photo"]
-
 QUALITY = 88
 # Seconds; afterwards the browser asks whether anything has changed.
 MAX_AGE_S = 3600
@@ -31,23 +29,18 @@ def send_photo(path: Path, max_side_px: int) -> Response:
     try:
         status = path.stat()
     except (OSError, ValueError):
-        raise Refused(
-            "no_photo", "The photo's file is not there any more.", 404
-        ) from None
+        said = "The photo's file is not there any more."
+        raise Refused("no_photo", said, 404) from None
     version = f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0{max_side_px}"
     etag = hashlib.sha256(version.encode(errors="surrogateescape")).hexdigest()[:32]
     if request.if_none_match.contains(etag):
         response = Response(status=304)
     else:
         with state().admission.admit():
-            response = Response(_jpeg(path, max_side_px), mimetype="image/jpeg")
+            written = io.BytesIO()
+            image = Image.fromarray(bounded_image(path, max_side_px))
+            image.save(written, "JPEG", quality=QUALITY)
+        response = Response(written.getvalue(), mimetype="image/jpeg")
     response.set_etag(etag)
     response.headers["Cache-Control"] = f"private, max-age={MAX_AGE_S}"
     return response
-
-
-def _jpeg(path: Path, max_side_px: int) -> bytes:
-    written = io.BytesIO()
-    image = Image.fromarray(bounded_image(path, max_side_px))
-    image.save(written, "JPEG", quality=QUALITY)
-    return written.getvalue()

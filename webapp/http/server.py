@@ -28,8 +28,6 @@ from webapp.http.bodies import BodyMemory, channel_class
 from webapp.http.uploads import body_limit
 from webapp.state import state_of
 
-__all__ = ["serve"]
-
 log = logging.getLogger("lablr.web")
 # It would warn of every request that waits a moment; admission bounds that.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -106,9 +104,6 @@ def _proxy(address: str | None) -> dict[str, Any]:
         "trusted_proxy_count": 1,
         "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
     }
-
-
-# ------------------------------------------------------------------------ stopping
 
 
 def _run(server: Any, sockets: dict[int, Any]) -> None:

@@ -11,16 +11,6 @@ from werkzeug.datastructures import FileStorage
 from webapp.http.errors import Refused
 from webapp.state import state_of
 
-__all__ = [
-    "MAX_PARTS",
-    "body_limit",
-    "bound_bodies",
-    "init_app",
-    "uploaded_files",
-    "uploaded_photo",
-    "uploaded_photos",
-]
-
 FORM_SLACK_BYTES = 64 << 10  # what a form may weigh beside its photo
 MAX_FIELD_BYTES = 256 << 10  # above the 64 KiB that Werkzeug reads at a time
 MAX_PARTS = 16
@@ -86,10 +76,8 @@ def uploaded_photos(at_most: int) -> list[bytes]:
 def uploaded_files(at_most: int | None = None) -> list[FileStorage]:
     """Return the files in the field ``photo``.
 
-    Raises
-    ------
-    Refused : no photo (400), more than `at_most` (400).
-    RequestEntityTooLarge : the body is larger than it may be.
+    Raises `Refused` (400) for none or more than `at_most`, RequestEntityTooLarge for a
+    body larger than it may be.
     """
     photos = request.files.getlist("photo")
     # a browser sends an empty part without a name when nothing was chosen

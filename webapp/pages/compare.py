@@ -7,13 +7,10 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Flask, render_template
 
-from lablr import Suggestion
 from lablr.fitting.compare import compared_before
 from webapp.http.metrics import stage
 from webapp.http.uploads import uploaded_photo
 from webapp.state import state, tagger
-
-__all__ = ["RANKING_NAMES", "init_app"]
 
 blueprint = Blueprint("compare", __name__)
 
@@ -49,22 +46,19 @@ def show() -> str:
 @blueprint.post("/compare")
 def create_comparison() -> str:
     """Show the same with the tags that every ranking gives the photo."""
-    with state().admission.admit():
-        return render_template("compare.html", suggestions=_every(uploaded_photo()))
-
-
-def _every(photo: bytes) -> list[Suggestion]:
-    """Return each ranking's first tags; the photo is read and encoded once."""
     model = tagger()
-    with stage("read"):
-        images = model.read(photo)[np.newaxis]
-    with stage("encode"):
-        described = model.encode(images)
-    with stage("rank"):
-        return [
-            model.rank(described, N_TAGS, ranking, images=images)[0]
-            for ranking in model.rankings
-        ]
+    with state().admission.admit():
+        photo = uploaded_photo()
+        with stage("read"):
+            images = model.read(photo)[np.newaxis]
+        with stage("encode"):
+            described = model.encode(images)
+        with stage("rank"):
+            suggestions = [
+                model.rank(described, N_TAGS, ranking, images=images)[0]
+                for ranking in model.rankings
+            ]
+        return render_template("compare.html", suggestions=suggestions)
 
 
 def _rankings(by_description: bool = False) -> tuple[str, ...]:

@@ -7,18 +7,15 @@ from functools import lru_cache
 from flask import Blueprint, Flask, render_template, request
 from markupsafe import Markup
 
-from lablr import Suggestion
 from lablr.figures.charts import PALETTE
 from lablr.figures.map_layout import percent
-from lablr.figures.map_svg import NARROW, WIDE, Sheet, map_svg
-from lablr.tags import LANGUAGES
+from lablr.figures.map_svg import NARROW, WIDE, map_svg
+from lablr.tags.translations import LANGUAGES
 from webapp.api.suggestions import SuggestionQuery, shown, suggest, unlikely
 from webapp.http.metrics import stage
 from webapp.http.uploads import uploaded_photo
 from webapp.pages import samples
 from webapp.state import tagger
-
-__all__ = ["card_html", "init_app"]
 
 blueprint = Blueprint("pages", __name__)
 
@@ -30,8 +27,10 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     samples.init_app(app)
     app.add_template_filter(percent, "percent")
-    app.add_template_global(_max_photo_bytes, "max_photo_bytes")
-    app.add_template_global(_threshold_percent, "threshold_percent")
+    app.add_template_global(lambda: tagger().limits.max_bytes, "max_photo_bytes")
+    app.add_template_global(
+        lambda: round(100 * tagger().threshold), "threshold_percent"
+    )
     app.jinja_env.globals["palette"] = PALETTE
     app.jinja_env.globals["languages"] = LANGUAGES
 
@@ -53,10 +52,10 @@ def create_suggestion() -> str:
     asked = SuggestionQuery.read({name: form[name] for name in FIELDS & form.keys()})
     suggestion = suggest(photo, asked)
     with stage("draw"):
-        maps = {
-            f"map_{sheet.name}": _map(suggestion, asked, sheet)
-            for sheet in (WIDE, NARROW)
-        }
+        plane, tags, maps = tagger().latent_map, tagger().tags, {}
+        for sheet in (WIDE, NARROW):
+            svg = map_svg(plane, tags, suggestion, sheet, labels=asked.labels)
+            maps[f"map_{sheet.name}"] = Markup(svg)  # noqa: S704  # names are escaped
     return render_template(
         "photo.html",
         suggestion=shown(suggestion, asked.k),
@@ -72,20 +71,6 @@ def create_suggestion() -> str:
 def about() -> str:
     """Show the model card of the bundle."""
     return render_template("about.html", card=card_html(tagger().model_card))
-
-
-def _map(suggestion: Suggestion, asked: SuggestionQuery, sheet: Sheet) -> Markup:
-    plane, tags = tagger().latent_map, tagger().tags
-    svg = map_svg(plane, tags, suggestion, sheet, labels=asked.labels)
-    return Markup(svg)  # noqa: S704  # names are escaped in it
-
-
-def _max_photo_bytes() -> int:
-    return tagger().limits.max_bytes
-
-
-def _threshold_percent() -> int:
-    return round(100 * tagger().threshold)
 
 
 @lru_cache(maxsize=4)

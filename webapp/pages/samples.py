@@ -14,8 +14,6 @@ from flask import Blueprint, Flask, Response, abort
 
 from webapp.http.assets import installed_file
 
-__all__ = ["SAMPLES", "Sample", "available_samples", "init_app"]
-
 blueprint = Blueprint("samples", __name__, url_prefix="/samples")
 
 

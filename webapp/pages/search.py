@@ -20,8 +20,6 @@ from webapp.http.uploads import uploaded_photo
 from webapp.state import state, tagger
 from webapp.state.values import Kind, value
 
-__all__ = ["init_app", "query_of"]
-
 log = logging.getLogger("lablr.web")
 blueprint = Blueprint("search", __name__)
 
@@ -94,7 +92,8 @@ def _page(query: Query) -> str:
         with stage("search"):
             found: list[Match] = search.find(query, N_FOUND)
     except (RankingError, MissingExtra, TextError, ValueError) as error:
-        raise Refused("bad_query", _sentence(str(error))) from None
+        said = str(error).rstrip(".")
+        raise Refused("bad_query", said[:1].upper() + said[1:] + ".") from None
     seconds = time.perf_counter() - begin
     return render_template("search.html", found=found, ms=1000 * seconds)
 
@@ -117,7 +116,3 @@ def _searching() -> dict[str, Any]:
         return {"on": index.is_on, "n_photos": 0}
     words = search.extractor.semantic is not None
     return {"on": True, "n_photos": len(search.index), "words": words}
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -5,11 +5,11 @@ The pages are loaded where judging is on: they need the extra "judge".
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask, render_template
 
 from webapp.state import state_of
-
-__all__ = ["init_app"]
 
 
 def init_app(app: Flask) -> None:
@@ -23,8 +23,5 @@ def init_app(app: Flask) -> None:
             part.init_app(app)
     else:
         for name in ("rate", "results"):
-            app.add_url_rule(f"/{name}", f"{name}_off", _show_off)
-
-
-def _show_off() -> str:
-    return render_template("judging_off.html")
+            show = partial(render_template, "judging_off.html")
+            app.add_url_rule(f"/{name}", f"{name}_off", show)

@@ -11,8 +11,6 @@ from lablr.figures.charts import PALETTE, Figure, axis, figure_layout, markers
 if TYPE_CHECKING:
     from lablr.annotation.curves import AtThreshold, Curves
 
-__all__ = ["curve_figures", "effects", "shown_effect"]
-
 STEPS = 1000
 MAX_POINTS = 800
 

@@ -34,8 +34,6 @@ from webapp.http.uploads import bound_bodies
 from webapp.rate.sign_in import MAX_FORM_BYTES, current_rater, guard, judging
 from webapp.state.values import one_of, value, whole
 
-__all__ = ["init_app"]
-
 MAX_K = 9  # a key for each
 MAX_SIDE_PX = 1600  # of a photo
 SAID = {
@@ -78,9 +76,6 @@ class PhotoQuery(Parameters):
     photo: int = value(0, whole(0, MAX_NUMBER), "Its number.", required=True)
 
 
-# -------------------------------------------------------------------------- questions
-
-
 @blueprint.get("")
 def ask() -> str:
     """Show the photo that is next, or the one that is asked for."""
@@ -115,9 +110,6 @@ def _state(asked: RatingQuery, first: PhotoToRate | None = None) -> dict[str, An
     }
 
 
-# ----------------------------------------------------------------------------- photos
-
-
 @blueprint.get(f"/photos/<int(max={MAX_NUMBER}):number>")
 def photo(number: int) -> Response:
     """Send the photo, at most `MAX_SIDE_PX` wide and high."""
@@ -142,9 +134,6 @@ def _path(place: str) -> Path:
     if not (path.parent.resolve() / path.name).is_relative_to(folder):
         raise Refused("no_photo", "This photo lies outside the folder of photos.", 404)
     return path
-
-
-# ---------------------------------------------------------------------------- answers
 
 
 @blueprint.post("/ratings")

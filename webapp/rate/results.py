@@ -25,8 +25,6 @@ from webapp.rate.curve_figures import curve_figures, effects, shown_effect
 from webapp.rate.sign_in import guard, judging
 from webapp.state.values import number, value
 
-__all__ = ["init_app"]
-
 KINDS = {
     "tsv": "text/tab-separated-values",
     "csv": "text/csv",

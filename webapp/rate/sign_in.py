@@ -34,8 +34,6 @@ from webapp.http.uploads import bound_bodies
 from webapp.state import state, state_of
 from webapp.state.judging import Judging
 
-__all__ = ["current_rater", "guard", "init_app", "judging"]
-
 MAX_FORM_BYTES = 64 << 10
 SIGNED_IN_FOR = timedelta(days=30)
 # where a rater may want to go after signing in
@@ -104,9 +102,6 @@ def csrf_token() -> str:
     return token
 
 
-# --------------------------------------------------------------------------- raters
-
-
 def current_rater() -> str:
     """Return the name of the rater who asks; pages behind `guard` have one."""
     name: str = session["rater"]
@@ -114,8 +109,8 @@ def current_rater() -> str:
 
 
 def _need_rater() -> Response | None:
-    name = session.get("rater")
-    if isinstance(name, str) and judging().may_judge(name):
+    name, raters = session.get("rater"), judging().raters
+    if isinstance(name, str) and (not raters or name in raters):
         return None
     if wants_json() or request.endpoint not in AIMS:
         raise Refused("signed_out", "You are signed out. Sign in and go on.", 401)

@@ -23,8 +23,6 @@ from webapp.state.settings import Settings
 if TYPE_CHECKING:
     from lablr.annotation.desk.desk import Desk
 
-__all__ = ["State", "state", "state_of", "tagger"]
-
 MAX_SALIENCIES_WAITING = 2
 MAX_SALIENCY_WAIT_S = 10.0
 SIGN_INS_PER_MINUTE = 10
@@ -50,11 +48,9 @@ class State:
     def of(cls, settings: Settings) -> State:
         """Load the model and open what the settings name.
 
-        Raises
-        ------
-        BundleError : the model bundle is missing, altered or from the future.
-        SettingError : a setting names something that cannot be used.
-        MissingExtra : the packages that judging or the desk needs are not installed.
+        Raises BundleError for a model that is missing, altered or from the future,
+        SettingError for a setting that names something that cannot be used, and
+        MissingExtra without the packages that judging or the desk needs.
         """
         model = ServedModel(settings.bundle)
         admission = Admission(

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Admission", "Busy"]
-
 
 class Busy(Exception):
     """No room to run or to wait; try again after ``retry_after_s`` seconds."""
@@ -25,6 +23,8 @@ class Admission:
 
     max_running : so many run at once.
     max_waiting : so many more may wait, each for `max_wait_s` seconds.
+
+    ``running`` counts those who run, ``inside`` those who wait, too.
     """
 
     def __init__(self, max_running: int, max_waiting: int, max_wait_s: float) -> None:
@@ -32,27 +32,17 @@ class Admission:
         self._max_wait_s = max_wait_s
         self._running = threading.BoundedSemaphore(max_running)
         self._lock = threading.Lock()
-        self._inside = 0
-        self._n_running = 0
-
-    @property
-    def inside(self) -> int:
-        """The number of those who run or wait."""
-        return self._inside
-
-    @property
-    def running(self) -> int:
-        """The number of those who run."""
-        return self._n_running
+        self.inside = 0
+        self.running = 0
 
     @property
     def waiting(self) -> int:
         """The number of those who wait."""
-        return max(0, self._inside - self._n_running)
+        return max(0, self.inside - self.running)
 
     def check(self) -> None:
         """Raise `Busy` when every place is taken; reserves nothing."""
-        if self._inside >= self._places:
+        if self.inside >= self._places:
             raise Busy(retry_after_s=2)
 
     @contextmanager
@@ -60,7 +50,7 @@ class Admission:
         """Hold a place to run; raises `Busy` when there is none in time."""
         with self._lock:
             self.check()
-            self._inside += 1
+            self.inside += 1
         try:
             if not self._running.acquire(timeout=self._max_wait_s):
                 raise Busy(retry_after_s=5)
@@ -72,8 +62,8 @@ class Admission:
                 self._running.release()
         finally:
             with self._lock:
-                self._inside -= 1
+                self.inside -= 1
 
     def _count_running(self, change: int) -> None:
         with self._lock:
-            self._n_running += change
+            self.running += change

@@ -12,8 +12,6 @@ from lablr.search.index import Index
 from lablr.search.query import Search
 from webapp.state.model import stamp_of
 
-__all__ = ["IndexFolder"]
-
 
 class IndexFolder:
     """An index that is read when it is first needed, and again when it has changed.

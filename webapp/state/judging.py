@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from lablr.annotation.database.database import Database
     from lablr.annotation.desk.desk import Desk
 
-__all__ = ["Judging", "open_desk_of", "open_judging"]
-
 NO_FOLDER = "-"
 
 log = logging.getLogger("lablr.web")
@@ -134,12 +132,6 @@ class Judging:
         except OSError:
             return False
         return [status.st_dev, status.st_ino] == identity
-
-    # --- raters
-
-    def may_judge(self, name: str) -> bool:
-        """Return whether a signed-in rater is still one."""
-        return not self.raters or name in self.raters
 
     def sign_in(self, name: str, password: str) -> str | None:
         """Return the rater's name as it is kept; None: name or password is wrong.

@@ -24,8 +24,6 @@ import lablr
 from webapp.state.admission import Admission
 from webapp.state.model import ServedModel
 
-__all__ = ["STAGES", "Metrics"]
-
 STAGES = ("read", "encode", "rank", "draw", "search", "explain")
 
 # Seconds. A stage takes milliseconds; a request waits up to `max_wait_s`, too.

@@ -17,8 +17,6 @@ from lablr import Tagger
 from lablr.bundle import default_folder
 from lablr.errors import BundleError
 
-__all__ = ["ServedModel", "stamp_of"]
-
 log = logging.getLogger("lablr.web")
 
 Stamp = frozenset[tuple[str, int, int, int, int]]
@@ -29,8 +27,6 @@ class ServedModel:
 
     folder : the bundle's; None is ``LABLR_BUNDLE`` or the bundled model.
 
-    Attributes
-    ----------
     tagger : the Tagger served now; a request reads it once (`webapp.state.tagger`).
     last_error : why the folder's newer bundle is not served; None when it is.
 

@@ -14,8 +14,6 @@ from werkzeug.security import check_password_hash
 from lablr.errors import LablrError
 from webapp.state.values import Kind, number, value, whole
 
-__all__ = ["SettingError", "Settings"]
-
 MIN_SECRET = 32
 
 

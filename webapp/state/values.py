@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Kind", "Schema", "number", "one_of", "value", "whole"]
-
 Schema = dict[str, Any]
 T = TypeVar("T")
 

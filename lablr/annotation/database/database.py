@@ -7,8 +7,6 @@ from lablr.annotation.database.raters import Raters
 from lablr.annotation.database.rating_queue import RatingQueue
 from lablr.annotation.database.ratings import Ratings
 
-__all__ = ["Database"]
-
 
 class Database(StoredPredictions, Raters, RatingQueue, Ratings):
     """Opened by `lablr.annotation.open_database`, which describes ``url``.

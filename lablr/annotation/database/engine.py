@@ -19,15 +19,6 @@ from sqlalchemy.exc import ArgumentError
 from lablr.errors import DatabaseError
 from lablr.system.locks import locked_folder
 
-__all__ = [
-    "HOW_TO_STORE",
-    "POSTGRESQL_LOCK",
-    "TAKE_LOCK",
-    "make_engine",
-    "one_at_a_time",
-    "parse_url",
-]
-
 HOW_TO_STORE = (
     "store predictions with: lablr label PHOTOS --out labels.csv --to DATABASE"
 )

@@ -33,16 +33,6 @@ from lablr.annotation.database.transactions import Transactions
 from lablr.errors import JudgementError
 from lablr.ranking.suggestion import TagScore
 
-__all__ = [
-    "DEFAULT_K",
-    "Predictions",
-    "StoredPredictions",
-    "existing_model",
-    "find_model",
-    "photo_to_rate",
-    "top_tags",
-]
-
 DEFAULT_K = 5
 BATCH = 500
 

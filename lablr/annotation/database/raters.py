@@ -13,8 +13,6 @@ from lablr.annotation.database.tables import Rater
 from lablr.annotation.database.transactions import Transactions
 from lablr.errors import JudgementError
 
-__all__ = ["Raters", "find_rater"]
-
 MAX_NAME = 60
 MAX_PASSWORD = 1024
 

@@ -25,8 +25,6 @@ from lablr.annotation.database.tables import Decision, Prediction, Rating, Skip
 from lablr.annotation.database.transactions import Transactions
 from lablr.errors import JudgementError
 
-__all__ = ["ORDERS", "RatingQueue"]
-
 ORDERS = ("queue", "uncertain")
 # After this many ratings of a tag, the next one counts half.
 HALF_LIFE = 10

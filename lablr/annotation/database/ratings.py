@@ -39,8 +39,6 @@ from lablr.annotation.database.transactions import Transactions
 from lablr.errors import AlreadyJudged, CorpusError, JudgementError
 from lablr.tags import normalize
 
-__all__ = ["Ratings", "all_decisions"]
-
 # The pace is that of the last ratings, none of them further apart than a sitting.
 PACE_RATINGS = 20
 SITTING = timedelta(minutes=5)

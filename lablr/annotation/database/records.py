@@ -10,16 +10,6 @@ from lablr.bundle import Bundle
 from lablr.errors import JudgementError
 from lablr.ranking.suggestion import TagScore
 
-__all__ = [
-    "Consensus",
-    "ModelRecord",
-    "PhotoToRate",
-    "PredictedTag",
-    "RaterProgress",
-    "RatingRecord",
-    "StoredPhoto",
-]
-
 MAX_CHARACTERS = 4096
 
 

@@ -36,26 +36,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = [
-    "DECISIONS",
-    "MARKS",
-    "VERDICTS",
-    "Decision",
-    "DeskChange",
-    "DeskDescription",
-    "DeskPhotoRow",
-    "DeskStep",
-    "DeskWritten",
-    "ModelVersion",
-    "PhotoRow",
-    "Prediction",
-    "Rater",
-    "Rating",
-    "Skip",
-    "Table",
-    "Undone",
-]
-
 VERDICTS = ("top_right", "one_of_k_right", "none_right")
 # "typed" is a tag that a person added: right, and not among those that were shown.
 DECISIONS = ("yes", "no", "typed")

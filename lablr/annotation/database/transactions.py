@@ -25,8 +25,6 @@ from lablr.errors import DatabaseError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Transactions"]
-
 # Alembic keeps its connection in a global variable: one upgrade at a time.
 UPGRADING = Lock()
 

@@ -27,10 +27,10 @@ from lablr.annotation.desk.records import (
 )
 from lablr.annotation.desk.store import DeskStore
 from lablr.errors import DeskError, PhotoError
-from lablr.metadata import Keyword, Origin, WriteOutcome, list_runs, undo, write_tags
+from lablr.metadata import Keyword, undo, write_tags
+from lablr.metadata.keywords import Origin
+from lablr.metadata.run import WriteOutcome, list_runs
 from lablr.metadata.sidecars import sidecar_of
-
-__all__ = ["DROPPED", "Desk", "DeskOutcome", "DeskPhoto", "open_desk"]
 
 # The prefix of the names of dropped photos at the desk.
 DROPPED = "dropped/"

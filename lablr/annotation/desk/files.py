@@ -20,15 +20,6 @@ from lablr.photos import FOLDER_LIMITS, photo_kind, read_bytes
 from lablr.system.locks import locked_folder
 from lablr.system.whole_file import write_bytes
 
-__all__ = [
-    "FolderPhoto",
-    "Stamp",
-    "photos_below",
-    "printable",
-    "stamp_of",
-    "store_photo",
-]
-
 MAX_PHOTOS = 50_000
 MAX_STEM = 100
 SUFFIXES = {

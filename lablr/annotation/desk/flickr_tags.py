@@ -13,10 +13,8 @@ from pathlib import PurePosixPath
 
 from lablr.annotation.desk.desk import DeskPhoto
 from lablr.errors import PushError
-from lablr.flickr.push import read_tag
+from lablr.flickr.push.wanted import read_tag
 from lablr.metadata import Keyword
-
-__all__ = ["flickr_number", "flickr_tags"]
 
 _SIZES = "[sqtmnwzcbhkfo]|[3-6]k"
 _NAME = re.compile(

@@ -12,8 +12,6 @@ from lablr.annotation.desk.files import Stamp
 from lablr.errors import DeskError
 from lablr.metadata.keywords import same
 
-__all__ = ["EncodedFile", "Latent", "PhotoState", "TagDecisions", "WrittenTag"]
-
 Latent = npt.NDArray[np.float32]
 
 

@@ -31,8 +31,6 @@ from lablr.annotation.desk.records import (
 )
 from lablr.errors import DeskError
 
-__all__ = ["DeskStore"]
-
 # SQLite takes 32,766 values in a statement.
 AT_ONCE = 10_000
 T = TypeVar("T")

@@ -18,8 +18,6 @@ from lablr.annotation.labelling.outcomes import Labelled, Outcome
 from lablr.corpus.inputs import Failed
 from lablr.errors import MissingExtra
 
-__all__ = ["FORMATS", "Blocks", "Write", "check_format", "write_failures"]
-
 Blocks = Iterable[Sequence[Outcome]]
 Write = Callable[[BinaryIO, Blocks, int], None]
 

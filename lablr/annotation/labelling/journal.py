@@ -14,8 +14,6 @@ from lablr.annotation.labelling.outcomes import Outcome, outcome_of
 from lablr.errors import LabelError
 from lablr.system.journal import Journal
 
-__all__ = ["LabelJournal"]
-
 MADE_BY = "lablr label, form 1"
 
 

@@ -28,8 +28,6 @@ from lablr.encoders.ray_engine import cluster, load_ray, over_cluster
 from lablr.photos import FOLDER_LIMITS
 from lablr.ranking.tagger import Tagger
 
-__all__ = ["on_ray"]
-
 # Blocks sent together: some ten seconds of work for a core.
 BLOCKS_TOGETHER = 32
 

@@ -17,18 +17,6 @@ from lablr.ranking.tagger import Suggestion, Tagger
 from lablr.system.cpu import available_threads
 from lablr.system.threads import map_in_order
 
-__all__ = [
-    "BLOCK_SIZE",
-    "Block",
-    "Engine",
-    "Labelled",
-    "Labeller",
-    "Outcome",
-    "blocks_of",
-    "in_threads",
-    "outcome_of",
-]
-
 BLOCK_SIZE = 16
 N_DECIMALS = 6  # of a probability; further digits depend on the processor
 

@@ -40,8 +40,6 @@ from lablr.errors import LabelError
 from lablr.system.progress import Progress, silent
 from lablr.system.whole_file import write_whole
 
-__all__ = ["LabelCounts", "Output", "label", "label_to_stream"]
-
 log = logging.getLogger("lablr")
 
 Store = Callable[[Iterator[Labelled]], object]

@@ -21,16 +21,6 @@ from lablr.latent_space.calibration import folds_of
 from lablr.latent_space.feedback_statistics import FeedbackStatistics
 from lablr.system.progress import Progress, silent
 
-__all__ = [
-    "AnnotatedPhotos",
-    "Bools",
-    "Columns",
-    "Floats",
-    "columns_of",
-    "encode_annotated_photos",
-    "take_rows",
-]
-
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Columns = npt.NDArray[np.int64]

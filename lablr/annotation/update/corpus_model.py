@@ -26,8 +26,6 @@ from lablr.ranking.coupling import TagCoupling
 from lablr.ranking.reach import Reach
 from lablr.system.npz import Arrays
 
-__all__ = ["CorpusModel", "TagMoments", "coupling_arrays", "select_calibration"]
-
 
 @dataclass(frozen=True)
 class TagMoments:

@@ -13,8 +13,6 @@ from lablr.latent_space.calibration import Calibration, out_of_fold
 from lablr.latent_space.mahalanobis import log_densities
 from lablr.latent_space.moments import Moments
 
-__all__ = ["cross_calibrate", "cross_fit_ratios", "log_likelihood_ratios"]
-
 
 def log_likelihood_ratios(
     model: CorpusModel, moments: TagMoments, latents: Floats, decided: Bools

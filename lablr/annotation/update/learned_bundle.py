@@ -41,15 +41,6 @@ from lablr.latent_space.gaussians import MIN_PHOTOS
 from lablr.latent_space.plane import LatentMap
 from lablr.system.npz import Arrays
 
-__all__ = [
-    "DEFAULT_WEIGHT",
-    "Update",
-    "learn",
-    "previous_folder",
-    "save_learned",
-    "undo",
-]
-
 # The encoder has learned from the corpus's photos: others tell more of new ones.
 DEFAULT_WEIGHT = 3.0
 

@@ -22,15 +22,6 @@ from lablr.fitting.metrics import average_precision, without_nan
 from lablr.ranking.ranker import Ranker
 from lablr.system.progress import Progress, silent
 
-__all__ = [
-    "Comparison",
-    "TagChange",
-    "UpdateReport",
-    "compare",
-    "compare_on_validation",
-    "decided_precisions",
-]
-
 # A probability of 0 that turns out wrong would cost infinitely much.
 LEAST = 1e-9
 

@@ -10,8 +10,6 @@ import numpy as np
 from lablr.errors import TextError
 from lablr.system.arrays import Float32s
 
-__all__ = ["MAX_CHARACTERS", "MAX_TEXTS", "TextModel", "checked", "unit_rows"]
-
 # A model reads some 1,000 characters; what is longer was never meant for it.
 MAX_CHARACTERS = 2_000
 MAX_TEXTS = 100_000

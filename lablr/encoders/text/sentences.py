@@ -23,8 +23,6 @@ from lablr.encoders.text.given import checked
 from lablr.errors import BundleError, MissingExtra, TextError
 from lablr.system.arrays import Float32s
 
-__all__ = ["GRAPH", "SentenceEncoder", "read_weights"]
-
 GRAPH = Path(__file__).parent / "minilm.onnx"
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"

@@ -19,8 +19,6 @@ from lablr.encoders.text.given import checked, unit_rows
 from lablr.errors import TextError
 from lablr.system.arrays import Float32s
 
-__all__ = ["WordVectors"]
-
 MAX_LINE_BYTES = 64 << 10
 MAX_BYTES = 512 << 20  # of vectors in memory
 MAX_WORDS = 400_000

@@ -7,15 +7,13 @@ photo on Flickr is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lablr.errors import PushError
 from lablr.system.undoable import RunJournal, UndoableRun
-
-__all__ = ["PhotoChange", "PushJournal", "PushRun"]
 
 MADE_BY = "lablr push, form 1"
 
@@ -69,40 +67,17 @@ class PushJournal(RunJournal[PushRun]):
             {"made_by": MADE_BY},
         )
 
-    def about_to_add(
-        self,
-        run: PushRun,
-        photo: str,
-        tags: Mapping[str, tuple[str, str]],
-        before: Iterable[str],
-    ) -> int:
-        """Record that a photo is about to get tags; return the change's number."""
-        entry = {"run": run.name, "photo": photo, "tags": tags, "before": [*before]}
-        self.add(entry)
-        return len(run.changes) - 1
-
-    def added(self, run: PushRun, number: int, ids: Mapping[str, str]) -> None:
-        """Record which tags a photo did get: their forms, and Flickr's numbers."""
-        self.add({"added": run.name, "number": number, "ids": dict(ids)})
-
-    def about_to_remove(self, run: PushRun, number: int, form: str) -> None:
-        """Record that a tag is about to be taken off."""
-        self.add({"removing": run.name, "number": number, "form": form})
-
-    def removed(self, run: PushRun, number: int, form: str) -> None:
-        """Record that a tag is not there any more."""
-        self.add({"removed": run.name, "number": number, "form": form})
-
-    def undone(self, run: PushRun) -> None:
-        """Record that a run is undone, as far as that can be."""
-        self.add({"undone": run.name})
-
     def of(self, owner: str) -> dict[str, PushRun]:
         """Return the runs of an account, by their names."""
         return {name: run for name, run in self.runs.items() if run.owner == owner}
 
     def replay(self, entry: Mapping[str, Any]) -> None:
-        """Apply an entry in memory."""
+        """Apply an entry: of a run begun or undone, or of a change of one.
+
+        "run" and "removing" tell what is about to happen, "added" and "removed" what
+        has: which tags a photo did get (their forms, and Flickr's numbers), and that
+        one is not there any more.
+        """
         if "begin" in entry:
             run = PushRun(entry["begin"], owner=str(entry["owner"]))
             self.runs[run.name] = run

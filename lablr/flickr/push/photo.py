@@ -7,7 +7,8 @@ tags, https://www.flickr.com/groups/api/discuss/72157594497877875/
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,6 @@ from lablr.errors import CorpusError, DownloadError
 from lablr.flickr.session import FlickrSession
 from lablr.metadata import Keyword
 from lablr.tags import normalize
-
-__all__ = ["FlickrPhoto", "FlickrTag", "fetch_photo", "form_of", "quoted", "text_of"]
 
 _MACHINE = re.compile(r"([a-z][a-z0-9_]*):([a-z][a-z0-9_]*)=(.+)", re.I | re.S)
 
@@ -120,16 +119,11 @@ def _quoted(tag: str) -> str:
 
 def _tag(tag: Mapping[str, Any]) -> FlickrTag:
     raw = str(tag["raw"])
-    texts = (raw, _content(tag))
-    forms = frozenset(form for text in texts for form in _form_if_any(text))
-    return FlickrTag(str(tag["id"]), str(tag["author"]), raw, forms)
-
-
-def _form_if_any(text: str) -> Iterator[str]:
-    try:
-        yield form_of(text)
-    except CorpusError:
-        return  # a tag of signs only, which nothing of ours is the same as
+    forms = set()
+    for text in (raw, _content(tag)):
+        with suppress(CorpusError):  # signs only, which nothing of ours is the same as
+            forms.add(form_of(text))
+    return FlickrTag(str(tag["id"]), str(tag["author"]), raw, frozenset(forms))
 
 
 def _content(value: object) -> str:

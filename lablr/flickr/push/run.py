@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,16 +23,6 @@ from lablr.flickr.push.photo import FlickrPhoto, fetch_photo, form_of, quoted, t
 from lablr.flickr.session import FlickrSession
 from lablr.metadata import Keyword
 
-__all__ = [
-    "MAX_TAGS",
-    "OnePhotoError",
-    "PushOutcome",
-    "in_turn",
-    "list_runs",
-    "opened",
-    "push",
-]
-
 Status = Literal["ok", "would be pushed", "unchanged", "failed"]
 
 log = logging.getLogger(__name__)
@@ -40,6 +30,10 @@ log = logging.getLogger(__name__)
 MAX_TAGS = 75  # of one photo
 MAX_UNANSWERED = 3  # photos in a row; then the run ends
 NO_PHOTO = "1"  # for getInfo and addTags
+NOT_THERE = (
+    "Flickr has no such photo, or does not show it to you: it may be removed, or "
+    "private."
+)
 # Refusals that concern one photo or its tags; all others end the run.
 OF_THE_PHOTO = {NO_PHOTO, "2", "116"}
 SIGNED_OUT, NOT_ALLOWED = "98", "99"
@@ -94,17 +88,13 @@ def push(
     """
     if any(key.origin == "suggested" for tags in wanted.values() for key in tags):
         raise PushError("a person accepts tags before they go to Flickr")
-    if dry_run:
+    with nullcontext() if dry_run else opened(state, session, account) as journal:
+        name = add = None
+        if journal is not None:
+            run = journal.begin(owner=account.nsid)
+            name, add = run.name, partial(_add, session, journal, run)
         yield from in_turn(
-            (photo, None, partial(_one, session, account, photo, keywords, None))
-            for photo, keywords in wanted.items()
-        )
-        return
-    with opened(state, session, account) as journal:
-        run = journal.begin(owner=account.nsid)
-        add = partial(_add, session, journal, run)
-        yield from in_turn(
-            (photo, run.name, partial(_one, session, account, photo, keywords, add))
+            (photo, name, partial(_one, session, account, photo, keywords, add))
             for photo, keywords in wanted.items()
         )
 
@@ -143,7 +133,8 @@ def in_turn(
         except RefusedByFlickr as error:
             if error.number not in OF_THE_PHOTO:
                 raise
-            outcome = PushOutcome(photo, "failed", run, error=_explained(error))
+            said = PushError(NOT_THERE) if error.number == NO_PHOTO else error
+            outcome = PushOutcome(photo, "failed", run, error=said)
         except (DownloadError, OnePhotoError) as error:
             outcome = PushOutcome(photo, "failed", run, error=error)
         yield outcome
@@ -166,18 +157,6 @@ def _sign_in_explained() -> Iterator[None]:
         raise PushError(
             f"{what[error.number]}; sign in again with: lablr push --sign-in"
         ) from error
-
-
-def _explained(error: RefusedByFlickr) -> LablrError:
-    if error.number == NO_PHOTO:
-        return PushError(
-            "Flickr has no such photo, or does not show it to you: it may be removed, "
-            "or private."
-        )
-    return error
-
-
-# --- one photo
 
 
 def _one(
@@ -221,7 +200,8 @@ def _add(
     """Add tags, with the journal; return notes for people."""
     tags = {form_of(text_of(k)): (text_of(k), k.origin) for k in new}
     before = [tag.id for tag in photo.tags]
-    number = journal.about_to_add(run, photo.id, tags, before)
+    number = len(run.changes)
+    journal.add(run=run.name, photo=photo.id, tags=tags, before=before)
     change = run.changes[number]
     try:
         here = _add_once(session, change, run.owner)
@@ -230,7 +210,8 @@ def _add(
             _settle(session, journal, run, number)
         raise
     found = here.tags_since(change.before, change.tags, run.owner)
-    journal.added(run, number, {form: tag.id for form, tag in found.items()})
+    ids = {form: tag.id for form, tag in found.items()}
+    journal.add(added=run.name, number=number, ids=ids)
     unseen = [raw for form, (raw, _) in tags.items() if form not in found]
     return tuple(
         f"Flickr took {raw!r} and does not show it; --undo leaves it alone."
@@ -289,4 +270,4 @@ def _settle(
     except RefusedByFlickr as error:
         if error.number != NO_PHOTO:
             raise
-    journal.added(run, number, ids)
+    journal.add(added=run.name, number=number, ids=ids)

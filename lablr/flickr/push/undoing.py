@@ -16,8 +16,6 @@ from lablr.flickr.push.photo import fetch_photo
 from lablr.flickr.push.run import OnePhotoError, PushOutcome, in_turn, opened
 from lablr.flickr.session import FlickrSession
 
-__all__ = ["undo"]
-
 NO_TAG = "1"  # for removeTag: "belongs to someone else, or doesn't exist"
 
 
@@ -31,7 +29,10 @@ def undo(
     no such run, or nothing to undo, and otherwise as `push` does.
     """
     with opened(state, session, account) as journal:
-        chosen = _chosen(journal, account, run)
+        own = journal.of(account.nsid)
+        if run in journal.runs.keys() - own.keys():
+            raise PushError(f"run {run} is of another account: sign in to that one")
+        chosen = journal.choose(run, own)
         is_through = True
         for outcome in in_turn(
             (
@@ -44,14 +45,7 @@ def undo(
             is_through = is_through and not outcome.is_unanswered
             yield outcome
         if is_through:
-            journal.undone(chosen)
-
-
-def _chosen(journal: PushJournal, account: Account, name: str | None) -> PushRun:
-    own = journal.of(account.nsid)
-    if name in journal.runs.keys() - own.keys():
-        raise PushError(f"run {name} is of another account: sign in to that one")
-    return journal.choose(name, own)
+            journal.add(undone=chosen.name)
 
 
 def _take_off(
@@ -64,10 +58,10 @@ def _take_off(
     gone = []
     for form, tag_id in [*change.left.items()]:
         if tag_id in there:
-            journal.about_to_remove(run, number, form)
+            journal.add(removing=run.name, number=number, form=form)
             _remove_once(session, change.photo, tag_id)
             gone.append(change.tags[form])
-        journal.removed(run, number, form)
+        journal.add(removed=run.name, number=number, form=form)
     return PushOutcome(
         photo=change.photo,
         status="ok" if gone else "unchanged",

@@ -13,9 +13,8 @@ from typing import Any
 
 from lablr.errors import CorpusError, PushError, WritingError
 from lablr.flickr.push.photo import form_of, text_of
-from lablr.metadata import Keyword, Origin
-
-__all__ = ["read_photo_id", "read_tag", "read_wanted"]
+from lablr.metadata import Keyword
+from lablr.metadata.keywords import Origin
 
 MAX_LINE_BYTES = 1 << 20
 _PHOTO = re.compile(
@@ -85,11 +84,8 @@ def _photo_of(record: dict[str, Any]) -> str:
 
 
 def _keywords(record: dict[str, Any], origin: Origin) -> Iterator[Keyword]:
-    origins: dict[str, Origin] = {
-        "accepted": "accepted",
-        "typed": "typed",
-        "tags": origin,
-    }
+    origins: dict[str, Origin]
+    origins = {"accepted": "accepted", "typed": "typed", "tags": origin}
     if not origins.keys() & record.keys():
         raise PushError("has no tags: neither accepted, typed nor tags")
     # The first list that names a tag decides its origin.

@@ -11,8 +11,6 @@ from lablr.errors import BundleError
 from lablr.latent_space.calibration import Calibration, threshold_at_precision
 from lablr.system.arrays import Arrays, Bools, Float32s, Floats
 
-__all__ = ["Calibrated", "Method"]
-
 PREFIX = "calibration_"
 
 

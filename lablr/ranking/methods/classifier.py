@@ -15,8 +15,6 @@ from lablr.errors import BundleError
 from lablr.ranking.methods.layers import Layers
 from lablr.system.arrays import Arrays, Floats, Reals
 
-__all__ = ["Classifier"]
-
 
 @dataclass(frozen=True)
 class Classifier:

@@ -31,8 +31,6 @@ from lablr.latent_space.arrays import checked
 from lablr.ranking.methods.semantic import unit_rows, unit_texts
 from lablr.system.arrays import Arrays, Float32s, Floats, Pixels
 
-__all__ = ["N_LIKELIEST", "ConSE", "pack_embeddings"]
-
 NETWORK = "conse.onnx"
 ARRAYS = "conse.npz"
 N_LIKELIEST = 10  # K, as in the paper

@@ -12,8 +12,6 @@ from lablr.errors import BundleError
 from lablr.latent_space.arrays import checked
 from lablr.system.arrays import Arrays, Floats, Reals
 
-__all__ = ["Layers"]
-
 
 @dataclass(frozen=True)
 class Layers:

@@ -30,8 +30,6 @@ from lablr.errors import BundleError
 from lablr.latent_space.arrays import checked
 from lablr.system.arrays import Arrays, Bools, Float32s, Floats, Ints, Names
 
-__all__ = ["MAX_PHOTOS", "Neighbour", "NeighbourPhotos", "Neighbours"]
-
 # 176 numbers in half precision each: 4.2 MB.
 MAX_PHOTOS = 12_000
 N_VOTES = 200

@@ -31,8 +31,6 @@ from lablr.latent_space.arrays import checked
 from lablr.ranking.methods.layers import Layers
 from lablr.system.arrays import Arrays, Floats, Reals
 
-__all__ = ["Semantic", "unit_rows", "unit_texts"]
-
 # What is recognized from training is recognized with more confidence than what is only
 # understood: in standard deviations (Chao et al., "An empirical study and analysis of
 # generalized zero-shot learning for object recognition in the wild", ECCV 2016).

@@ -21,9 +21,6 @@ import numpy as np
 from lablr.errors import BundleError
 from lablr.system.arrays import Arrays, Floats, Reals
 
-__all__ = ["Blend", "log_odds"]
-
-
 # A probability nearer to 0 or 1 says no more.
 LEAST = 1e-9
 TENTHS = 10

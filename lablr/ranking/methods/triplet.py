@@ -20,8 +20,6 @@ from lablr.latent_space.arrays import checked
 from lablr.ranking.methods.layers import Layers
 from lablr.system.arrays import Arrays, Floats, Reals
 
-__all__ = ["Triplet"]
-
 
 @dataclass(frozen=True)
 class Triplet:

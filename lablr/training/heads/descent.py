@@ -23,8 +23,6 @@ from lablr.training.heads.inputs import HeadPhotos
 from lablr.training.heads.objectives import Objective
 from lablr.training.heads.settings import HeadConfig
 
-__all__ = ["History", "Mix", "descend"]
-
 History = list[dict[str, float]]
 Batch = tuple[Tensor, Tensor, Tensor]
 

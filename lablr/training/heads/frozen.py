@@ -27,8 +27,6 @@ from lablr.training.export import encoder_onnx, rounded
 from lablr.training.heads.inputs import Encoded, encoded_photos
 from lablr.training.heads.settings import HeadConfig
 
-__all__ = ["Frozen", "encoded_frozen"]
-
 
 @dataclass(frozen=True)
 class Frozen:

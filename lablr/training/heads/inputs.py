@@ -28,9 +28,6 @@ from lablr.training.dataset import TrainingSet
 from lablr.training.heads.settings import HeadConfig
 from lablr.training.torchvision_import import import_torchvision
 
-__all__ = ["Encoded", "HeadPhotos", "encoded_photos"]
-
-
 # Photos that a thread encodes before the next in line is asked.
 CHUNK = 16
 

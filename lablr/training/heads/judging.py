@@ -17,9 +17,6 @@ from lablr.ranking.methods.triplet import Triplet
 from lablr.system.arrays import Floats, Ints
 from lablr.training.heads.inputs import HeadPhotos
 
-__all__ = ["Figures", "Unseen", "choose_held_out", "figures", "rank_unseen", "table"]
-
-
 # A tag kept out of training should have been learnable.
 MIN_PHOTOS = 20
 

@@ -31,14 +31,6 @@ from lablr.training.heads.settings import (
     TripletConfig,
 )
 
-__all__ = [
-    "Learned",
-    "learn_classifier",
-    "learn_semantic",
-    "learn_triplet",
-]
-
-
 # Whose vectors are held together while their moments are summed.
 PHOTOS_AT_ONCE = 1024
 Method = TypeVar("Method", Classifier, Triplet, Semantic)

@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Cosines", "Objective", "Ranks", "TagLogits", "Triplets"]
-
 # Ridnik et al., "Asymmetric loss for multi-label classification", ICCV 2021: how much
 # less an absent tag counts the surer it is, and the chance below which it is ignored.
 FOCUS, SHIFT = 4.0, 0.05

@@ -58,8 +58,6 @@ from lablr.training.heads.settings import (
 )
 from lablr.training.run_folder import locked, write_json, write_whole
 
-__all__ = ["HeadRun", "train_head"]
-
 
 @dataclass(frozen=True)
 class HeadRun:

@@ -9,14 +9,6 @@ from typing import ClassVar
 from lablr.errors import TrainingError
 from lablr.training.config import Config, number, word
 
-__all__ = [
-    "CONFIGS",
-    "ClassifierConfig",
-    "HeadConfig",
-    "SemanticConfig",
-    "TripletConfig",
-]
-
 INPUTS = ("latents", "features")
 
 

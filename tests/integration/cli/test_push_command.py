@@ -13,7 +13,7 @@ from push_makers import lablr_push as lablr
 
 from lablr.cli.push import ORIGINS
 from lablr.flickr.account import account_file
-from lablr.metadata import ORIGINS as OF_WRITING
+from lablr.metadata.keywords import ORIGINS as OF_WRITING
 
 
 def lines(text: str) -> list[dict]:

@@ -14,7 +14,8 @@ from places import ROOT
 
 from lablr.bundle import default_folder
 from lablr.cli import main
-from lablr.tags import Vocabulary, translations
+from lablr.tags import Vocabulary
+from lablr.tags.translations import translations
 
 TAGS = json.loads((default_folder() / "tags.json").read_text())
 

@@ -11,8 +11,8 @@ from photo_makers import jpeg
 
 from lablr.cli import main
 from lablr.cli.write import ORIGINS
-from lablr.metadata import ORIGINS as OF_THE_ROOM
 from lablr.metadata import default_state
+from lablr.metadata.keywords import ORIGINS as OF_THE_ROOM
 
 
 @pytest.fixture

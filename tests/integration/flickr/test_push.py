@@ -19,8 +19,8 @@ from push_makers import (
 
 from lablr.errors import DownloadError, PushError
 from lablr.flickr.pace import MAX_CALLS, Pace
-from lablr.flickr.push import push
 from lablr.flickr.push.photo import form_of, quoted
+from lablr.flickr.push.run import push
 from lablr.metadata import Keyword
 
 # --- what is added

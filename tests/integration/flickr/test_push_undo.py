@@ -16,8 +16,8 @@ from push_makers import (
 )
 
 from lablr.errors import PushError
-from lablr.flickr.push import push
 from lablr.flickr.push.journal import PushJournal
+from lablr.flickr.push.run import push
 from lablr.metadata import Keyword
 
 # --- undo
@@ -108,7 +108,8 @@ def test_some_tags_of_a_change_that_was_cut_off_may_be_a_persons(
     """Flickr adds all or none: if some are there, a person had a hand in it."""
     journal = PushJournal(pusher.state)
     tags = {"sunset": ("sunset", "accepted"), "beach": ("beach", "accepted")}
-    journal.about_to_add(journal.begin(owner="7@N01"), "5001", tags, ["7-5001-a"])
+    run = journal.begin(owner="7@N01").name
+    journal.add(run=run, photo="5001", tags=tags, before=["7-5001-a"])
     journal.close()
     own_photo(flickr).tags["7-5001-mine"] = "sunset"
     with pytest.raises(PushError, match="nothing to undo"):
@@ -120,7 +121,8 @@ def test_some_tags_of_a_change_that_was_cut_off_may_be_a_persons(
 def test_a_cut_off_change_of_a_photo_that_is_gone_is_forgotten(pusher, flickr):
     journal = PushJournal(pusher.state)
     tags = {"sunset": ("sunset", "accepted")}
-    journal.about_to_add(journal.begin(owner="7@N01"), "404", tags, [])
+    run = journal.begin(owner="7@N01").name
+    journal.add(run=run, photo="404", tags=tags, before=[])
     journal.close()
     assert statuses(pusher.push(["5001"], "sunset")) == {"5001": "ok"}
     assert statuses(pusher.undo()) == {"5001": "ok"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lablr.errors import PushError
-from lablr.flickr.push import read_photo_id, read_wanted
+from lablr.flickr.push.wanted import read_photo_id, read_wanted
 from lablr.metadata import Keyword
 
 

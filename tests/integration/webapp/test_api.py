@@ -14,7 +14,7 @@ from small_app import small_app
 from werkzeug.test import EnvironBuilder
 
 from lablr.ranking.tagger import RANKINGS
-from lablr.tags import LANGUAGES
+from lablr.tags.translations import LANGUAGES
 from webapp.state import state_of
 from webapp.state.admission import Admission, Busy
 from webapp.state.settings import SettingError, Settings

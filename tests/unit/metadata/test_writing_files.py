@@ -14,9 +14,10 @@ from exif_reader import read_lists
 from photo_makers import jpeg, photo, save
 
 from lablr.errors import MissingExtra, WritingError
-from lablr.metadata import Keyword, forget, list_runs, undo, write_tags
+from lablr.metadata import Keyword, undo, write_tags
 from lablr.metadata import files as files_room
 from lablr.metadata.journal import WriteJournal
+from lablr.metadata.run import forget, list_runs
 from lablr.metadata.sidecars import sidecar_of
 
 BEACH = [Keyword("beach", "accepted")]

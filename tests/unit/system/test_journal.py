@@ -118,7 +118,7 @@ def test_an_old_journal_of_write_is_read(old):
     ]
     assert (whole.to_undo, whole.closed, killed.closed) == ([0], True, False)
     assert whole.changes[0].keywords == [("sea", "typed")]
-    journal.end(killed)
+    journal.add(end=killed.name)
     assert journal.choose(None) is killed
     assert journal.choose(undone.name) is undone
     journal.close()

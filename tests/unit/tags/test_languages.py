@@ -9,7 +9,7 @@ import pytest
 from serving import MULTIPART, form_of
 
 from lablr.figures.map_layout import percent
-from lablr.tags import LANGUAGES, translations
+from lablr.tags.translations import LANGUAGES, translations
 
 SUGGESTIONS = "/api/v1/suggestions"
 RANKINGS = "/api/v1/rankings"

@@ -13,15 +13,10 @@ from lablr import Tagger
 from lablr.errors import VocabularyError
 from lablr.ranking.shown import show
 from lablr.ranking.unlikely import unlikely_tags
-from lablr.tags import (
-    LANGUAGES,
-    Vocabulary,
-    check_vocabulary,
-    normalize,
-    translations,
-)
+from lablr.tags import Vocabulary, normalize
 from lablr.tags.rows import MAX_BYTES, read_rows
-from lablr.tags.translations import ENGLISH
+from lablr.tags.translations import ENGLISH, LANGUAGES, translations
+from lablr.tags.vocabulary import check_vocabulary
 
 WORDS = """\
 tag,label,use,broader,synonyms,de,nl

@@ -12,8 +12,6 @@ from sqlalchemy import Connection, inspect, text
 
 from lablr.errors import DatabaseError
 
-__all__ = ["HEAD", "upgrade"]
-
 HEAD = "0002"
 VERSIONS = Path(__file__).parent / "versions"
 

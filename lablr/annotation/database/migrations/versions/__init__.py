@@ -12,8 +12,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["key"]
-
 
 def key(
     column: str, of: str, ondelete: str | None = None, **options: Any

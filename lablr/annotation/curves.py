@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lablr.fitting.metrics import Tally, average_precision, roc_auc
+from lablr.fitting.metrics import Tally, average_precision, roc_auc, without_nan
 
 Floats = NDArray[np.float64]
 
@@ -192,14 +191,3 @@ def threshold_by_youden(curves: Curves) -> float | None:
 
 def _share(one: int, other: int) -> float:
     return one / (one + other) if one + other else math.nan
-
-
-def without_nan(value: Any) -> Any:
-    """Return a value for JSON, with None for each nan in it."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [without_nan(item) for item in value]
-    if isinstance(value, float):
-        return None if math.isnan(value) else float(value)
-    return value

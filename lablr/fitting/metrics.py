@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -72,7 +73,8 @@ class Report:
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures as JSON holds them, None for nan."""
-        return without_nan(asdict(self))
+        figures: dict[str, object] = without_nan(asdict(self))
+        return figures
 
 
 def evaluate(
@@ -252,12 +254,15 @@ def _mean(figures: Sequence[float] | Floats) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def without_nan(figures: Mapping[str, object]) -> dict[str, object]:
-    """Return figures as JSON holds them, None for nan."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in figures.items()
-    }
+def without_nan(value: Any) -> Any:
+    """Return a value for JSON, with None for each nan in it."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [without_nan(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    return value
 
 
 def calibrated_quality(

@@ -59,7 +59,8 @@ class RerankGain:
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures as JSON holds them, None for nan."""
-        return without_nan(asdict(self) | {"gain": self.gain})
+        figures: dict[str, object] = without_nan(asdict(self) | {"gain": self.gain})
+        return figures
 
 
 def evaluate_rerank_gain(

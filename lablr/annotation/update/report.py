@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from lablr.annotation.curves import without_nan
 from lablr.annotation.update.annotated_photos import AnnotatedPhotos, Bools, Floats
 from lablr.bundle import Bundle
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Encoder, Preprocessing
 from lablr.encoders.encoding import EncodedPhotos, encode_corpus
-from lablr.fitting.metrics import average_precision
+from lablr.fitting.metrics import average_precision, without_nan
 from lablr.ranking.ranker import Ranker
 from lablr.system.progress import Progress, silent
 

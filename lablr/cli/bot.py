@@ -11,7 +11,10 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import print_message, shown
-from lablr.cli.options import bundle_option
+from lablr.cli.options import (
+    bundle_option,
+    from_environment,
+)
 from lablr.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -29,11 +32,10 @@ EXTRA = {"httpx", "telegram", "tornado"}
     metavar="FILE",
     help="The bot's token, in a file of mode 600.",
 )
-@click.option(
+@from_environment(
+    "LABLR_BOT_WEBHOOK",
     "--webhook",
     metavar="URL",
-    envvar="LABLR_BOT_WEBHOOK",
-    show_envvar=True,
     help="The public address for Telegram to call; without it, the bot polls.",
 )
 @click.option(
@@ -49,29 +51,26 @@ EXTRA = {"httpx", "telegram", "tornado"}
     show_default=True,
     help="Port on which the webhook listens; 0 lets the system choose a free one.",
 )
-@click.option(
+@from_environment(
+    "LABLR_BOT_RATE_LIMIT",
     "--rate-limit",
     type=click.IntRange(min=0),
     default=20,
     show_default=True,
-    envvar="LABLR_BOT_RATE_LIMIT",
-    show_envvar=True,
     help="Photos a minute from one chat; 0 is no limit.",
 )
-@click.option(
+@from_environment(
+    "LABLR_BOT_STATE",
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    envvar="LABLR_BOT_STATE",
-    show_envvar=True,
     help="File of the updates answered last, so that none is answered twice.  "
     "[default: ~/.local/state/lablr/bot-ID]",
 )
-@click.option(
+@from_environment(
+    "LABLR_BOT_URL",
     "--base-url",
     metavar="URL",
-    envvar="LABLR_BOT_URL",
-    show_envvar=True,
     default="https://api.telegram.org",
     show_default=True,
     help="Another server of the Bot API.",

@@ -12,6 +12,7 @@ from lablr.cli.messages import fail, print_message, shown
 from lablr.cli.options import (
     bundle_option,
     dry_run_option,
+    from_environment,
     json_option,
     out_option,
     path_option,
@@ -29,12 +30,11 @@ HEADINGS = ("before", "after", "accepted", "rejected", "shift", "AP before", "AP
 
 
 @click.command("learn")
-@click.option(
+@from_environment(
+    "LABLR_DATABASE",
     "--from",
     "database",
     metavar="DATABASE",
-    envvar="LABLR_DATABASE",
-    show_envvar=True,
     default="judgements.sqlite",
     show_default=True,
     help="Judgements: an SQLite file, or postgresql://USER@HOST/NAME.",

@@ -46,9 +46,9 @@ METHODS = ("blend", "classifier", "triplet", "semantic", "neighbours", "conse")
 # --- kinds of options
 
 
-def from_environment(flag: str, variable: str, **options: Any) -> Decorator:
+def from_environment(variable: str, *names: str, **options: Any) -> Decorator:
     """Return an option that an environment variable sets, too."""
-    return click.option(flag, envvar=variable, show_envvar=True, **options)
+    return click.option(*names, envvar=variable, show_envvar=True, **options)
 
 
 def path_option(
@@ -109,16 +109,16 @@ def undo_option(text: str) -> Decorator:
 corpus_argument = click.argument("corpus", type=click.Path(path_type=Path))
 
 bundle_option = from_environment(
-    "--bundle",
     "LABLR_BUNDLE",
+    "--bundle",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="The model to use, instead of the one that came with Lablr.",
 )
 
 database_option = from_environment(
-    "--database",
     "LABLR_DATABASE",
+    "--database",
     metavar="URL",
     default="judgements.sqlite",
     show_default=True,
@@ -126,24 +126,24 @@ database_option = from_environment(
 )
 
 state_option = from_environment(
-    "--state",
     "LABLR_STATE",
+    "--state",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
     help="Where Lablr keeps its journals.  [default: ~/.local/state/lablr]",
 )
 
 vocabulary_option = from_environment(
-    "--vocabulary",
     "LABLR_VOCABULARY",
+    "--vocabulary",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Your own words for tags, a .csv or .json file (docs/vocabulary.md).",
 )
 
 language_option = from_environment(
-    "--language",
     "LABLR_LANGUAGE",
+    "--language",
     metavar="CODE",
     default="en",
     show_default=True,

@@ -14,6 +14,7 @@ from lablr.cli.messages import fail, print_message, shown
 from lablr.cli.options import (
     credentials_option,
     dry_run_option,
+    from_environment,
     json_option,
     runs_option,
     state_option,
@@ -55,11 +56,10 @@ N_NAMED = 5  # photos in a message
     metavar="FOLDER",
     help="What was accepted and typed at the desk of FOLDER.",
 )
-@click.option(
+@from_environment(
+    "LABLR_DATABASE",
     "--database",
     metavar="URL",
-    envvar="LABLR_DATABASE",
-    show_envvar=True,
     help="Where the desk keeps that.  [default: a file of its own]",
 )
 @click.option(

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["Item", "Report", "emit", "exit_if", "report_runs", "summary"]
 
 
-def emit(as_json: bool, record: Mapping[str, Any], *lines: str) -> None:
-    """Print a record as one line of ASCII JSON, or its lines for people.
+def emit(
+    as_json: bool, record: Mapping[str, Any], *lines: str, is_ascii: bool = True
+) -> None:
+    """Print a record as one line of JSON, or its lines for people.
 
-    Bytes of names that are not UTF-8 stay ``\\udcXX`` escapes in JSON.
+    In ASCII, bytes of names that are not UTF-8 stay ``\\udcXX`` escapes.
     """
-    for line in [json.dumps(record)] if as_json else lines:
+    said = [json.dumps(record, ensure_ascii=is_ascii)] if as_json else lines
+    for line in said:
         click.echo(line)
 
 

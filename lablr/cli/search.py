@@ -8,7 +8,12 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, shown
-from lablr.cli.options import bundle_option, json_option, k_option, path_option
+from lablr.cli.options import (
+    bundle_option,
+    from_environment,
+    json_option,
+    k_option,
+)
 from lablr.cli.report import emit
 
 __all__ = ["search_command"]
@@ -16,13 +21,12 @@ __all__ = ["search_command"]
 
 @click.command("search")
 @click.argument("words", nargs=-1, metavar="[PHOTO] [WORD]...")
-@path_option(
+@from_environment(
+    "LABLR_INDEX",
     "--index",
     "-i",
     required=True,
-    is_folder=True,
-    envvar="LABLR_INDEX",
-    show_envvar=True,
+    type=click.Path(path_type=Path, file_okay=False),
     metavar="INDEX",
     help="The folder that lablr index wrote.",
 )

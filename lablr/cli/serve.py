@@ -13,7 +13,10 @@ import click
 
 from lablr.cli.blas import use_one_blas_thread
 from lablr.cli.messages import fail, print_message
-from lablr.cli.options import bundle_option
+from lablr.cli.options import (
+    bundle_option,
+    from_environment,
+)
 from lablr.cli.supervisor import Supervisor
 
 __all__ = ["host_option", "port_option", "run_server", "serve_command"]
@@ -40,27 +43,24 @@ port_option = click.option(
 @host_option
 @port_option
 @bundle_option
-@click.option(
+@from_environment(
+    "LABLR_DATABASE",
     "--judge",
     "database",
     metavar="DATABASE",
-    envvar="LABLR_DATABASE",
-    show_envvar=True,
     help="Let people judge the predictions in this database, on /rate and /results.",
 )
-@click.option(
+@from_environment(
+    "LABLR_PHOTOS",
     "--photos",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    envvar="LABLR_PHOTOS",
-    show_envvar=True,
     help="Show no photo outside this folder for judging.",
 )
-@click.option(
+@from_environment(
+    "LABLR_INDEX",
     "--index",
     type=click.Path(path_type=Path, file_okay=False),
-    envvar="LABLR_INDEX",
-    show_envvar=True,
     metavar="INDEX",
     help="Let people find the photos of this index, on /search.",
 )

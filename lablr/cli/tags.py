@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from lablr.cli.options import (
     language_option,
     vocabulary_option,
 )
+from lablr.cli.report import emit
 from lablr.errors import VocabularyError
 
 if TYPE_CHECKING:
@@ -83,13 +83,11 @@ def _list(words: Vocabulary, tags: Sequence[str], as_json: bool) -> None:
     width = max(map(len, tags))
     for tag in tags:
         label, synonyms = words.label(tag), hygiene.synonyms_of(tag)
-        if as_json:
-            record = {"tag": tag, "label": label, "synonyms": list(synonyms)}
-            click.echo(json.dumps(record, ensure_ascii=False))
-            continue
+        record = {"tag": tag, "label": label, "synonyms": list(synonyms)}
         same = f"({', '.join(synonyms)})" if synonyms else ""
         columns = [tag.ljust(width), label if label != tag else "", same]
-        click.echo("  ".join(column for column in columns if column).rstrip())
+        line = "  ".join(column for column in columns if column).rstrip()
+        emit(as_json, record, line, is_ascii=False)
 
 
 def _clean(written: str, words: Vocabulary, tags: Sequence[str], as_json: bool) -> None:
@@ -98,15 +96,13 @@ def _clean(written: str, words: Vocabulary, tags: Sequence[str], as_json: bool) 
     clean = words.hygiene(tags).clean_all(split_words(written))
     width = max((len(tag) for tag in clean.words), default=0)
     for tag in clean.tags:
-        if as_json:
-            record = {"tag": tag.tag, "written": [vars(word) for word in tag.written]}
-            click.echo(json.dumps(record, ensure_ascii=False))
-            continue
+        record = {"tag": tag.tag, "written": [vars(word) for word in tag.written]}
         sources = (
             shown(word.text) + (f" ({', '.join(word.rules)})" if word.rules else "")
             for word in tag.written
         )
-        click.echo(f"{tag.tag:{width}}  {', '.join(sources)}")
+        line = f"{tag.tag:{width}}  {', '.join(sources)}"
+        emit(as_json, record, line, is_ascii=False)
     if clean.dropped:
         dropped = ", ".join(shown(word) for word in clean.dropped)
         print_message(f"without a letter or digit, so no tag: {dropped}")
@@ -118,20 +114,16 @@ def _check(path: Path, tags: Sequence[str], as_json: bool) -> None:
     try:
         found = check_vocabulary(Vocabulary.load(path), tags)
     except VocabularyError as error:
-        if as_json:
-            click.echo(json.dumps({"problems": error.problems}, ensure_ascii=False))
+        emit(as_json, {"problems": error.problems}, is_ascii=False)
         for problem in error.problems:
             print_message(f"error: {shown(problem)}")
         raise click.exceptions.Exit(1) from None
-    if as_json:
-        click.echo(json.dumps({"problems": [], **vars(found)}, ensure_ascii=False))
-        return
     own = found.entries - found.known
     languages = ", ".join(found.languages) or "none"
-    click.echo(
+    line = (
         f"{found.entries} entries: {found.known} apply to the model's tags, {own} are"
         f" words of your own; {found.never} never shown, {found.always} always added;"
         f" languages: {languages}"
     )
-    for note in found.notes:
-        click.echo(shown(note))
+    record = {"problems": [], **vars(found)}
+    emit(as_json, record, line, *map(shown, found.notes), is_ascii=False)

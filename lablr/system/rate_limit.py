@@ -14,8 +14,8 @@ class RateLimit:
     """A token bucket for each client.
 
     A client may send `per_minute` photos at once and then as many every minute. One
-    that has not been seen for a minute has its whole share again, so forgetting the
-    client that was seen longest ago is nearly always exact, and bounds the memory.
+    that was silent for a minute has its whole share again, so forgetting the client
+    that was silent longest is nearly always exact, and bounds the memory.
 
     clock : seconds that never go back.
     """
@@ -39,9 +39,9 @@ class RateLimit:
         return len(self._buckets)
 
     def charge(self, client: str, cost: float) -> float:
-        """Take `cost` photos from the client's share; returns 0 when it had them.
+        """Take `cost` photos from the client's share, and return 0 when it had them.
 
-        Otherwise nothing is taken, and the seconds until it has them come back.
+        Otherwise take nothing, and return the seconds until it has them.
         """
         with self._lock:
             left, now = self._left(client)
@@ -50,7 +50,7 @@ class RateLimit:
         return max(0.0, missing / self._per_second)
 
     def owe(self, client: str, cost: float) -> None:
-        """Take `cost` photos even if there are fewer; what is owed comes off later."""
+        """Take `cost` photos even if there are fewer; the client waits for its debt."""
         with self._lock:
             left, now = self._left(client)
             self._keep(client, left - cost, now)

@@ -13,7 +13,7 @@ import math
 
 from flask import Flask, request
 
-from webapp.http.errors import Refused
+from webapp.http.errors import FORMS, Refused
 from webapp.state import state, state_of
 
 __all__ = ["charge", "client_of", "init_app", "require_token", "sits_here"]
@@ -35,8 +35,6 @@ COSTS = {
     "search.create_search": PHOTO_COST,
     "search.show": RANKING_COST,
 }
-# Pages whose forms send the token themselves.
-FORMS = ("pages.create_suggestion", "compare.create_comparison", "search.create_search")
 WANT_ROOM = {endpoint for endpoint, cost in COSTS.items() if cost >= PHOTO_COST}
 WANT_TOKEN = {*COSTS, "api.list_tags", "metrics.show"}
 
@@ -79,7 +77,7 @@ def _given_token() -> str:
     if scheme.lower() == "bearer":
         return given.strip()
     # the page's form, for a browser without JavaScript, cannot set a header
-    if request.endpoint in FORMS:
+    if request.path in FORMS:
         return request.form.get("token", "")
     return ""
 

@@ -24,7 +24,7 @@ from werkzeug.exceptions import HTTPException
 from lablr.errors import DatabaseError, DeskError, JudgementError, PhotoError
 from webapp.state.admission import Busy
 
-__all__ = ["CODES", "Refused", "error_of", "init_app", "wants_json"]
+__all__ = ["CODES", "FORMS", "Refused", "error_of", "init_app", "wants_json"]
 
 log = logging.getLogger("lablr.web")
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flask import (
     Blueprint,
     Flask,
+    abort,
     jsonify,
     make_response,
     redirect,
@@ -25,16 +27,17 @@ from werkzeug.wrappers import Response
 
 from lablr.annotation.database.records import PhotoToRate
 from lablr.errors import AlreadyJudged, JudgementError
-from webapp.http.errors import wants_json
+from webapp.http.errors import Refused, wants_json
 from webapp.http.parameters import MAX_NUMBER, Parameters, filled
+from webapp.http.sent_photos import send_photo
 from webapp.http.uploads import bound_bodies
-from webapp.rate.photos import add_photos
 from webapp.rate.sign_in import MAX_FORM_BYTES, current_rater, guard, judging
 from webapp.state.values import one_of, value, whole
 
 __all__ = ["init_app"]
 
 MAX_K = 9  # a key for each
+MAX_SIDE_PX = 1600  # of a photo
 SAID = {
     "top_right": "Saved: the top tag is right.",
     "one_of_k_right": "Saved: another tag is right.",
@@ -42,7 +45,6 @@ SAID = {
 }
 
 blueprint = Blueprint("rate", __name__, url_prefix="/rate")
-add_photos(blueprint)
 guard(blueprint)
 
 
@@ -85,12 +87,9 @@ def ask() -> str:
     asked = RatingQuery.read(filled(request.args))
     first = None
     if "photo" in request.args:
-        first = _question(PhotoQuery.read(request.args).photo, asked.k, None)
+        number = PhotoQuery.read(request.args).photo
+        first = judging().database.photo_to_rate(number, asked.k)
     return render_template("rate.html", **_state(asked, first))
-
-
-def _question(number: int, k: int, model: str | None) -> PhotoToRate:
-    return judging().database.photo_to_rate(number, k, model)
 
 
 def _state(asked: RatingQuery, first: PhotoToRate | None = None) -> dict[str, Any]:
@@ -114,6 +113,35 @@ def _state(asked: RatingQuery, first: PhotoToRate | None = None) -> dict[str, An
         "token": secrets.token_hex(16),
         "marks": {},
     }
+
+
+# ----------------------------------------------------------------------------- photos
+
+
+@blueprint.get(f"/photos/<int(max={MAX_NUMBER}):number>")
+def photo(number: int) -> Response:
+    """Send the photo, at most `MAX_SIDE_PX` wide and high."""
+    found = judging().database.photo(number)
+    if found is None:
+        abort(404)
+    return send_photo(_path(found.place), MAX_SIDE_PX)
+
+
+def _path(place: str) -> Path:
+    """Return the file of a place; raises `Refused` for a link or an outside file."""
+    if "://" in place:
+        raise Refused(
+            "no_photo", "This photo is a link, and links are not opened.", 404
+        )
+    folder = judging().folder
+    if folder is None:
+        return Path(place)
+    folder = folder.resolve()
+    path = folder / place
+    # the last name is left as it is: the door does not follow a link there
+    if not (path.parent.resolve() / path.name).is_relative_to(folder):
+        raise Refused("no_photo", "This photo lies outside the folder of photos.", 404)
+    return path
 
 
 # ---------------------------------------------------------------------------- answers
@@ -172,7 +200,8 @@ def create_undo() -> Response:
 
 def _posted_question(asked: RatingQuery) -> PhotoToRate:
     number = PhotoQuery.read(request.form).photo
-    return _question(number, asked.k, request.form.get("model") or None)
+    model = request.form.get("model") or None
+    return judging().database.photo_to_rate(number, asked.k, model)
 
 
 def _decisions(question: PhotoToRate) -> dict[str, str]:

@@ -162,7 +162,7 @@ def compare(host: Host, n_photos: int, n_rounds: int) -> dict[str, Times]:
 
 
 def measure(words: argparse.Namespace) -> Report:
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
     n_photos, n_rounds = (40, 1) if words.quick else (1000, 3)
     rows, faster = [], {}
     for name, host in HOSTS.items():

@@ -12,4 +12,4 @@ import sys
 from pathlib import Path
 
 # Their server and their photos are the tests'.
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))

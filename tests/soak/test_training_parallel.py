@@ -155,9 +155,8 @@ def test_when_one_process_ends_the_other_does(corpus, cache, tmp_path, ends, how
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    tests = ROOT / "tests"
-    path = f"{ROOT}:{tests / 'soak'}:{tests / 'support'}"
-    world |= {"PYTHONPATH": path, "LOCAL_WORLD_SIZE": "2"}
+    paths = (ROOT, ROOT / "tests" / "soak", ROOT / "tests" / "support")
+    world |= {"PYTHONPATH": ":".join(map(str, paths)), "LOCAL_WORLD_SIZE": "2"}
     words = [corpus.root, cache, tmp_path, ends, int(how)]
     command = [sys.executable, "-c", ENDING, *map(str, words)]
     processes = [

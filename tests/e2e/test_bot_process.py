@@ -13,6 +13,8 @@ from bot_here import telegram  # noqa: F401
 from command_line import environment, start_lablr
 from telegram_server import TOKEN, USERNAME
 
+from lablr.bot.redaction import secret_part
+
 
 @contextmanager
 def bot_process(server, folder: Path) -> Iterator[subprocess.Popen[str]]:
@@ -73,3 +75,14 @@ def test_killed_it_answers_every_photo_once(telegram, tmp_path, china_jpg):
         sent = telegram.answers_to(asked, last)
         stop(process, signal.SIGINT)
     assert [answer.answers for answer in sent] == [asked, last]
+
+
+def test_a_token_in_no_message(lablr_process, telegram, tmp_path):
+    telegram.fault = lambda method, n_before: (404, f"no /bot{TOKEN}/".encode())
+    env = {"LABLR_BOT_URL": telegram.url, "LABLR_BOT_STATE": str(tmp_path / "state")}
+    done = lablr_process("bot", env={**env, "LABLR_BOT_TOKEN": TOKEN})
+    assert done.returncode == 1
+    assert done.stderr == b"lablr: error: the Bot API refuses the token\n"
+    wrong = lablr_process("bot", env={"LABLR_BOT_TOKEN": f"{TOKEN}!"})
+    assert wrong.returncode == 1
+    assert secret_part(TOKEN).encode() not in wrong.stdout + wrong.stderr

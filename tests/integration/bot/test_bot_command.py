@@ -7,19 +7,7 @@ import sys
 from click.testing import CliRunner
 from telegram_server import TOKEN
 
-from lablr.bot.redaction import secret_part
 from lablr.cli import main
-
-
-def test_a_token_in_no_message(telegram, tmp_path):
-    telegram.fault = lambda method, n_before: (404, f"no /bot{TOKEN}/".encode())
-    env = {"LABLR_BOT_URL": telegram.url, "LABLR_BOT_STATE": str(tmp_path / "state")}
-    done = CliRunner().invoke(main, ["bot"], env={**env, "LABLR_BOT_TOKEN": TOKEN})
-    assert done.exit_code == 1
-    assert done.stderr == "lablr: error: the Bot API refuses the token\n"
-    wrong = CliRunner().invoke(main, ["bot"], env={"LABLR_BOT_TOKEN": f"{TOKEN}!"})
-    assert wrong.exit_code == 1
-    assert secret_part(TOKEN) not in wrong.output
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):

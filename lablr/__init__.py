@@ -10,7 +10,11 @@ first used.
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,8 +73,22 @@ _HOMES = {
     "Feedback": "lablr.ranking.feedback",
 }
 
-# Names of earlier versions, which warn and go on working.
+# Names of earlier versions, which warn and go on working; and the modules that its
+# pages named, each with where it is now and what is called otherwise there.
 _FORMER = {"Wishes": "Feedback"}
+_FORMER_MODULES: dict[str, tuple[str, dict[str, str]]] = {
+    "lablr.conse_making": ("lablr.training.conse", {}),
+    "lablr.judging": ("lablr.annotation", {}),
+    "lablr.judging.records": (
+        "lablr.annotation.database.records",
+        {"Model": "ModelRecord"},
+    ),
+    "lablr.labelling": ("lablr.annotation.labelling", {}),
+    "lablr.text": ("lablr.encoders.text", {}),
+    "lablr.vae": ("lablr.training.vae", {}),
+    "lablr.vocabulary": ("lablr.tags", {}),
+    "lablr.writing": ("lablr.metadata", {}),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -91,3 +109,29 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _FormerModules(MetaPathFinder, Loader):
+    """Imports a module by its former name, with a warning."""
+
+    def find_spec(
+        self, fullname: str, path: Any = None, target: Any = None
+    ) -> ModuleSpec | None:
+        if fullname not in _FORMER_MODULES:
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def exec_module(self, module: ModuleType) -> None:
+        place, renamed = _FORMER_MODULES[module.__name__]
+        warnings.warn(
+            f"{module.__name__} is {place} now", DeprecationWarning, stacklevel=2
+        )
+        present = importlib.import_module(place)
+
+        def find(name: str) -> Any:
+            return getattr(present, renamed.get(name, name))
+
+        vars(module)["__getattr__"] = find
+
+
+sys.meta_path.append(_FormerModules())

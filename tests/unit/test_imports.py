@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -212,3 +213,34 @@ def test_the_public_names():
 def test_a_former_public_name_warns_and_works():
     with pytest.warns(DeprecationWarning, match=r"lablr\.Feedback"):
         assert lablr.Wishes is lablr.Feedback
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("lablr.conse_making", ["make_conse"]),
+        ("lablr.judging", ["open_database"]),
+        ("lablr.judging.records", ["Model", "StoredPhoto"]),
+        ("lablr.labelling", ["Labeller", "blocks_of", "in_threads", "open_input"]),
+        ("lablr.text", ["SentenceEncoder", "WordVectors"]),
+        ("lablr.vae", ["VAEConfig"]),
+        ("lablr.vocabulary", ["Hygiene", "Vocabulary", "split_words"]),
+        ("lablr.writing", ["Keyword", "default_state", "undo", "write_tags"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:lablr:DeprecationWarning")
+def test_what_earlier_pages_imported_is_still_there(module, names):
+    found = importlib.import_module(module)
+    assert all(callable(getattr(found, name)) for name in names)
+
+
+def test_a_former_module_warns():
+    code = "import lablr.writing"
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert "DeprecationWarning: lablr.writing is lablr.metadata now" in done.stderr

@@ -13,7 +13,7 @@ import click
 from lablr.cli.messages import print_message, shown
 from lablr.cli.options import corpus_argument, out_option, path_option, table_options
 from lablr.cli.report import progress_bar
-from lablr.cli.train_head import (
+from lablr.cli.train_methods import (
     CONSE,
     HEAD_OPTIONS,
     METHODS,

@@ -17,7 +17,7 @@ from typing import Literal
 
 from lablr.errors import LablrError, PhotoError, WritingError
 from lablr.metadata import files
-from lablr.metadata.embedding import embed, load_exiv2
+from lablr.metadata.exiv2 import embed, load_exiv2
 from lablr.metadata.journal import FileChange, WriteJournal, WriteRun
 from lablr.metadata.keywords import Additions, Keyword, Lists
 from lablr.metadata.sidecars import beside, sidecar_of

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lablr.errors import MissingExtra, PhotoError, WritingError
-from lablr.metadata.embedding import lists_in
+from lablr.metadata.exiv2 import lists_in
 from lablr.metadata.files import read_snapshot
 from lablr.metadata.keywords import (
     MADE,

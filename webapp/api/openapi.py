@@ -13,8 +13,8 @@ from flask import current_app
 
 import lablr
 from lablr import Tagger
-from webapp.api.answers import TEXT, components, error_of_codes, list_of, ref, shape
 from webapp.api.explanations import ExplanationQuery
+from webapp.api.schemas import TEXT, components, error_of_codes, list_of, ref, shape
 from webapp.api.suggestions import SuggestionQuery, TagsQuery
 from webapp.http.access import COSTS, WANT_ROOM, WANT_TOKEN
 from webapp.http.errors import CODES

@@ -17,7 +17,7 @@ from PIL import Image
 from places import ROOT
 
 from lablr.errors import BrokenPhoto, MissingExtra, PhotoError, WritingError
-from lablr.metadata.embedding import embed
+from lablr.metadata.exiv2 import embed
 from lablr.metadata.integrity import untouched
 from lablr.metadata.keywords import (
     DIGIKAM,
@@ -372,7 +372,7 @@ def test_only_one_module_names_pyexiv2():
         )
         or "import pyexiv2" in path.read_text()
     }
-    assert naming == {"lablr/metadata/embedding.py"}
+    assert naming == {"lablr/metadata/exiv2.py"}
 
 
 def test_without_the_extra_it_is_named(monkeypatch):

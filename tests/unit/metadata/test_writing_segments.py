@@ -9,7 +9,7 @@ import skimage
 from exif_reader import other_values, read_lists
 from photo_makers import find_segment, jpeg, segment, with_segments
 
-from lablr.metadata.embedding import embed
+from lablr.metadata.exiv2 import embed
 from lablr.metadata.integrity import untouched
 from lablr.metadata.keywords import IPTC, Keyword
 

@@ -16,7 +16,7 @@ from head_makers import write_vectors
 from model_makers import encoder_onnx
 from training_makers import PHOTOS, Heard, make_corpus, one_core  # noqa: F401
 
-from lablr.cli import main, train_head
+from lablr.cli import main, train_methods
 from lablr.corpus import Corpus
 from lablr.encoders.encoder import Encoder
 from lablr.encoders.encoding import encode_corpus
@@ -357,9 +357,9 @@ def test_an_option_of_no_use_is_refused_by_name(corpus, tmp_path, words, flag, w
 
 
 def test_the_command_knows_every_method():
-    assert tuple(CONFIGS) == train_head.METHODS
+    assert tuple(CONFIGS) == train_methods.METHODS
     settings = {name for config in CONFIGS.values() for name in vars(config())}
-    given = {name for name, *_ in train_head.HEAD_OPTIONS}
+    given = {name for name, *_ in train_methods.HEAD_OPTIONS}
     shared = {"epochs", "batch_size", "learning_rate", "patience", "unknown_weight"}
     assert settings == given | shared | {"seed"}
     assert issubclass(SemanticConfig, HeadConfig)

@@ -39,7 +39,7 @@ class Dispatcher:
 
     @property
     def room(self) -> int:
-        """How many more updates may be started."""
+        """Return how many more updates may be started."""
         return MAX_INSIDE - len(self._tasks)
 
     def start(self, update: Update) -> asyncio.Task[None]:

@@ -32,7 +32,7 @@ _NOT_A_FILE = "This is a directory, pipe or device. Give a photo's file and retr
 
 @dataclass(frozen=True)
 class PhotoLimits:
-    """What the door lets in; ``max_side_ratio`` is long side over short side."""
+    """The bounds of the door; ``max_side_ratio`` is long side over short side."""
 
     max_bytes: int = 10 << 20
     max_pixels: int = 40_000_000

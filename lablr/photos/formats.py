@@ -1,4 +1,4 @@
-"""What a photo says of itself: its kind, size, passes and orientation.
+"""Read what a photo says of itself: its kind, size, passes and orientation.
 
 The bytes are walked by hand, before any decoder sees them, for two reasons: the
 bounds hold before a pixel is allocated, and only what the pixels need (the

@@ -1,4 +1,4 @@
-"""What is known of a photo before its pixels are decoded."""
+"""A photo as it is known before its pixels are decoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why tags were suggested: the parameters of a request, and a bound on its work.
+"""Explanations of suggested tags: the parameters of a request, and a bound on its work.
 
 Where a tag was seen takes `lablr.ranking.saliency.N_PATCHES` encodings on two cores. So
 only one such answer is made at a time, in one of the places of every use of the model;

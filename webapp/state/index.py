@@ -27,7 +27,7 @@ class IndexFolder:
 
     @property
     def is_on(self) -> bool:
-        """Whether the server was given an index."""
+        """Return whether the server was given an index."""
         return self._folder is not None
 
     def search(self, model: Tagger) -> Search:

@@ -105,7 +105,7 @@ class RaterProgress:
 
 @dataclass(frozen=True)
 class Consensus:
-    """What everybody who rated a photo says of it together.
+    """The verdict of everybody who rated a photo, together.
 
     ``place`` is a file's path. ``accepted`` and ``rejected`` are tags, none in both;
     ``asked`` are those of them that were decided whatever the answer.

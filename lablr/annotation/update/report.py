@@ -1,4 +1,4 @@
-"""What an update changed, tag by tag, and whether it made the model better.
+"""The changes of an update, tag by tag, and whether it made the model better.
 
 Figures are over the annotated photos themselves: before by the corpus alone, after by
 cross-fitting, so that no photo is judged by what it taught. `compare_on_validation`
@@ -62,7 +62,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class TagChange:
-    """How one tag changes.
+    """The change of one tag.
 
     n_before, n_after : photos, counted by their weights.
     shift : of the mean, in standard deviations of the tag before along the way it

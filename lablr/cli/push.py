@@ -20,7 +20,7 @@ from lablr.cli.options import (
     state_option,
     undo_option,
 )
-from lablr.cli.report import Item, Report, report_runs
+from lablr.cli.report import Item, Reporter, report_runs
 
 if TYPE_CHECKING:
     from lablr.flickr.account import Account
@@ -239,7 +239,7 @@ def _sign_in(state: Path, credentials: Path | None) -> None:
 def _report(
     outcomes: Iterable[PushOutcome], n_photos: int | None, verb: str, as_json: bool
 ) -> None:
-    report = Report(as_json, "ok", "unchanged", "failed")
+    report = Reporter(as_json, "ok", "unchanged", "failed")
     undo = "ok: lablr push" if verb == "added" else ""
     report.run(outcomes, n_photos, "pushing tags", partial(_item, verb=verb), undo)
 

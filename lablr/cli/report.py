@@ -102,7 +102,7 @@ class _Outcome(Protocol):
 Outcome = TypeVar("Outcome", bound=_Outcome)
 
 
-class Report:
+class Reporter:
     """A printer of items that counts their kinds.
 
     kinds : those that the summary names even where there were none.

@@ -24,7 +24,7 @@ from lablr.cli.options import (
     rejected_option,
     vocabulary_option,
 )
-from lablr.cli.report import Item, Report, exit_if, summary
+from lablr.cli.report import Item, Reporter, exit_if, summary
 from lablr.errors import PhotoError
 from lablr.system.cpu import use_one_blas_thread
 
@@ -114,7 +114,7 @@ def suggest_command(
     # blocked tags make room for others, and percentiles are over all tags
     n_ranked = k if vocabulary is None and own is None else 0
     answers = tagger.suggest_many(sources, n_ranked, ranking, feedback=feedback)
-    report = Report(as_json, "ok", "failed")
+    report = Reporter(as_json, "ok", "failed")
     for photo, answer in zip(photos, answers, strict=True):
         if isinstance(answer, PhotoError):
             report.add(_failed(photo, answer))

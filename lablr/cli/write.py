@@ -16,7 +16,7 @@ from lablr.cli.options import (
     state_option,
     undo_option,
 )
-from lablr.cli.report import Item, Report, report_runs
+from lablr.cli.report import Item, Reporter, report_runs
 
 if TYPE_CHECKING:
     from lablr.metadata.run import WriteOutcome
@@ -122,7 +122,7 @@ def write_command(
 def _report(
     outcomes: Iterable[WriteOutcome], n_photos: int | None, as_json: bool
 ) -> None:
-    report = Report(as_json)
+    report = Reporter(as_json)
     report.run(outcomes, n_photos, "writing tags", _item, "written: lablr write")
 
 

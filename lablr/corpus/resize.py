@@ -149,7 +149,7 @@ def _resize(
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class _Resized:
     """A photo that lies in the folder, with its lines there, or why it does not."""
 
     is_new: bool = False
@@ -185,10 +185,10 @@ class _Folder:
             self._write(claim, text.encode())
         self.photos.mkdir(exist_ok=True)
 
-    def add(self, record: Photo | CorpusError) -> _Outcome:
+    def add(self, record: Photo | CorpusError) -> _Resized:
         """Put the photo of a record into the folder; raise OSError on a full disk."""
         if isinstance(record, CorpusError):
-            return _Outcome(failure=str(record))
+            return _Resized(failure=str(record))
         path = self.photos / _name_for(record.file)
         try:
             return self._lines(record, path, is_new=self._make(record.path, path))
@@ -196,7 +196,7 @@ class _Folder:
             if path.exists():  # the photo was good before
                 self._forget_indexes()
                 path.unlink()
-            return _Outcome(failure=f"{record.file}: {error}")
+            return _Resized(failure=f"{record.file}: {error}")
 
     def _make(self, source: Path, path: Path) -> bool:
         """Write the resized photo; return False where it is there already."""
@@ -224,7 +224,7 @@ class _Folder:
         made = f"{config.size} px, {config.fit}, quality {config.quality}"
         return f"{MADE_BY}: {made}, of {n_bytes} bytes, SHA-256 ".encode()
 
-    def _lines(self, photo: Photo, path: Path, is_new: bool) -> _Outcome:
+    def _lines(self, photo: Photo, path: Path, is_new: bool) -> _Resized:
         """Return the lines of a photo that lies at ``path``."""
         file = f"{self.photos.name}/{path.name}"
         if self.tags is not None:
@@ -235,7 +235,7 @@ class _Folder:
             raise CorpusError(f"its record is longer than {MAX_LINE_BYTES:,} bytes")
         # Nothing to quote: tags in normal form are letters and digits.
         labels = "".join(f"{file},{tag}\n" for tag in photo.tags)
-        return _Outcome(is_new, "", (line, labels.encode()))
+        return _Resized(is_new, "", (line, labels.encode()))
 
     def _write(self, path: Path, content: bytes, changed_ns: int | None = None) -> None:
         """Write a file whole or not at all, with this time of change."""

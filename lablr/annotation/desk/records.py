@@ -27,7 +27,7 @@ class EncodedFile:
 
 
 @dataclass(frozen=True)
-class WrittenTag:
+class TagInFile:
     """A tag in a photo, or in the sidecar beside it, while that file has the stamp."""
 
     tag: str
@@ -58,7 +58,7 @@ class PhotoState:
 
     marks: dict[str, tuple[str, str]] = field(default_factory=dict)
     encoded: EncodedFile | None = None
-    written: list[WrittenTag] = field(default_factory=list)
+    written: list[TagInFile] = field(default_factory=list)
 
     def tags(self, mark: str) -> list[str]:
         """Return the tags of a mark, in the order of the decisions."""

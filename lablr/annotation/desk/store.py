@@ -27,7 +27,7 @@ from lablr.annotation.desk.records import (
     EncodedFile,
     PhotoState,
     TagDecisions,
-    WrittenTag,
+    TagInFile,
 )
 from lablr.errors import DeskError
 
@@ -244,7 +244,7 @@ def _read_states(
     written = select(DeskWritten).where(DeskWritten.photo_id.in_(ids))
     for row in session.scalars(written.order_by(DeskWritten.tag)):
         stamp = row.size, row.mtime_ns
-        found[row.photo_id].written.append(WrittenTag(row.tag, row.beside, stamp))
+        found[row.photo_id].written.append(TagInFile(row.tag, row.beside, stamp))
 
 
 def _describe(changes: Iterable[tuple[str, str, int]]) -> str:

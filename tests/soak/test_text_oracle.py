@@ -7,19 +7,9 @@ import subprocess
 import sys
 
 import numpy as np
+from texts import TEXTS
 
 from lablr.encoders.text import SentenceEncoder
-
-TEXTS = [
-    "beach",
-    "black and white",
-    "A dog RUNS along the beach!",
-    "  spaces\taround\n",
-    "Zürich, São Paulo, 東京",
-    "pneumonoultramicroscopicsilicovolcanoconiosis",
-    "emoji 🏖️ and a number 3.14159",
-    "a man in a red shirt climbs a rock " * 50,  # 450 tokens, of which 256 are read
-]
 
 PRINT_WHAT_SENTENCE_TRANSFORMERS_SAYS = """
 import json, sys

